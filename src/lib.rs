@@ -1,0 +1,1 @@
+//! Kaijiang (开奖): a live meeting lottery whose draws anybody can check and whose packets are paid once.

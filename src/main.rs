@@ -1,0 +1,3 @@
+//! The `kaijiang` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Flows through a real server, with fakes only at the far end of the wire.
