@@ -1,0 +1,397 @@
+//! The client of the service account: web authorization, the global token, and what needs it.
+//!
+//! WeChat answers errors with HTTP 200 and an `errcode`. What a caller can do about one is a closed set,
+//! [`AccountError`]; the numbers behind it are read in one place. No error text carries an address, since addresses
+//! here carry secrets.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use url::Url;
+
+use super::tls;
+
+/// A call that takes longer is given up.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// A connection that takes longer is given up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where the account's platform is and who we are there.
+#[derive(Clone, Debug)]
+pub struct AccountConfig {
+    /// App id of the service account.
+    pub app_id: String,
+    /// Its secret.
+    pub app_secret: SecretString,
+    /// `https://api.weixin.qq.com` or a stand-in.
+    pub api_base: Url,
+    /// `https://open.weixin.qq.com` or a stand-in.
+    pub oauth_base: Url,
+}
+
+/// What a caller can do about a failed call. (wechat: §6.1, §6.2, §6.4)
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// The code is used up, expired or not ours: send the browser through the authorization once more.
+    #[error("the authorization code is not usable (errcode {errcode})")]
+    RestartLogin {
+        /// WeChat's number.
+        errcode: i64,
+    },
+    /// The access token is no longer good: fetch a new one (not by force) and repeat once.
+    #[error("the access token is not usable (errcode {errcode})")]
+    TokenExpired {
+        /// WeChat's number.
+        errcode: i64,
+    },
+    /// App id, secret, whitelist or permission is wrong: nothing will work until a person acts.
+    #[error("the service account's configuration is refused (errcode {errcode})")]
+    Config {
+        /// WeChat's number.
+        errcode: i64,
+    },
+    /// This person cannot be reached: wrong openid, not a follower, window for messages over.
+    #[error("not possible for this person (errcode {errcode})")]
+    User {
+        /// WeChat's number.
+        errcode: i64,
+    },
+    /// The quota of this call is used up or calls come too fast.
+    #[error("the platform's quota is used up (errcode {errcode})")]
+    Quota {
+        /// WeChat's number.
+        errcode: i64,
+    },
+    /// No usable answer: a repeat after a pause may work.
+    #[error("the platform did not answer: {0}")]
+    Busy(&'static str),
+    /// An error number we do not know.
+    #[error("the platform answered errcode {errcode}")]
+    Unknown {
+        /// WeChat's number.
+        errcode: i64,
+    },
+}
+
+impl AccountError {
+    fn from_errcode(errcode: i64) -> Self {
+        match errcode {
+            40029 | 40030 | 40163 | 41008 | 42002 | 42003 => Self::RestartLogin { errcode },
+            40001 | 40014 | 42001 => Self::TokenExpired { errcode },
+            40013 | 40125 | 40164 | 40037 | 47003 | 48001 => Self::Config { errcode },
+            40003 | 43004 | 43101 | 45002 | 45015 | 45047 => Self::User { errcode },
+            45009 | 45011 => Self::Quota { errcode },
+            -1 => Self::Busy("errcode -1"),
+            _ => Self::Unknown { errcode },
+        }
+    }
+
+    fn from_transport(error: &reqwest::Error) -> Self {
+        if error.is_timeout() {
+            Self::Busy("timeout")
+        } else if error.is_connect() {
+            Self::Busy("no connection")
+        } else {
+            Self::Busy("broken connection")
+        }
+    }
+}
+
+/// What the authorization asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Silent, openid only: the one to use where money may follow.
+    Base,
+    /// Asks the person, gives name and picture.
+    UserInfo,
+}
+
+/// Who came back from the authorization.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OauthUser {
+    /// The openid under our app id.
+    pub openid: String,
+    /// A virtual account of a snapshot page: must never be bound or paid.
+    pub is_snapshot: bool,
+}
+
+/// The global access token.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// The token; up to 512 characters.
+    pub token: SecretString,
+    /// How long it is good, seconds.
+    pub expires_in_s: i64,
+}
+
+/// What the account knows about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserInfo {
+    /// Whether the person follows the account now.
+    pub subscribe: bool,
+}
+
+/// A ticket for the JS-SDK; to be cached for all.
+#[derive(Clone, Debug)]
+pub struct JsTicket {
+    /// The ticket.
+    pub ticket: SecretString,
+    /// How long it is good, seconds.
+    pub expires_in_s: i64,
+}
+
+/// A temporary QR code with a text of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QrCode {
+    /// What the code says; draw it ourselves.
+    pub url: String,
+}
+
+/// The client. Cloning is cheap.
+#[derive(Clone)]
+pub struct Account {
+    config: AccountConfig,
+    http: reqwest::Client,
+}
+
+#[derive(Deserialize)]
+struct OauthAnswer {
+    openid: String,
+    #[serde(default)]
+    is_snapshotuser: i64,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    expires_in: i64,
+}
+
+#[derive(Deserialize)]
+struct UserAnswer {
+    subscribe: i64,
+}
+
+#[derive(Deserialize)]
+struct TicketAnswer {
+    ticket: String,
+    expires_in: i64,
+}
+
+#[derive(Deserialize)]
+struct QrAnswer {
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+impl Account {
+    /// Makes the client; fails only when no TLS is possible on this machine (no certificate store).
+    pub fn new(config: AccountConfig) -> Result<Self, reqwest::Error> {
+        tls::install_ring();
+        let builder = reqwest::Client::builder()
+            .timeout(CALL_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        // A stand-in on plain HTTP must not need the platform's certificate store.
+        let plain = config.api_base.scheme() == "http";
+        let builder = if plain { builder.tls_certs_only([]) } else { builder };
+        Ok(Self { config, http: builder.build()? })
+    }
+
+    /// Where to send a browser for authorization. `state` is at most 128 letters and digits and bound to the session.
+    pub fn authorize_url(&self, redirect: &Url, scope: Scope, state: &str) -> String {
+        let mut url = endpoint(&self.config.oauth_base, "connect/oauth2/authorize");
+        let scope = match scope {
+            Scope::Base => "snsapi_base",
+            Scope::UserInfo => "snsapi_userinfo",
+        };
+        // WeChat wants this order and the fragment.
+        url.query_pairs_mut()
+            .append_pair("appid", &self.config.app_id)
+            .append_pair("redirect_uri", redirect.as_str())
+            .append_pair("response_type", "code")
+            .append_pair("scope", scope)
+            .append_pair("state", state);
+        url.set_fragment(Some("wechat_redirect"));
+        url.into()
+    }
+
+    /// Exchanges a code, which works once and for five minutes, for the person's openid.
+    pub async fn exchange_code(&self, code: &str) -> Result<OauthUser, AccountError> {
+        let request = self.http.get(endpoint(&self.config.api_base, "sns/oauth2/access_token")).query(&[
+            ("appid", self.config.app_id.as_str()),
+            ("secret", self.config.app_secret.expose_secret()),
+            ("code", code),
+            ("grant_type", "authorization_code"),
+        ]);
+        let answer: OauthAnswer = call(request).await?;
+        if answer.openid.is_empty() {
+            return Err(AccountError::Busy("no openid in the answer"));
+        }
+        Ok(OauthUser { openid: answer.openid, is_snapshot: answer.is_snapshotuser != 0 })
+    }
+
+    /// The global token. Repeated calls give the same one while it is good, so several servers do not disturb each
+    /// other. Force is never used: it would invalidate the others' token.
+    pub async fn stable_token(&self) -> Result<AccessToken, AccountError> {
+        let body = json!({
+            "grant_type": "client_credential",
+            "appid": self.config.app_id,
+            "secret": self.config.app_secret.expose_secret(),
+            "force_refresh": false,
+        });
+        let url = endpoint(&self.config.api_base, "cgi-bin/stable_token");
+        let answer: TokenAnswer = call(self.http.post(url).json(&body)).await?;
+        Ok(AccessToken { token: answer.access_token.into(), expires_in_s: answer.expires_in })
+    }
+
+    /// Whether the person follows the account.
+    pub async fn user_info(&self, token: &SecretString, openid: &str) -> Result<UserInfo, AccountError> {
+        let request = self.get("cgi-bin/user/info", token).query(&[("openid", openid), ("lang", "zh_CN")]);
+        let answer: UserAnswer = call(request).await?;
+        Ok(UserInfo { subscribe: answer.subscribe == 1 })
+    }
+
+    /// A ticket for the JS-SDK.
+    pub async fn js_ticket(&self, token: &SecretString) -> Result<JsTicket, AccountError> {
+        let request = self.get("cgi-bin/ticket/getticket", token).query(&[("type", "jsapi")]);
+        let answer: TicketAnswer = call(request).await?;
+        Ok(JsTicket { ticket: answer.ticket.into(), expires_in_s: answer.expires_in })
+    }
+
+    /// A temporary parametric QR code; `scene` is 1 to 64 characters and comes back in the callback.
+    pub async fn create_qr(
+        &self,
+        token: &SecretString,
+        scene: &str,
+        expire_seconds: i64,
+    ) -> Result<QrCode, AccountError> {
+        let body = json!({
+            "expire_seconds": expire_seconds,
+            "action_name": "QR_STR_SCENE",
+            "action_info": { "scene": { "scene_str": scene } },
+        });
+        let answer: QrAnswer = call(self.post("cgi-bin/qrcode/create", token).json(&body)).await?;
+        Ok(QrCode { url: answer.url })
+    }
+
+    /// A customer-service text. Allowed only for a short time after the person did something.
+    pub async fn send_text(
+        &self,
+        token: &SecretString,
+        openid: &str,
+        content: &str,
+    ) -> Result<(), AccountError> {
+        let body = json!({ "touser": openid, "msgtype": "text", "text": { "content": content } });
+        let _: Nothing = call(self.post("cgi-bin/message/custom/send", token).json(&body)).await?;
+        Ok(())
+    }
+
+    fn get(&self, path: &str, token: &SecretString) -> reqwest::RequestBuilder {
+        let url = endpoint(&self.config.api_base, path);
+        self.http.get(url).query(&[("access_token", token.expose_secret())])
+    }
+
+    fn post(&self, path: &str, token: &SecretString) -> reqwest::RequestBuilder {
+        let url = endpoint(&self.config.api_base, path);
+        self.http.post(url).query(&[("access_token", token.expose_secret())])
+    }
+}
+
+/// An address below a base, which may have a path of its own.
+fn endpoint(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let joined = format!("{}/{path}", base.path().trim_end_matches('/'));
+    url.set_path(&joined);
+    url
+}
+
+/// Sends and reads. The content type is not looked at: WeChat answers JSON as `text/plain`.
+async fn call<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, AccountError> {
+    let answer = request.send().await.map_err(|error| AccountError::from_transport(&error))?;
+    if !answer.status().is_success() {
+        return Err(AccountError::Busy("the HTTP status is not 200"));
+    }
+    let body = answer.bytes().await.map_err(|error| AccountError::from_transport(&error))?;
+    read(&body)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, AccountError> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        #[serde(default)]
+        errcode: i64,
+    }
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|_| AccountError::Busy("the answer is not JSON"))?;
+    if envelope.errcode != 0 {
+        return Err(AccountError::from_errcode(envelope.errcode));
+    }
+    serde_json::from_slice(body).map_err(|_| AccountError::Busy("the answer lacks what was asked for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        Account::new(AccountConfig {
+            app_id: "wx1".to_owned(),
+            app_secret: "s3cret".into(),
+            api_base: Url::parse("http://127.0.0.1:9/api").expect("a url"),
+            oauth_base: Url::parse("https://open.weixin.qq.com").expect("a url"),
+        })
+        .expect("a client")
+    }
+
+    #[test]
+    fn the_authorization_address_has_the_wanted_order_and_fragment() {
+        let back = Url::parse("https://a.example/m/x/back?y=1").expect("a url");
+        assert_eq!(
+            account().authorize_url(&back, Scope::Base, "abc"),
+            "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx1\
+             &redirect_uri=https%3A%2F%2Fa.example%2Fm%2Fx%2Fback%3Fy%3D1&response_type=code\
+             &scope=snsapi_base&state=abc#wechat_redirect"
+        );
+    }
+
+    #[test]
+    fn a_base_may_have_a_path() {
+        let account = account();
+        let url = endpoint(&account.config.api_base, "cgi-bin/user/info");
+        assert_eq!(url.as_str(), "http://127.0.0.1:9/api/cgi-bin/user/info");
+    }
+
+    #[test]
+    fn answers_are_read_by_their_errcode() {
+        let error = |code: i64| {
+            read::<OauthAnswer>(format!("{{\"errcode\":{code},\"errmsg\":\"x rid: 1\"}}").as_bytes())
+                .err()
+                .expect("an error")
+        };
+        assert_eq!(error(40163), AccountError::RestartLogin { errcode: 40163 });
+        assert_eq!(error(40001), AccountError::TokenExpired { errcode: 40001 });
+        assert_eq!(error(40164), AccountError::Config { errcode: 40164 });
+        assert_eq!(error(43004), AccountError::User { errcode: 43004 });
+        assert_eq!(error(45009), AccountError::Quota { errcode: 45009 });
+        assert_eq!(error(-1), AccountError::Busy("errcode -1"));
+        assert_eq!(error(77), AccountError::Unknown { errcode: 77 });
+        assert!(matches!(read::<OauthAnswer>(b"<html>"), Err(AccountError::Busy(_))));
+        assert!(matches!(read::<OauthAnswer>(b"{}"), Err(AccountError::Busy(_))));
+        let snapshot = read::<OauthAnswer>(br#"{"openid":"o1","is_snapshotuser":1}"#).expect("readable");
+        assert_eq!((snapshot.openid.as_str(), snapshot.is_snapshotuser), ("o1", 1));
+        assert!(read::<Nothing>(br#"{"errcode":0,"errmsg":"ok"}"#).is_ok());
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_busy_and_names_no_secret() {
+        let error = account().exchange_code("c0de").await.err().expect("nothing listens on port 9");
+        assert!(matches!(error, AccountError::Busy(_)));
+        assert!(!error.to_string().contains("s3cret"));
+    }
+}
