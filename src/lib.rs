@@ -1,3 +1,19 @@
 //! Kaijiang (开奖): a live meeting lottery whose draws anybody can check and whose packets are paid once.
+//!
+//! Modules stand in the order of knowledge: each uses only those above it.
+
+pub mod wire;
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod keys;
+
+pub mod db;
+
+pub mod audit;
+pub mod chain;
 
 pub mod wechat;
+
+pub mod app;

@@ -1,0 +1,103 @@
+//! The handles that every part of the server shares: built once, cheap to clone.
+
+use std::{future::Future, sync::Arc};
+
+use anyhow::bail;
+use sqlx::Row;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{clock::Clock, config::Config, db::Db, keys::Keys};
+
+/// Everything shared.
+#[derive(Clone, Debug)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    clock: Clock,
+    keys: Keys,
+    db: Db,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl App {
+    /// Opens keys and database as configured.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let keys = Keys::open(&config.secrets.master_key_file)?;
+        let db = Db::open(config.database.url.expose()).await?;
+        pin_key(&db, &keys).await?;
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { inner: Arc::new(Inner { config, clock, keys, db, tasks, stopping }) })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Now, ms UTC.
+    pub fn now(&self) -> i64 {
+        self.inner.clock.now()
+    }
+
+    /// Derived keys.
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    /// Runs a task that shutdown waits for; it must watch [`Self::stopping`].
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.inner.tasks.spawn(task);
+    }
+
+    /// Cancelled when the server is told to stop.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.inner.stopping
+    }
+
+    /// Tells every task to stop, waits for them, closes the database.
+    pub async fn stop(&self) {
+        self.inner.stopping.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.db.close().await;
+    }
+}
+
+/// A database belongs to one master key: with another one it could neither find phones nor make the same bill numbers.
+async fn pin_key(db: &Db, keys: &Keys) -> anyhow::Result<()> {
+    let mut tx = db.begin().await?;
+    sqlx::query("insert into instance (name, value) values ('key', $1) on conflict (name) do nothing")
+        .bind(keys.fingerprint())
+        .execute(tx.conn())
+        .await?;
+    let row = sqlx::query("select value from instance where name = 'key'").fetch_one(tx.conn()).await?;
+    let pinned: String = row.try_get(0)?;
+    if pinned != keys.fingerprint() {
+        bail!(
+            "this database was made with another master key (fingerprint {pinned}), not the one in {} ({}); \
+             set secrets.master_key_file to the right file",
+            keys.file().display(),
+            keys.fingerprint()
+        );
+    }
+    tx.commit().await?;
+    Ok(())
+}

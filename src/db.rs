@@ -1,0 +1,154 @@
+//! SQL: one text for SQLite and PostgreSQL. What must differ between the two stands in this file and nowhere else.
+//!
+//! SQLite has one connection that writes and several that read; every write transaction begins with
+//! `begin immediate`, because a read that later writes fails when another one wrote in between. PostgreSQL has one
+//! pool for both. Flows that must not overlap update a head row first (meeting, chain, budget), on both.
+
+use std::{str::FromStr, time::Duration};
+
+use anyhow::Context;
+use sqlx::{
+    Any, AnyConnection, AnyPool, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+/// Most connections of a pool.
+const CONNECTIONS: u32 = 8;
+/// How long a request waits for a connection before it is told that the database is away.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// A file beside us.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Db {
+    writer: AnyPool,
+    reader: AnyPool,
+    dialect: Dialect,
+}
+
+/// A write transaction. Dropped without [`Tx::commit`], it never happened.
+#[derive(Debug)]
+pub struct Tx {
+    inner: sqlx::Transaction<'static, Any>,
+    dialect: Dialect,
+}
+
+impl Db {
+    /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`), and brings its tables up to date.
+    pub async fn open(url: &str) -> anyhow::Result<Self> {
+        sqlx::any::install_default_drivers();
+        let db =
+            if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
+        sqlx::migrate!()
+            .run(&db.writer)
+            .await
+            .context("the database's tables could not be brought up to date")?;
+        Ok(db)
+    }
+
+    async fn sqlite(url: &str) -> anyhow::Result<Self> {
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        if let Some(folder) = std::path::Path::new(path).parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        let options = AnyConnectOptions::from_str(&format!("sqlite:{path}?mode=rwc"))?;
+        let pool = |connections| {
+            AnyPoolOptions::new().max_connections(connections).acquire_timeout(WAIT).after_connect(
+                |connection, _| {
+                    Box::pin(async move {
+                        for pragma in [
+                            "pragma busy_timeout = 10000",
+                            "pragma journal_mode = wal",
+                            "pragma synchronous = full",
+                            "pragma foreign_keys = on",
+                        ] {
+                            connection.execute(pragma).await?;
+                        }
+                        Ok(())
+                    })
+                },
+            )
+        };
+        let writer = pool(1)
+            .connect_with(options.clone())
+            .await
+            .with_context(|| format!("cannot open the database file {path}"))?;
+        let reader = pool(CONNECTIONS).connect_with(options).await?;
+        Ok(Self { writer, reader, dialect: Dialect::Sqlite })
+    }
+
+    async fn postgres(url: &str) -> anyhow::Result<Self> {
+        let options = AnyConnectOptions::from_str(url).context("database.url is not a database address")?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS * 2)
+            .acquire_timeout(WAIT)
+            .connect_with(options)
+            .await
+            .context("cannot reach PostgreSQL at database.url")?;
+        Ok(Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres })
+    }
+
+    /// For reading outside of a transaction.
+    pub fn read(&self) -> &AnyPool {
+        &self.reader
+    }
+
+    /// Begins a write transaction.
+    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        let inner = match self.dialect {
+            Dialect::Sqlite => self.writer.begin_with("begin immediate").await?,
+            Dialect::Postgres => self.writer.begin().await?,
+        };
+        Ok(Tx { inner, dialect: self.dialect })
+    }
+
+    /// Which database this is, for reports.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Waits until all connections are closed.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl Tx {
+    /// The connection, to run statements on.
+    pub fn conn(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+
+    /// Makes it durable. An error means that the outcome is not known: look it up on a new connection.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+
+    /// Tail of a claiming `select`: lets several claimers on PostgreSQL pass each other's rows.
+    pub fn skip_locked(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for update skip locked",
+        }
+    }
+}
+
+/// `$first, $first+1, …` for a list of `count` values.
+pub fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The affected-rows answer of a conditional update: exactly one row.
+pub fn hit(result: &sqlx::any::AnyQueryResult) -> bool {
+    result.rows_affected() == 1
+}

@@ -1,0 +1,20 @@
+//! Everything that crosses the wire to browsers and programs: bodies, views, socket messages.
+//!
+//! These types are the contract. `OpenAPI` and the TypeScript client are generated from them, so a change here
+//! is a change for others. Money is integer fen, time is integer ms UTC, ids are text.
+
+mod draws;
+mod fen;
+mod meetings;
+mod money;
+mod people;
+mod sockets;
+mod staff;
+
+pub use draws::*;
+pub use fen::Fen;
+pub use meetings::*;
+pub use money::*;
+pub use people::*;
+pub use sockets::*;
+pub use staff::*;

@@ -1,0 +1,262 @@
+//! Budgets, awards, packets.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Fen;
+
+/// A new budget of the meeting, a draft until finance approves it.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewBudget {
+    /// Name, 1–60 characters.
+    #[schema(min_length = 1, max_length = 60)]
+    pub name: String,
+    /// The most that may be reserved and spent together, fen.
+    pub cap_fen: Fen,
+}
+
+/// Change a draft budget; an approved one answers 409 `approval_void` and must be approved again.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct EditBudget {
+    /// The version that was seen.
+    pub version: i64,
+    /// Name.
+    #[schema(min_length = 1, max_length = 60)]
+    pub name: String,
+    /// Cap, fen; not below what is reserved and spent.
+    pub cap_fen: Fen,
+}
+
+/// Approve a budget as it was seen.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ApproveBudget {
+    /// The version that was seen; when absent, whatever it is now.
+    pub version: Option<i64>,
+}
+
+/// Draft or approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetStatus {
+    /// Cannot be used yet.
+    Draft,
+    /// Draws inside it pay at once.
+    Approved,
+}
+
+/// A budget.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BudgetView {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Draft or approved.
+    pub status: BudgetStatus,
+    /// Cap, fen.
+    pub cap_fen: Fen,
+    /// Kept for rounds and packets on their way, fen.
+    pub reserved_fen: Fen,
+    /// Paid, fen.
+    pub spent_fen: Fen,
+    /// Came back unopened, fen.
+    pub returned_fen: Fen,
+    /// User name of the approver.
+    pub approved_by: Option<String>,
+    /// When, ms.
+    pub approved_at: Option<i64>,
+    /// For the next edit.
+    pub version: i64,
+}
+
+/// Cash or goods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AwardKind {
+    /// A red packet.
+    Cash,
+    /// A thing.
+    Goods,
+}
+
+/// Where an award stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AwardState {
+    /// The winner is not confirmed yet.
+    Waiting,
+    /// To be paid, or on its way.
+    Payable,
+    /// The winner was set aside; `present` restores it.
+    Suspended,
+    /// For good: replaced, void or closed.
+    Cancelled,
+    /// Cash sent.
+    Paid,
+    /// Goods handed out.
+    Collected,
+    /// Not opened within a day; the money came back.
+    Returned,
+    /// Its packet is dead; finance may issue a new one.
+    Failed,
+}
+
+/// An obligation: this person, this amount, for this reason.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AwardView {
+    /// Id: a hash of the reason.
+    pub id: String,
+    /// Number of the draw.
+    pub draw: i64,
+    /// Rank.
+    pub rank: i64,
+    /// Name of the person.
+    pub name: String,
+    /// Department.
+    pub department: String,
+    /// Cash or goods.
+    pub kind: AwardKind,
+    /// Fen; 0 for goods.
+    pub amount_fen: Fen,
+    /// Where it stands.
+    pub state: AwardState,
+    /// Its newest packet.
+    pub bill_no: Option<String>,
+    /// State of that packet.
+    pub packet: Option<PacketState>,
+    /// What happens next, in Chinese.
+    pub story: String,
+}
+
+/// Where a packet stands (`money.md` §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PacketState {
+    /// Waits for its turn.
+    Queued,
+    /// Budget and day limit are reserved.
+    Reserved,
+    /// A call is running, or was when the server stopped.
+    Sending,
+    /// Paid; the person has 24 hours to open it.
+    Sent,
+    /// Opened. Final.
+    Received,
+    /// Waits for a limit, a binding or a follow.
+    Held,
+    /// No decided answer yet: asked again with the same number.
+    Unknown,
+    /// Refused for now by WeChat; the order may live on.
+    Blocked,
+    /// Refused cleanly: nothing was or will be paid under these fields.
+    Refused,
+    /// Not opened, money back. Final.
+    Refunded,
+    /// Dead. Final.
+    Failed,
+    /// Never sent. Final.
+    Cancelled,
+    /// A person of finance has to decide.
+    NeedsHuman,
+}
+
+/// A packet: one bill number for an award.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PacketView {
+    /// Bill number.
+    pub bill_no: String,
+    /// Award.
+    pub award_id: String,
+    /// Attempt, from 1.
+    pub attempt: i64,
+    /// Number of the draw.
+    pub draw: i64,
+    /// Rank.
+    pub rank: i64,
+    /// Name of the person.
+    pub name: String,
+    /// Fen.
+    pub amount_fen: Fen,
+    /// Where it stands.
+    pub state: PacketState,
+    /// Why it waits or failed: a stable code (`day_limit`, `no_openid`, `budget`, `paused`, an error code of WeChat …).
+    pub reason: String,
+    /// When it is looked at next, ms; 0 when final.
+    pub next_at: i64,
+    /// When it was made, ms.
+    pub created_at: i64,
+    /// When it was paid, ms.
+    pub sent_at: Option<i64>,
+    /// Requests to send, so far.
+    pub sends: i64,
+    /// Queries, so far.
+    pub queries: i64,
+    /// The story so far in sentences, in Chinese.
+    pub story: Vec<String>,
+    /// Every call, oldest first (only when one packet is asked for).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallView>,
+}
+
+/// One call to the payer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CallView {
+    /// `send` or `query`.
+    pub kind: String,
+    /// When it left, ms.
+    pub at: i64,
+    /// When the answer came, ms.
+    pub answered_at: Option<i64>,
+    /// What it meant.
+    pub outcome: String,
+    /// The raw answer, with openids and names masked.
+    pub raw: String,
+}
+
+/// Packets that match.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PacketPage {
+    /// Newest first.
+    pub packets: Vec<PacketView>,
+    /// All that match.
+    pub total: i64,
+    /// Sum of all that match, fen.
+    pub total_fen: Fen,
+}
+
+/// The sender of all packets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SenderView {
+    /// Sends nothing while paused.
+    pub paused: bool,
+    /// Stable code of the reason; empty when running.
+    pub reason: String,
+    /// What to do, in Chinese.
+    pub detail: String,
+    /// Channel in use.
+    pub channel: String,
+    /// The far end says that it is the sandbox.
+    pub sandbox: bool,
+    /// Packets by state, account-wide.
+    pub counts: Vec<StateCount>,
+}
+
+/// How many packets are in a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StateCount {
+    /// State.
+    pub state: PacketState,
+    /// Packets.
+    pub count: i64,
+    /// Their sum, fen.
+    pub amount_fen: Fen,
+}
+
+/// Hand out goods against the winner's code.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CollectRequest {
+    /// The code that the winner shows.
+    #[schema(min_length = 4, max_length = 16)]
+    pub claim_code: String,
+}

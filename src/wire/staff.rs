@@ -1,0 +1,68 @@
+//! Staff: log-in and roles.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a member of staff may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May do everything, and invites staff.
+    Owner,
+    /// Prepares people, prizes and rounds; runs the draws.
+    Host,
+    /// Judges vouchers.
+    Reviewer,
+    /// Budgets, packets, books.
+    Finance,
+    /// Reads everything, changes nothing.
+    Auditor,
+}
+
+/// Log in with a user name and a password.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct LoginRequest {
+    /// User name.
+    #[schema(max_length = 64)]
+    pub user: String,
+    /// Password, 12 characters or more.
+    #[schema(max_length = 256)]
+    pub password: String,
+}
+
+/// Make the first owner with the one-time link that the first start printed.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct SetupRequest {
+    /// The code from the link.
+    #[schema(max_length = 128)]
+    pub code: String,
+    /// User name of the owner.
+    #[schema(max_length = 64)]
+    pub user: String,
+    /// Password, 12 characters or more.
+    #[schema(max_length = 256)]
+    pub password: String,
+}
+
+/// Who is logged in.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StaffView {
+    /// Id of the member of staff.
+    pub id: String,
+    /// User name.
+    pub user: String,
+    /// Roles, all of which hold for every meeting.
+    pub roles: Vec<Role>,
+}
+
+/// Done; nothing more to say.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// Always true.
+    pub ok: bool,
+}
+
+impl Done {
+    /// The one value.
+    pub const OK: Self = Self { ok: true };
+}
