@@ -33,10 +33,10 @@ create table staff (
     created_at bigint not null
 );
 create table staff_session (
-    id text primary key,
-    staff_id text references staff (id),
-    data text not null,
-    expires_at bigint not null
+    token_hash text primary key, -- SHA-256 of the cookie's value
+    staff_id text not null references staff (id),
+    created_at bigint not null,
+    seen_at bigint not null      -- moved at most once a minute; an open control socket counts as being here
 );
 create table login_failure (
     username text not null,

@@ -17,3 +17,7 @@ pub mod chain;
 pub mod wechat;
 
 pub mod app;
+
+pub mod auth;
+pub mod http;
+pub mod idempotency;

@@ -1,0 +1,90 @@
+//! Log-in, log-out, set-up.
+
+use ::http::request::Parts;
+use axum::{Json, extract::State};
+use axum_extra::extract::CookieJar;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Name, Staff, clear_cookie, cookies, sessions, staff, staff_cookie};
+use crate::{
+    app::App,
+    audit::{self, Deed},
+    error::{ApiResult, ProblemBody},
+    http::Body,
+    wire::{Done, LoginRequest, SetupRequest, StaffView},
+};
+
+/// Routes of this module.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(session))
+        .routes(routes!(setup))
+}
+
+/// Log in: sets the session cookie.
+#[utoipa::path(post, path = "/api/login", tag = "staff", request_body = LoginRequest, responses(
+    (status = 200, body = StaffView),
+    (status = 401, description = "`login_failed`", body = ProblemBody),
+    (status = 429, description = "`login_throttled`, with Retry-After", body = ProblemBody),
+))]
+async fn login(
+    State(app): State<App>,
+    jar: CookieJar,
+    Body(request): Body<LoginRequest>,
+) -> ApiResult<(CookieJar, Json<StaffView>)> {
+    let staff = staff::check_password(&app, request.user.trim(), &request.password).await?;
+    begin(&app, jar, &staff, "staff.login").await
+}
+
+/// Make the first owner with the one-time link.
+#[utoipa::path(post, path = "/api/setup", tag = "staff", request_body = SetupRequest, responses(
+    (status = 200, body = StaffView),
+    (status = 403, description = "`setup_code`", body = ProblemBody),
+    (status = 409, description = "`user_taken`", body = ProblemBody),
+))]
+async fn setup(
+    State(app): State<App>,
+    jar: CookieJar,
+    Body(request): Body<SetupRequest>,
+) -> ApiResult<(CookieJar, Json<StaffView>)> {
+    let staff = staff::set_up(&app, &request.code, &request.user, &request.password).await?;
+    begin(&app, jar, &staff, "staff.setup").await
+}
+
+async fn begin(
+    app: &App,
+    jar: CookieJar,
+    staff: &Staff,
+    what: &str,
+) -> ApiResult<(CookieJar, Json<StaffView>)> {
+    let token = sessions::start(app, &staff.id).await?;
+    let mut tx = app.db().begin().await?;
+    audit::record(
+        &mut tx,
+        app.now(),
+        &Deed { who: &staff.user, what, meeting: "", target: &staff.id, note: "" },
+    )
+    .await?;
+    tx.commit().await?;
+    Ok((jar.add(staff_cookie(app, token)), Json(staff.view())))
+}
+
+/// Log out: ends the session.
+#[utoipa::path(post, path = "/api/logout", tag = "staff", responses((status = 200, body = Done)))]
+async fn logout(State(app): State<App>, jar: CookieJar, parts: Parts) -> ApiResult<(CookieJar, Json<Done>)> {
+    if let Some(token) = cookies::get(&app, &parts, Name::Staff) {
+        sessions::end(&app, &token).await?;
+    }
+    Ok((jar.add(clear_cookie(&app, Name::Staff)), Json(Done::OK)))
+}
+
+/// Who am I.
+#[utoipa::path(get, path = "/api/session", tag = "staff", security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = StaffView),
+    (status = 401, description = "`login`", body = ProblemBody),
+))]
+async fn session(staff: Staff) -> Json<StaffView> {
+    Json(staff.view())
+}

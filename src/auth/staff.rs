@@ -1,0 +1,209 @@
+//! Members of staff: passwords, API tokens, the first one.
+
+use anyhow::anyhow;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use sqlx::{Row, any::AnyRow};
+
+use super::Staff;
+use crate::{
+    app::App,
+    clock::Ms,
+    db::Tx,
+    error::{ApiError, ApiResult},
+    keys::{random, row_id, token_hash},
+    wire::Role,
+};
+
+const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
+const FAILURES: i64 = 5;
+const FAILURE_WINDOW: Ms = 15 * 60_000;
+
+/// Somebody to be added.
+#[derive(Debug)]
+pub struct NewStaff<'a> {
+    /// User name, 1–64 characters.
+    pub user: &'a str,
+    /// Password, 12 characters or more.
+    pub password: &'a str,
+    /// Roles.
+    pub roles: &'a [Role],
+    /// API token, if they get one.
+    pub token: Option<&'a str>,
+}
+
+/// Adds a member of staff; 422 when name or password cannot be taken, 409 `user_taken`.
+pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResult<Staff> {
+    let user = new.user.trim();
+    if user.is_empty() || user.chars().count() > 64 || user.chars().any(char::is_control) {
+        return Err(ApiError::invalid("user", "user", "用户名应为 1 到 64 个字符。"));
+    }
+    if !PASSWORD_CHARS.contains(&new.password.chars().count()) {
+        return Err(ApiError::invalid("password", "password", "密码至少 12 个字符。"));
+    }
+    let (id, hash) = (row_id(), hash_password(new.password.to_owned()).await?);
+    let roles = new.roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>().join(",");
+    let done = sqlx::query(
+        "insert into staff (id, username, password_hash, token_hash, roles, created_at) \
+         values ($1, $2, $3, $4, $5, $6) on conflict (username) do nothing",
+    )
+    .bind(&id)
+    .bind(user)
+    .bind(hash)
+    .bind(new.token.map(token_hash))
+    .bind(roles)
+    .bind(app.now())
+    .execute(tx.conn())
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(ApiError::conflict("user_taken", "该用户名已被使用，请换一个。"));
+    }
+    Ok(Staff { id, user: user.to_owned(), roles: new.roles.to_vec() })
+}
+
+/// How many there are: none means that the server was just installed.
+pub async fn staff_count(app: &App) -> Result<i64, sqlx::Error> {
+    sqlx::query("select cast(count(*) as bigint) from staff").fetch_one(app.db().read()).await?.try_get(0)
+}
+
+/// Makes the one-time code of the set-up link; an earlier one stops working.
+pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
+    let code = hex::encode(random::<16>());
+    let mut tx = app.db().begin().await?;
+    sqlx::query(
+        "insert into instance (name, value) values ('setup', $1) on conflict (name) do update set value = excluded.value",
+    )
+    .bind(token_hash(&code))
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await?;
+    Ok(code)
+}
+
+/// Uses the set-up code to make the first owner.
+pub(super) async fn set_up(app: &App, code: &str, user: &str, password: &str) -> ApiResult<Staff> {
+    let mut tx = app.db().begin().await?;
+    let used = sqlx::query("delete from instance where name = 'setup' and value = $1")
+        .bind(token_hash(code))
+        .execute(tx.conn())
+        .await?;
+    if used.rows_affected() == 0 {
+        return Err(ApiError::forbidden(
+            "setup_code",
+            "设置链接无效或已使用，请查看服务器启动时打印的最新链接。",
+        ));
+    }
+    let staff =
+        create_staff(app, &mut tx, &NewStaff { user, password, roles: &[Role::Owner], token: None }).await?;
+    tx.commit().await?;
+    Ok(staff)
+}
+
+/// Checks a password: 401 `login_failed`, 429 `login_throttled` after five failures in 15 minutes.
+pub(super) async fn check_password(app: &App, user: &str, password: &str) -> ApiResult<Staff> {
+    let since = app.now() - FAILURE_WINDOW;
+    let row =
+        sqlx::query("select cast(count(*) as bigint) from login_failure where username = $1 and at > $2")
+            .bind(user)
+            .bind(since)
+            .fetch_one(app.db().read())
+            .await?;
+    if row.try_get::<i64, _>(0)? >= FAILURES {
+        return Err(ApiError::too_many(
+            "login_throttled",
+            "密码错误次数过多，请 15 分钟后再试。",
+            FAILURE_WINDOW / 1000,
+        ));
+    }
+    let row =
+        sqlx::query("select id, username, roles, disabled, password_hash from staff where username = $1")
+            .bind(user)
+            .fetch_optional(app.db().read())
+            .await?;
+    // An unknown name takes as long as a known one.
+    let stored = match &row {
+        Some(row) => row.try_get::<String, _>("password_hash")?,
+        None => UNKNOWN_USER.to_owned(),
+    };
+    let right = verify_password(password.to_owned(), stored).await;
+    if let (true, Some(row)) = (right, &row)
+        && let Some(staff) = from_row(row)?
+    {
+        return Ok(staff);
+    }
+    let mut tx = app.db().begin().await?;
+    sqlx::query("delete from login_failure where at <= $1").bind(since).execute(tx.conn()).await?;
+    sqlx::query("insert into login_failure (username, at) values ($1, $2)")
+        .bind(user)
+        .bind(app.now())
+        .execute(tx.conn())
+        .await?;
+    tx.commit().await?;
+    Err(ApiError::new(::http::StatusCode::UNAUTHORIZED, "login_failed", "用户名或密码不对。"))
+}
+
+/// A hash of nothing that anybody knows, with the same cost as real ones.
+const UNKNOWN_USER: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$R0RzYV0Jb6iXo3N6nKMe2h2qhRW0dOZqh1eO6a8sHZA";
+
+async fn hash_password(password: String) -> ApiResult<String> {
+    tokio::task::spawn_blocking(move || {
+        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+    })
+    .await
+    .map_err(|error| ApiError::from(anyhow!(error)))?
+    .map_err(|error| ApiError::from(anyhow!("hashing a password: {error}")))
+}
+
+async fn verify_password(password: String, stored: String) -> bool {
+    tokio::task::spawn_blocking(move || {
+        Argon2::default().verify_password(password.as_bytes(), stored.as_str()).is_ok()
+    })
+    .await
+    .unwrap_or(false)
+}
+
+/// By id, unless disabled.
+pub(super) async fn by_id(app: &App, id: &str) -> Result<Option<Staff>, sqlx::Error> {
+    let row = sqlx::query("select id, username, roles, disabled from staff where id = $1")
+        .bind(id)
+        .fetch_optional(app.db().read())
+        .await?;
+    row.as_ref().map_or(Ok(None), from_row)
+}
+
+/// By API token, unless disabled.
+pub(super) async fn by_token(app: &App, token: &str) -> Result<Option<Staff>, sqlx::Error> {
+    let row = sqlx::query("select id, username, roles, disabled from staff where token_hash = $1")
+        .bind(token_hash(token))
+        .fetch_optional(app.db().read())
+        .await?;
+    row.as_ref().map_or(Ok(None), from_row)
+}
+
+fn from_row(row: &AnyRow) -> Result<Option<Staff>, sqlx::Error> {
+    if row.try_get::<i64, _>("disabled")? != 0 {
+        return Ok(None);
+    }
+    let roles: String = row.try_get("roles")?;
+    Ok(Some(Staff {
+        id: row.try_get("id")?,
+        user: row.try_get("username")?,
+        roles: roles.split(',').filter_map(role_of).collect(),
+    }))
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Host => "host",
+        Role::Reviewer => "reviewer",
+        Role::Finance => "finance",
+        Role::Auditor => "auditor",
+    }
+}
+
+fn role_of(name: &str) -> Option<Role> {
+    [Role::Owner, Role::Host, Role::Reviewer, Role::Finance, Role::Auditor]
+        .into_iter()
+        .find(|role| role_name(*role) == name)
+}

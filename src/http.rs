@@ -1,0 +1,167 @@
+//! Request parts in our own manner: every refusal is problem+json with a code and a sentence.
+
+use axum::{
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{PathRejection, QueryRejection},
+    },
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use crate::error::{ApiError, ApiResult};
+
+/// Largest JSON body.
+pub const BODY_BYTES: usize = 1 << 20;
+
+/// A JSON body. Wrong type 415, no JSON 400 `json`, wrong shape 422 `invalid` with the field, bad amounts 422
+/// `amount_range` / `amount_precision`.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let json =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(
+                |kind| kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"),
+            );
+        if !json {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "content_type",
+                "请求内容必须是 JSON（Content-Type: application/json）。",
+            ));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+                _ => ApiError::bad_request("body", "请求内容没有完整收到，请重试。"),
+            }
+        })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "内容太大，请缩小后重试。")
+}
+
+/// Parses a JSON body with the answers of [`Body`].
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let mut from = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut from);
+    let value = match parsed {
+        Ok(value) => value,
+        Err(error) => {
+            let field = error.path().to_string();
+            let inner = error.into_inner();
+            if inner.is_syntax() || inner.is_eof() {
+                return Err(ApiError::bad_request("json", "请求内容不是有效的 JSON。"));
+            }
+            return Err(wrong_shape(&field, &inner.to_string()));
+        }
+    };
+    from.end().map_err(|_| ApiError::bad_request("json", "请求内容在 JSON 之后还有多余的字符。"))?;
+    Ok(value)
+}
+
+fn wrong_shape(field: &str, reason: &str) -> ApiError {
+    if reason.starts_with("amount_range") {
+        ApiError::invalid("amount_range", field, "金额超出允许范围，请填写以分为单位的整数。")
+    } else if reason.starts_with("amount_precision") {
+        ApiError::invalid("amount_precision", field, "金额最多精确到分，请填写以分为单位的整数。")
+    } else {
+        let detail = format!("字段内容不对：{}", reason.split(" at line ").next().unwrap_or(reason));
+        ApiError::invalid("invalid", field, detail)
+    }
+}
+
+/// Parts of the path; one that cannot be right is 404.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_: PathRejection| ApiError::not_found("该内容"))
+    }
+}
+
+/// The query string; a wrong one is 422 `query`.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Query::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection: QueryRejection| {
+                ApiError::invalid("query", "query", format!("地址中的参数不对：{}", rejection.body_text()))
+            })
+    }
+}
+
+/// Name of the header that makes a command repeatable.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The command must carry an `Idempotency-Key`; the replay itself is done by `idempotency`.
+#[derive(Clone, Debug)]
+pub struct Idem(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Idem {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match idempotency_key(&parts.headers)? {
+            Some(key) => Ok(Self(key)),
+            None => Err(ApiError::bad_request(
+                "idempotency_key_missing",
+                "此操作必须带 Idempotency-Key 请求头，以免重复执行。",
+            )),
+        }
+    }
+}
+
+/// For `params(IdemHeader)` in the documentation of commands that take [`Idem`].
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "describes a header for the OpenAPI document")]
+pub struct IdemHeader {
+    /// Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128)]
+    idempotency_key: String,
+}
+
+/// The key of a request, if it has one; 400 `idempotency_key` when it cannot be one.
+pub fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if (1..=128).contains(&text.len()) => Ok(Some(text.to_owned())),
+        _ => Err(ApiError::bad_request(
+            "idempotency_key",
+            "Idempotency-Key 必须是 1 到 128 个可见 ASCII 字符。",
+        )),
+    }
+}
+
+/// Answer to a path that does not exist.
+pub async fn no_route() -> Response {
+    ApiError::not_found("该地址").into_response()
+}
+
+/// Answer to a method that a path does not take.
+pub async fn no_method() -> Response {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "该地址不支持这种请求方法。").into_response()
+}
