@@ -1,0 +1,7 @@
+import '../shared/theme.css';
+import { createApp } from 'vue';
+import { pageI18n } from '../shared/i18n';
+import App from './App.vue';
+import { messages } from './messages';
+
+createApp(App).use(pageI18n(messages)).mount('#app');

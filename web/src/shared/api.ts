@@ -1,0 +1,111 @@
+import { newId } from './id';
+
+/** What the server said instead of an answer: RFC 9457 problem+json with a stable `code`. */
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status, 0 when there was no answer at all. */
+    readonly status: number,
+    /** Stable code such as `stale` or `already_drawn`; `network` when there was no answer. */
+    readonly code: string,
+    /** A sentence for the person in front of the page. */
+    readonly detail: string,
+    /** The input field it is about, if any. */
+    readonly field: string | null = null,
+    /** Seconds to wait before trying again (Retry-After), if the server said so. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(`${status} ${code}: ${detail}`);
+    this.name = 'ApiError';
+  }
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface RequestOptions {
+  /** JSON body, or a FormData for uploads. */
+  body?: unknown;
+  /** Idempotency-Key; make it once per intention with `idempotencyKey()` and repeat it on retries. */
+  key?: string;
+  /** Query parameters; `undefined` ones are left out. */
+  query?: Record<string, string | number | undefined>;
+  signal?: AbortSignal;
+}
+
+/** A fresh Idempotency-Key: one per intention of a person, kept for all retries of it. */
+export function idempotencyKey(): string {
+  return newId();
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** The error that a failed answer stands for, also when it is no problem+json (a proxy's page, say). */
+export async function toApiError(response: Response): Promise<ApiError> {
+  let problem: Record<string, unknown> = {};
+  try {
+    const body: unknown = await response.clone().json();
+    if (typeof body === 'object' && body !== null) problem = body as Record<string, unknown>;
+  } catch {
+    // Not JSON: the status has to do.
+  }
+  const wait = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  return new ApiError(
+    response.status,
+    text(problem.code) ?? `http_${response.status}`,
+    text(problem.detail) ?? text(problem.title) ?? `HTTP ${response.status}`,
+    text(problem.field),
+    Number.isNaN(wait) ? null : wait,
+  );
+}
+
+function address(path: string, query: RequestOptions['query']): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) params.set(name, String(value));
+  }
+  const tail = params.toString();
+  return tail === '' ? path : `${path}?${tail}`;
+}
+
+/** Fetches with this page's session; throws `ApiError` for everything that is not an answer. */
+export async function fetchOk(request: string | Request, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(request, { credentials: 'same-origin', ...init });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new ApiError(0, 'network', '网络不通，请稍后再试');
+  }
+  if (!response.ok) throw await toApiError(response);
+  return response;
+}
+
+/** One call of our API. `T` is the answer's type; an answer without a body is `undefined`. */
+export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  const init: RequestInit = { method, headers };
+  if (options.key !== undefined) headers['idempotency-key'] = options.key;
+  if (options.signal) init.signal = options.signal;
+  if (options.body instanceof FormData) {
+    init.body = options.body;
+  } else if (options.body !== undefined || method !== 'GET') {
+    // Commands without content still say JSON: the server asks for it with a session cookie.
+    headers['content-type'] = 'application/json';
+    init.body = JSON.stringify(options.body ?? {});
+  }
+  const response = await fetchOk(address(path, options.query), init);
+  const answer = await response.text();
+  return (answer === '' ? undefined : JSON.parse(answer)) as T;
+}
+
+type Body = Omit<RequestOptions, 'body'>;
+
+/** `request` by method: `api.post<Draw>('/api/meetings/m/rounds/r/commit', body, { key })`. */
+export const api = {
+  get: <T>(path: string, options?: Body) => request<T>('GET', path, options),
+  post: <T>(path: string, body?: unknown, options?: Body) => request<T>('POST', path, { ...options, body }),
+  put: <T>(path: string, body?: unknown, options?: Body) => request<T>('PUT', path, { ...options, body }),
+  patch: <T>(path: string, body?: unknown, options?: Body) => request<T>('PATCH', path, { ...options, body }),
+  delete: <T>(path: string, options?: Body) => request<T>('DELETE', path, options),
+};
