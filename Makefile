@@ -1,0 +1,73 @@
+# `make help` lists what there is. Runs with GNU make; needs cargo and node, and for the tests what tests/packages names.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+WEB_SOURCES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+# `make clean-web` or a removed web/dist builds the pages again, whatever the stamp says.
+WEB_STAMP := target/web.stamp
+ifeq ($(wildcard web/dist/*.html),)
+.PHONY: $(WEB_STAMP)
+endif
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: run
+run: build ## build and start the demo: server, stand-in for WeChat and a sample meeting; data in ./data
+	./target/release/kaijiang demo
+
+.PHONY: build
+build: needs ## target/release/kaijiang, with the web pages inside
+	@$(MAKE) --no-print-directory -j2 web fetch
+	cargo build --release --locked
+
+.PHONY: web
+web: $(WEB_STAMP) ## the web pages alone, into web/dist
+
+$(WEB_STAMP): $(WEB_SOURCES) web/node_modules/.package-lock.json
+	cd web && node_modules/.bin/vite build
+	@mkdir -p target && touch $@
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+# Downloading the crates while npm works: the compilation itself needs the finished pages.
+.PHONY: fetch
+fetch:
+	cargo fetch --locked
+
+.PHONY: needs
+needs:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer (rustup)" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing: install gcc or clang" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "node and npm are missing: install Node.js 20.19 or newer" >&2; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	  if (a < 20 || (a === 20 && b < 19)) { console.error(`Node.js $${process.versions.node} is too old: 20.19 or newer is needed`); process.exit(1); }'
+
+.PHONY: test
+test: needs ## everything that CI runs; SUITES="rust web-unit" runs only those
+	@tests/all $(SUITES)
+
+.PHONY: lint
+lint: needs ## the linters alone, Rust and web
+	@tests/all fmt clippy machete deny typos web-lint web-types
+
+.PHONY: bench
+bench: build ## measure this machine: live, draw, payout and bind, or WHAT=draw for one; prints JSON
+	@for what in $(or $(WHAT),live draw payout bind); do ./target/release/kaijiang bench $$what || exit 1; done
+
+.PHONY: release
+release: build ## target/kaijiang-VERSION.tar.gz: binary, default configuration, README, CHANGELOG, LICENSE
+	@rm -rf target/kaijiang-$(VERSION) && mkdir -p target/kaijiang-$(VERSION)
+	@cp target/release/kaijiang README.md CHANGELOG.md LICENSE target/kaijiang-$(VERSION)/
+	@cp src/config.default.toml target/kaijiang-$(VERSION)/kaijiang.toml
+	@tar -C target -czf target/kaijiang-$(VERSION).tar.gz kaijiang-$(VERSION)
+	@rm -rf target/kaijiang-$(VERSION)
+	@echo "target/kaijiang-$(VERSION).tar.gz"
+
+.PHONY: clean-web
+clean-web: ## forget the built pages and the installed npm packages
+	rm -rf web/dist web/node_modules $(WEB_STAMP)
