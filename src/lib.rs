@@ -11,6 +11,8 @@ pub mod keys;
 
 pub mod db;
 
+pub mod draw;
+
 pub mod audit;
 pub mod chain;
 
