@@ -138,6 +138,68 @@ impl Config {
         Ok(config)
     }
 
+    /// What has to be set before an evening, in sentences; empty when nothing is missing.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut need = |wrong: bool, words: &str| {
+            if wrong {
+                faults.push(words.to_owned());
+            }
+        };
+        let missing = |path: &Path| path.as_os_str().is_empty() || !path.exists();
+        need(
+            !self.server.public_url.starts_with("https://"),
+            "server.public_url must be the https address that phones open",
+        );
+        need(
+            self.wechat.app_id.is_empty() || self.wechat.app_secret.is_empty(),
+            "wechat.app_id and wechat.app_secret: from the service account's settings page",
+        );
+        need(
+            !(3..=32).contains(&self.wechat.token.expose().len()),
+            "wechat.token: 3 to 32 letters and digits, the same as on the settings page",
+        );
+        need(
+            !self.wechat.aes_key.is_empty() && self.wechat.aes_key.expose().len() != 43,
+            "wechat.aes_key: the 43 characters of EncodingAESKey, or empty for plain mode",
+        );
+        need(self.pay.mch_id.is_empty(), "pay.mch_id: the merchant number");
+        need(self.pay.api_key.expose().len() != 32, "pay.api_key: the 32 characters of the API v2 key");
+        need(missing(&self.pay.cert_pem), "pay.cert_pem: path of apiclient_cert.pem");
+        need(missing(&self.pay.key_pem), "pay.key_pem: path of apiclient_key.pem");
+        need(
+            !self.pay.ca_pem.as_os_str().is_empty() && !self.pay.ca_pem.exists(),
+            "pay.ca_pem: the file does not exist",
+        );
+        need(self.pay.client_ip.parse::<std::net::Ipv4Addr>().is_err(), "pay.client_ip: an IPv4 address");
+        need(
+            self.pay.send_name.is_empty() || self.pay.send_name.len() > 31,
+            "pay.send_name: at most 31 bytes of UTF-8 (10 Chinese characters)",
+        );
+        need(
+            self.sms.provider == SmsProvider::Log,
+            "sms.provider is log, which prints codes: for development only",
+        );
+        need(
+            self.sms.provider == SmsProvider::Tencent,
+            "sms.provider tencent comes with a later version; use aliyun",
+        );
+        need(
+            self.sms.provider == SmsProvider::Aliyun
+                && (self.sms.access_key.is_empty()
+                    || self.sms.secret.is_empty()
+                    || self.sms.sign_name.is_empty()
+                    || self.sms.template.is_empty()),
+            "sms.access_key, secret, sign_name and template: from Aliyun's console",
+        );
+        need(
+            self.limits.packet_min < 1 || self.limits.packet_max < self.limits.packet_min,
+            "limits.packet_min and packet_max: fen, the first not above the second",
+        );
+        need(self.sandbox.enabled, "sandbox.enabled must be false where real money is paid");
+        faults
+    }
+
     /// Origin of our own pages, as browsers send it.
     pub fn origin(&self) -> &str {
         &self.server.public_url

@@ -23,3 +23,7 @@ pub mod app;
 pub mod auth;
 pub mod http;
 pub mod idempotency;
+
+pub mod server;
+
+pub mod cli;

@@ -1,3 +1,8 @@
 //! The `kaijiang` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    kaijiang::cli::run().await
+}

@@ -1,0 +1,94 @@
+//! The commands.
+
+mod remote;
+mod serve;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "kaijiang",
+    version,
+    about = "A live meeting lottery: draws that anybody can check, packets that are paid once"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve
+    Serve {
+        /// Configuration file
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Import a roster through the running server; without --accept only the report
+    Import(remote::ImportArgs),
+    /// Check a proof: exit 0 proved, 1 disproved (with the exact step), 2 unreadable
+    Verify(verify::VerifyArgs),
+    /// Check the configuration without starting anything
+    CheckConfig {
+        /// Configuration file
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Measure
+    Bench {
+        /// What to measure: live, draw, payout or bind
+        what: String,
+    },
+    /// Save a meeting's proof, winners and payments through the running server
+    Export(remote::ExportArgs),
+    /// Print the `OpenAPI` document
+    Openapi,
+}
+
+/// Runs the command that was typed.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Verify(args) => return verify::run(&args),
+        Command::Serve { config } => serve::serve(config.as_deref()).await,
+        Command::Import(args) => remote::import(args).await,
+        Command::Export(args) => remote::export(args).await,
+        Command::CheckConfig { config } => check_config(config.as_deref()),
+        Command::Bench { what } => bench(&what),
+        Command::Openapi => openapi(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kaijiang: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn openapi() -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&crate::server::document())?);
+    Ok(())
+}
+
+fn check_config(file: Option<&std::path::Path>) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
+    let faults = config.faults();
+    if faults.is_empty() {
+        println!("the configuration is complete");
+        return Ok(());
+    }
+    for fault in &faults {
+        eprintln!("- {fault}");
+    }
+    anyhow::bail!("{} thing(s) to set", faults.len())
+}
+
+fn bench(what: &str) -> anyhow::Result<()> {
+    anyhow::bail!("`bench {what}` comes with a later version; this one has no measurements to show")
+}

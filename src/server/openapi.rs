@@ -1,0 +1,96 @@
+//! `/api/openapi.json`: generated from the handlers, with the socket messages and what holds for every operation.
+
+use axum::{Router, routing::get};
+use utoipa::{
+    OpenApi,
+    openapi::{
+        Content, OpenApi as Document, Ref, RefOr, Response,
+        path::{Operation, PathItem},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{app::App, auth, error::ProblemBody, wire};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Kaijiang",
+        description = "A live meeting lottery. Money is integer fen, time integer ms UTC. Errors are application/problem+json \
+            with a stable `code`. Sockets: `/ws/{meeting}?role=screen|attendee|control&after={seq}` send messages of the \
+            schema `Message`, the first one a `snapshot`. Commands that need `Idempotency-Key` say so; all others take it. \
+            With a cookie, commands need an `Origin` header of this server; with a Bearer token they do not."
+    ),
+    components(schemas(ProblemBody, wire::Message, wire::Body, wire::Snapshot))
+)]
+struct Base;
+
+/// Every route of the API.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Base::openapi()).merge(auth::router())
+}
+
+/// The finished document, for the file that the web client is generated from.
+pub fn document() -> Document {
+    finish(routes().split_for_parts().1)
+}
+
+/// Serialised once: the document does not change while the server runs.
+pub(super) fn served(document: &Document) -> Router<App> {
+    let text = bytes::Bytes::from(serde_json::to_vec(document).unwrap_or_default());
+    let json = [(http::header::CONTENT_TYPE, "application/json")];
+    Router::new().route("/api/openapi.json", get(move || async move { (json, text.clone()) }))
+}
+
+/// Adds what holds everywhere: security schemes, and the refusals that any operation can answer.
+pub(super) fn finish(mut document: Document) -> Document {
+    let components = document.components.get_or_insert_default();
+    let cookie = |name: &str| SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(name)));
+    components.add_security_scheme("cookie", cookie("kj_staff"));
+    components.add_security_scheme("me", cookie("kj_me"));
+    components.add_security_scheme("screen", cookie("kj_screen"));
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            add_refusals(operation);
+        }
+    }
+    document
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+fn add_refusals(operation: &mut Operation) {
+    let mut statuses = vec![
+        ("400", "Not readable."),
+        ("404", "No such thing."),
+        ("422", "A value cannot be taken; `field` names it."),
+        ("503", "Something we lean on is away; try again."),
+    ];
+    if operation.security.is_some() {
+        statuses.extend([("401", "`login`"), ("403", "`role` or `origin`")]);
+    }
+    if operation.request_body.is_some() {
+        statuses.extend([("413", "Too large."), ("415", "Wrong content type.")]);
+    }
+    statuses.extend([
+        ("403", "`origin`: a cookie came from a foreign page."),
+        ("409", "In conflict with what is; `code` says with what."),
+        ("429", "Too often; see Retry-After."),
+    ]);
+    for (status, words) in statuses {
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(words)));
+    }
+}
+
+fn problem(words: &str) -> Response {
+    let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+    utoipa::openapi::ResponseBuilder::new()
+        .description(words)
+        .content("application/problem+json", body)
+        .build()
+}

@@ -1,0 +1,56 @@
+//! The pages, built by Vite into `web/dist` and embedded in the binary.
+
+use axum::{
+    Router,
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use http::{HeaderValue, StatusCode, header};
+use rust_embed::Embed;
+
+use crate::{app::App, error::ApiError};
+
+/// No inline script, no foreign host; pictures also from WeChat's avatar hosts.
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data: blob: https://thirdwx.qlogo.cn https://wx.qlogo.cn; font-src 'self'; media-src 'self'; \
+    connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+#[derive(Embed)]
+#[folder = "web/dist"]
+#[allow_missing = true]
+struct Files;
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/control") }))
+        .route("/control", get(|| async { page("control.html") }))
+        .route("/verify", get(|| async { page("verify.html") }))
+        .route("/screen/{meeting}", get(|| async { page("screen.html") }))
+        .route("/m/{meeting}", get(|| async { page("attendee.html") }))
+        .route("/assets/{*path}", get(asset))
+        .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
+}
+
+fn page(name: &str) -> Response {
+    serve(name, "no-cache")
+}
+
+/// Names of assets hold a hash of their content.
+async fn asset(Path(path): Path<String>) -> Response {
+    serve(&format!("assets/{path}"), "public, max-age=31536000, immutable")
+}
+
+fn serve(name: &str, cache: &'static str) -> Response {
+    let Some(file) = Files::get(name) else {
+        return ApiError::not_found("该页面").into_response();
+    };
+    let mut response = file.data.into_response();
+    let headers = response.headers_mut();
+    if let Ok(kind) = HeaderValue::from_str(file.metadata.mimetype()) {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    response
+}
