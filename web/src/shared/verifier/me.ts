@@ -10,7 +10,10 @@ function checkPid(event: string, me: Record<string, unknown>): string {
   need(isHex(salt, 32) && typeof identity === 'string' && isWellFormed(identity), 'E_ME_PID');
   need(isHex(pid, 32), 'E_ME_PID');
   const own = hash('mlot1/pid', fromHex(event), fromHex(salt), utf8(identity));
-  need(own.every((byte, i) => byte === fromHex(pid)[i]), 'E_ME_PID');
+  need(
+    own.every((byte, i) => byte === fromHex(pid)[i]),
+    'E_ME_PID',
+  );
   return pid;
 }
 

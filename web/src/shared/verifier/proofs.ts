@@ -1,6 +1,6 @@
 import type { BundleDraw } from './bundle';
 import { isHex, isInt, MAX_INT, toHex, writeHex } from './bytes';
-import type { PoolSummary, Winner } from './lines';
+import type { PoolSummary } from './lines';
 import { type Depth, Disproved, need, type Place } from './report';
 import { Drum, drawWinners, ownerOf } from './sampling';
 import type { Draw, LogState } from './state';
@@ -135,11 +135,7 @@ function* checkPool(draw: Draw, pool: Pool, place: Place): Generator<void> {
   yield;
   const again = drawWinners(draw.seed, pool.weights, draw.commit.k);
   const said = [...draw.winners.values()];
-  need(
-    again.length === said.length && said.every(({ i }, j) => i === again[j]),
-    'E_WINNER',
-    place,
-  );
+  need(again.length === said.length && said.every(({ i }, j) => i === again[j]), 'E_WINNER', place);
 }
 
 function checkTaps(draw: Draw, taps: unknown, place: Place): void {

@@ -1,12 +1,44 @@
-
 /** Codes of draw protocol §10; `E_SCHEMA` = unreadable, all others = disproved. */
 export type ErrorCode =
-  | 'E_SCHEMA' | 'E_CANON' | 'E_ENTRY' | 'E_SEQ' | 'E_EVENT' | 'E_KEY' | 'E_HEAD' | 'E_SIG'
-  | 'E_SHORT' | 'E_FORK' | 'E_PARAM' | 'E_ORDER' | 'E_DRAWNO' | 'E_REDRAW' | 'E_ENTROPY'
-  | 'E_CHAIN' | 'E_SEED' | 'E_COUNT' | 'E_WINNERLIST' | 'E_IDENT' | 'E_EXCLUDED' | 'E_AWARD'
-  | 'E_VOID' | 'E_STATUS' | 'E_PAY' | 'E_PAY_DUP' | 'E_PAY_STATE' | 'E_PROOF' | 'E_WINNER'
-  | 'E_POOL_SUM' | 'E_POOL_ROOT' | 'E_POOL_DUP' | 'E_POOL_EXCL' | 'E_TAPS' | 'E_POOL_MOVED'
-  | 'E_ME_PID' | 'E_RECEIPT' | 'E_DROPPED' | 'E_ME_PROOF';
+  | 'E_SCHEMA'
+  | 'E_CANON'
+  | 'E_ENTRY'
+  | 'E_SEQ'
+  | 'E_EVENT'
+  | 'E_KEY'
+  | 'E_HEAD'
+  | 'E_SIG'
+  | 'E_SHORT'
+  | 'E_FORK'
+  | 'E_PARAM'
+  | 'E_ORDER'
+  | 'E_DRAWNO'
+  | 'E_REDRAW'
+  | 'E_ENTROPY'
+  | 'E_CHAIN'
+  | 'E_SEED'
+  | 'E_COUNT'
+  | 'E_WINNERLIST'
+  | 'E_IDENT'
+  | 'E_EXCLUDED'
+  | 'E_AWARD'
+  | 'E_VOID'
+  | 'E_STATUS'
+  | 'E_PAY'
+  | 'E_PAY_DUP'
+  | 'E_PAY_STATE'
+  | 'E_PROOF'
+  | 'E_WINNER'
+  | 'E_POOL_SUM'
+  | 'E_POOL_ROOT'
+  | 'E_POOL_DUP'
+  | 'E_POOL_EXCL'
+  | 'E_TAPS'
+  | 'E_POOL_MOVED'
+  | 'E_ME_PID'
+  | 'E_RECEIPT'
+  | 'E_DROPPED'
+  | 'E_ME_PROOF';
 
 /** Where in the input a check failed, as far as it makes sense. */
 export interface Place {
@@ -102,4 +134,3 @@ export interface Outcome {
   lines: number;
   draws: DrawStory[];
 }
-

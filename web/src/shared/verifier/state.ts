@@ -79,4 +79,3 @@ export function setAside(draw: Draw, rank: number): boolean {
   const status = draw.status.get(rank);
   return status !== undefined && status !== 'present';
 }
-

@@ -13,7 +13,7 @@ import type {
 import { linkBefore, seedOf, valueFits } from './randomness';
 import { Disproved, type ErrorCode, need } from './report';
 import { split } from './sampling';
-import { type Draw, LogState, setAside } from './state';
+import { type Draw, type LogState, setAside } from './state';
 
 function commit(state: LogState, line: CommitLine, head: Uint8Array): void {
   need(state.open === null, 'E_ORDER');
@@ -78,8 +78,7 @@ function winnerListFits(draw: Draw, winners: readonly Winner[]): boolean {
 
 function identitiesAgree(state: LogState, winners: readonly Winner[]): boolean {
   return winners.every(
-    ({ pid, i }) =>
-      (state.indexOfPid.get(pid) ?? i) === i && (state.pidOfIndex.get(i) ?? pid) === pid,
+    ({ pid, i }) => (state.indexOfPid.get(pid) ?? i) === i && (state.pidOfIndex.get(i) ?? pid) === pid,
   );
 }
 
@@ -179,24 +178,16 @@ function payout(state: LogState, line: PayoutLine): void {
 /** The checks of one line (step 5); `head` = log head after it. */
 function step(state: LogState, line: Line, head: Uint8Array): void {
   need(!state.closed || line.t === 'payout', 'E_ORDER');
-  switch (line.t) {
-    case 'event.open':
-      return need(line.links >= 1 && line.links <= 65_535, 'E_PARAM');
-    case 'draw.commit':
-      return commit(state, line, head);
-    case 'draw.entropy':
-      return entropy(state, line);
-    case 'draw.result':
-      return result(state, line);
-    case 'draw.void':
-      return voidDraw(state, line);
-    case 'winner.status':
-      return status(state, line);
-    case 'payout':
-      return payout(state, line);
-    case 'event.close':
-      need(state.open === null, 'E_ORDER');
-      state.closed = true;
+  if (line.t === 'event.open') need(line.links >= 1 && line.links <= 65_535, 'E_PARAM');
+  else if (line.t === 'draw.commit') commit(state, line, head);
+  else if (line.t === 'draw.entropy') entropy(state, line);
+  else if (line.t === 'draw.result') result(state, line);
+  else if (line.t === 'draw.void') voidDraw(state, line);
+  else if (line.t === 'winner.status') status(state, line);
+  else if (line.t === 'payout') payout(state, line);
+  else {
+    need(state.open === null, 'E_ORDER');
+    state.closed = true;
   }
 }
 
