@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use anyhow::bail;
 use sqlx::Row;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{clock::Clock, config::Config, db::Db, keys::Keys};
@@ -22,6 +23,7 @@ struct Inner {
     db: Db,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    pay_wake: Notify,
 }
 
 impl App {
@@ -31,7 +33,8 @@ impl App {
         let db = Db::open(config.database.url.expose()).await?;
         pin_key(&db, &keys).await?;
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { inner: Arc::new(Inner { config, clock, keys, db, tasks, stopping }) })
+        let pay_wake = Notify::new();
+        Ok(Self { inner: Arc::new(Inner { config, clock, keys, db, tasks, stopping, pay_wake }) })
     }
 
     /// The configuration.
@@ -70,6 +73,11 @@ impl App {
     /// Cancelled when the server is told to stop.
     pub fn stopping(&self) -> &CancellationToken {
         &self.inner.stopping
+    }
+
+    /// Wakes the sender of packets of this process, see `payout::wake`.
+    pub fn pay_wake(&self) -> &Notify {
+        &self.inner.pay_wake
     }
 
     /// Tells every task to stop, waits for them, closes the database.

@@ -27,3 +27,6 @@ pub mod idempotency;
 pub mod server;
 
 pub mod cli;
+pub mod budget;
+pub mod failpoint;
+pub mod payout;

@@ -1,0 +1,20 @@
+//! Numbered crash points for tests that kill the process between two durable steps.
+//!
+//! With `KAIJIANG_FAILPOINT=name` the process aborts when it reaches the point of that name. Only in debug builds or
+//! with the feature `failpoints`; in a release build [`hit`] is empty.
+
+/// Aborts the process here when the environment names this point.
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+pub fn hit(name: &str) {
+    use std::sync::OnceLock;
+    static WANTED: OnceLock<Option<String>> = OnceLock::new();
+    if WANTED.get_or_init(|| std::env::var("KAIJIANG_FAILPOINT").ok()).as_deref() == Some(name) {
+        tracing::error!(name, "failpoint reached");
+        std::process::abort();
+    }
+}
+
+/// Nothing in a release build.
+#[cfg(not(any(debug_assertions, feature = "failpoints")))]
+#[inline(always)]
+pub const fn hit(_: &str) {}

@@ -1,0 +1,449 @@
+//! What a packet becomes after an answer: pure, total, and the only place where that is decided.
+//!
+//! The rule under it: a bill number pays at most once, so repeating a number is safe and every unclear answer is
+//! `unknown`. Once an attempt of a number was undecided (`Facts::undecided`), no error proves any more that nothing was
+//! paid; only a success or the payer's own query does.
+
+use super::{
+    awards::NEVER,
+    codes::{self, Effect, Fate},
+};
+use crate::{
+    clock::{DAY, Ms, next_beijing_midnight},
+    wire::PacketState,
+};
+
+const SECOND: Ms = 1_000;
+const MINUTE: Ms = 60 * SECOND;
+const HOUR: Ms = 60 * MINUTE;
+/// Pauses after the first undecided answers.
+const FIRST_PAUSES: [Ms; 5] = [2 * SECOND, 10 * SECOND, MINUTE, 5 * MINUTE, 20 * MINUTE];
+/// A number is sent at most so often before it is only asked for (plus once per `NOT_FOUND`, see there).
+const FIRST_SENDS: i64 = 4;
+/// `PROCESSING` is asked for after this pause.
+const PROCESSING_PAUSE: Ms = 20 * MINUTE;
+/// After `NOT_FOUND` the same number is sent again after this pause, at most [`NOT_FOUND_SENDS`] times.
+const NOT_FOUND_PAUSE: Ms = MINUTE;
+const NOT_FOUND_SENDS: i64 = 5;
+/// Two queries so far apart must both say FAILED.
+const FAILED_APART: Ms = 10 * MINUTE;
+/// Undecided for so long: a person has to look.
+const HUMAN_AFTER: Ms = 3 * DAY;
+/// Sent and neither opened nor returned for so long: a person has to look.
+const NO_END_AFTER: Ms = 6 * DAY;
+/// The payer answers queries for 30 days; two are kept in hand.
+const ASK_UNTIL: Ms = 28 * DAY;
+/// An order that was refused for lack of balance can be sent again for so long.
+const RESUME_WITHIN: Ms = DAY;
+
+/// Reason of a blocked packet that is to be sent again, and of that call while it runs.
+pub const RESUME: &str = "resume";
+
+/// What is known of a packet when an answer arrives (or a moment comes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Where it stands.
+    pub state: PacketState,
+    /// Why, as stored.
+    pub reason: String,
+    /// An attempt of this number had no decided answer. Never goes back.
+    pub undecided: bool,
+    /// Calls that sent, this one included.
+    pub sends: i64,
+    /// Calls that asked, this one included.
+    pub queries: i64,
+    /// Answers `NOT_FOUND` before this one.
+    pub not_founds: i64,
+    /// First call ever, ms.
+    pub first_call_at: Option<Ms>,
+    /// First query that said FAILED, ms.
+    pub failed_at: Option<Ms>,
+    /// Known to be paid since, ms.
+    pub sent_at: Option<Ms>,
+    /// Now, ms.
+    pub at: Ms,
+}
+
+/// What the payer's books say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Accepted, not delivered.
+    Sending,
+    /// Accepted, and a reason says why it is stuck.
+    Stuck,
+    /// Delivered.
+    Sent,
+    /// Opened.
+    Received,
+    /// Not sent.
+    Failed,
+    /// Unopened, going back.
+    Refunding,
+    /// Back at the merchant.
+    Refunded,
+    /// A word that we do not know.
+    Other,
+}
+
+/// An answer, or what took its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The call succeeded and echoed our values.
+    Sent {
+        /// The payer's number.
+        list_id: String,
+    },
+    /// The call did not succeed; codes of [`codes::SEND`] or others.
+    SendError {
+        /// Code.
+        code: String,
+    },
+    /// The query was answered.
+    Found {
+        /// What it said.
+        status: Status,
+        /// The payer's number.
+        list_id: String,
+    },
+    /// The query was not answered; codes of [`codes::QUERY`] or others.
+    QueryError {
+        /// Code.
+        code: String,
+    },
+    /// Whoever made the call is gone: nobody saw an answer.
+    Lost,
+}
+
+/// What happens to the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Money {
+    /// Nothing.
+    Stay,
+    /// Reserved becomes spent.
+    Pay,
+    /// Spent came back.
+    Return,
+    /// It was paid and came back before we knew either.
+    PayAndReturn,
+    /// The reservation is free again: nothing was paid.
+    Release,
+}
+
+/// What the packet becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// State.
+    pub state: PacketState,
+    /// Stable code of the reason; empty when all is well.
+    pub reason: String,
+    /// When it is looked at again, ms.
+    pub next_at: Ms,
+    /// See [`Facts::undecided`].
+    pub undecided: bool,
+    /// See [`Facts::not_founds`].
+    pub not_founds: i64,
+    /// See [`Facts::failed_at`].
+    pub failed_at: Option<Ms>,
+    /// The money.
+    pub money: Money,
+    /// The whole sender.
+    pub sender: Effect,
+}
+
+/// What to do with a packet whose moment has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Send it, or send it again with the same number and bytes.
+    Send,
+    /// Ask for it.
+    Query,
+    /// Its caller is gone: [`Outcome::Lost`].
+    Recover,
+    /// Nothing.
+    Rest,
+}
+
+/// Whether a state is the end.
+pub fn is_final(state: PacketState) -> bool {
+    use PacketState::{Cancelled, Failed, Received, Refunded};
+    matches!(state, Received | Refunded | Failed | Cancelled)
+}
+
+/// What to do now. A paused sender asks, but sends nothing.
+pub fn plan(facts: &Facts, paused: bool) -> Act {
+    use PacketState::{
+        Blocked, Cancelled, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved, Sending,
+        Sent, Unknown,
+    };
+    let send_or = |wanted: bool, otherwise: Act| if wanted && !paused { Act::Send } else { otherwise };
+    match facts.state {
+        Queued | Held | Reserved => send_or(true, Act::Rest),
+        Sending => Act::Recover,
+        Unknown => send_or(may_repeat(facts), Act::Query),
+        Blocked => send_or(facts.reason == RESUME && age(facts) < RESUME_WITHIN, Act::Query),
+        Sent | NeedsHuman => Act::Query,
+        Refused | Received | Refunded | Failed | Cancelled => Act::Rest,
+    }
+}
+
+/// Answers after which the same number is simply sent again; after all others the payer is asked first.
+const REPEAT: [&str; 9] = [
+    "timeout",
+    "broken",
+    "http_5xx",
+    "unreadable",
+    "fail",
+    "not_sent",
+    "SYSTEMERROR",
+    "FREQ_LIMIT",
+    "SECOND_OVER_LIMITED",
+];
+
+fn may_repeat(facts: &Facts) -> bool {
+    let early = facts.queries == 0 && facts.sends < FIRST_SENDS && REPEAT.contains(&facts.reason.as_str());
+    let not_found = facts.reason == "NOT_FOUND" && facts.not_founds <= NOT_FOUND_SENDS;
+    (early || not_found) && age(facts) < ASK_UNTIL
+}
+
+fn age(facts: &Facts) -> Ms {
+    facts.first_call_at.map_or(0, |first| facts.at - first)
+}
+
+/// What a packet becomes after an answer.
+pub fn next(facts: &Facts, outcome: &Outcome) -> Next {
+    if is_final(facts.state) {
+        return late(facts, outcome);
+    }
+    match outcome {
+        Outcome::Sent { .. } => paid(facts, PacketState::Sent, ""),
+        Outcome::SendError { code } => send_error(facts, code),
+        Outcome::Found { status, .. } => found(facts, *status),
+        Outcome::QueryError { code } => query_error(facts, code),
+        Outcome::Lost => lost(facts),
+    }
+}
+
+fn stay(facts: &Facts) -> Next {
+    Next {
+        state: facts.state,
+        reason: facts.reason.clone(),
+        next_at: NEVER,
+        undecided: facts.undecided,
+        not_founds: facts.not_founds,
+        failed_at: facts.failed_at,
+        money: Money::Stay,
+        sender: Effect::None,
+    }
+}
+
+/// Something comes in after the end. Only one thing changes it: money went out on a number that we took for dead.
+fn late(facts: &Facts, outcome: &Outcome) -> Next {
+    let paid = match outcome {
+        Outcome::Sent { .. } => true,
+        Outcome::Found { status, .. } => {
+            matches!(status, Status::Sent | Status::Received | Status::Refunding)
+        }
+        Outcome::SendError { .. } | Outcome::QueryError { .. } | Outcome::Lost => false,
+    };
+    let dead = matches!(facts.state, PacketState::Failed | PacketState::Cancelled);
+    if paid && dead {
+        return Next { state: PacketState::NeedsHuman, reason: "late_success".into(), ..stay(facts) };
+    }
+    stay(facts)
+}
+
+fn paid(facts: &Facts, state: PacketState, reason: &str) -> Next {
+    let known = facts.sent_at.is_some();
+    let money = match (state, known) {
+        (PacketState::Refunded, true) => Money::Return,
+        (PacketState::Refunded, false) => Money::PayAndReturn,
+        (_, true) => Money::Stay,
+        (_, false) => Money::Pay,
+    };
+    let next = Next { state, reason: reason.into(), failed_at: None, money, ..stay(facts) };
+    if is_final(state) { next } else { follow(facts, next) }
+}
+
+/// A paid packet is followed until it was opened or came back.
+fn follow(facts: &Facts, next: Next) -> Next {
+    let since = facts.sent_at.map_or(0, |sent| facts.at - sent);
+    let pause = match since {
+        ..MINUTE => 15 * SECOND,
+        ..HOUR => 2 * MINUTE,
+        ..93_600_000 => HOUR,
+        ..HUMAN_AFTER => 6 * HOUR,
+        _ => DAY,
+    };
+    let next_at = if since >= ASK_UNTIL { NEVER } else { facts.at + pause };
+    if since >= NO_END_AFTER {
+        return Next { state: PacketState::NeedsHuman, reason: "no_end".into(), next_at, ..next };
+    }
+    Next { next_at, ..next }
+}
+
+fn send_error(facts: &Facts, code: &str) -> Next {
+    let row = codes::of_send(code);
+    if facts.sent_at.is_some() {
+        // Known to be paid: what a repeat answers changes nothing.
+        return follow(facts, Next { sender: row.sender, ..stay(facts) });
+    }
+    let base = Next { reason: code.into(), sender: row.sender, ..stay(facts) };
+    match if facts.undecided { row.undecided } else { row.decided } {
+        // WeChat holds an order of this number since it refused it for now: a later clean refusal does not end that.
+        Fate::Queue | Fate::Refused if facts.reason == RESUME => {
+            let again = matches!(row.sender, Effect::None | Effect::Slow) && row.decided == Fate::Queue;
+            let reason = if again { RESUME } else { code }.to_owned();
+            let next = Next { state: PacketState::Blocked, reason, ..base };
+            if again { Next { next_at: facts.at + pause(facts), ..next } } else { blocked(facts, next) }
+        }
+        Fate::Unknown => {
+            let unknown = Next { state: PacketState::Unknown, undecided: true, ..base };
+            if code == "PROCESSING" {
+                return Next { next_at: facts.at + PROCESSING_PAUSE, ..unknown };
+            }
+            wait(facts, unknown)
+        }
+        Fate::Blocked => blocked(facts, Next { state: PacketState::Blocked, ..base }),
+        Fate::Queue => Next { state: PacketState::Queued, next_at: facts.at + pause(facts), ..base },
+        Fate::Refused => Next { state: PacketState::Refused, ..base },
+        Fate::Human => {
+            Next { state: PacketState::NeedsHuman, undecided: true, next_at: facts.at + HOUR, ..base }
+        }
+    }
+}
+
+fn pause(facts: &Facts) -> Ms {
+    let calls = usize::try_from(facts.sends + facts.queries).unwrap_or(usize::MAX).max(1);
+    match FIRST_PAUSES.get(calls - 1) {
+        Some(pause) => *pause,
+        // Sent again after a NOT_FOUND: the person waits, so ask soon.
+        None if (1..=NOT_FOUND_SENDS).contains(&facts.not_founds) => 5 * MINUTE,
+        None => HOUR,
+    }
+}
+
+/// The schedule of an undecided packet: seconds, minutes, hourly to a day, six-hourly to three, then with a person.
+fn wait(facts: &Facts, next: Next) -> Next {
+    let pause = match age(facts) {
+        ..DAY => pause(facts),
+        ..HUMAN_AFTER => 6 * HOUR,
+        ..ASK_UNTIL => return Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..next },
+        _ => return Next { state: PacketState::NeedsHuman, next_at: NEVER, ..next },
+    };
+    Next { next_at: facts.at + pause, ..next }
+}
+
+fn blocked(facts: &Facts, next: Next) -> Next {
+    if is_user_limit(&next.reason) && age(facts) < HUMAN_AFTER {
+        // The person's day is full: asked for after the day has changed.
+        return Next { next_at: next_beijing_midnight(facts.at) + 5 * MINUTE, ..next };
+    }
+    let next = wait(facts, next);
+    // Nothing changes within seconds here.
+    Next { next_at: next.next_at.max(facts.at + HOUR), ..next }
+}
+
+fn is_user_limit(code: &str) -> bool {
+    matches!(code, "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT")
+}
+
+fn found(facts: &Facts, status: Status) -> Next {
+    match status {
+        Status::Sent => paid(facts, PacketState::Sent, ""),
+        Status::Refunding => paid(facts, PacketState::Sent, "refunding"),
+        Status::Received => paid(facts, PacketState::Received, ""),
+        Status::Refunded => paid(facts, PacketState::Refunded, ""),
+        Status::Failed => failed(facts),
+        Status::Sending | Status::Stuck | Status::Other if facts.sent_at.is_some() => {
+            follow(facts, stay(facts))
+        }
+        Status::Stuck if facts.state != PacketState::NeedsHuman => {
+            let code = if is_user_limit(&facts.reason) { &facts.reason } else { "stuck" };
+            let next =
+                Next { state: PacketState::Blocked, reason: code.into(), failed_at: None, ..stay(facts) };
+            blocked(facts, next)
+        }
+        Status::Sending | Status::Stuck => {
+            wait(facts, Next { state: open(facts), reason: "sending".into(), failed_at: None, ..stay(facts) })
+        }
+        Status::Other => {
+            wait(facts, Next { state: open(facts), reason: "status".into(), failed_at: None, ..stay(facts) })
+        }
+    }
+}
+
+/// A packet that was asked for stays what it is; one that was not even sent, as far as we knew, is unknown.
+fn open(facts: &Facts) -> PacketState {
+    match facts.state {
+        PacketState::Blocked | PacketState::NeedsHuman => facts.state,
+        _ => PacketState::Unknown,
+    }
+}
+
+fn failed(facts: &Facts) -> Next {
+    if facts.sent_at.is_some() {
+        // Booked as paid, and now denied: no machine should decide that.
+        let next = Next { reason: "failed_after_sent".into(), next_at: facts.at + DAY, ..stay(facts) };
+        return Next { state: PacketState::NeedsHuman, ..next };
+    }
+    match facts.failed_at {
+        Some(first) if facts.at - first >= FAILED_APART => {
+            Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
+        }
+        seen => {
+            let first = seen.unwrap_or(facts.at);
+            Next {
+                state: open(facts),
+                reason: "failed_once".into(),
+                failed_at: Some(first),
+                next_at: first + FAILED_APART,
+                ..stay(facts)
+            }
+        }
+    }
+}
+
+fn query_error(facts: &Facts, code: &str) -> Next {
+    let base = Next { sender: codes::of_query(code), ..stay(facts) };
+    if facts.sent_at.is_some() {
+        return follow(facts, base);
+    }
+    if code != "NOT_FOUND" {
+        return wait(facts, Next { state: open(facts), ..base });
+    }
+    let not_founds = facts.not_founds + 1;
+    let base = Next { not_founds, failed_at: None, ..base };
+    match facts.state {
+        PacketState::Blocked if is_user_limit(&facts.reason) => {
+            // A new day, and the order was not kept: the same number once more.
+            Next { reason: RESUME.into(), next_at: facts.at + NOT_FOUND_PAUSE, ..base }
+        }
+        PacketState::Blocked | PacketState::NeedsHuman => wait(facts, base),
+        _ if not_founds <= NOT_FOUND_SENDS => {
+            let next = Next { state: PacketState::Unknown, reason: "NOT_FOUND".into(), ..base };
+            let waited = wait(facts, next);
+            if waited.state == PacketState::Unknown {
+                return Next { next_at: facts.at + NOT_FOUND_PAUSE, ..waited };
+            }
+            waited
+        }
+        _ => wait(facts, Next { state: PacketState::Unknown, reason: "NOT_FOUND".into(), ..base }),
+    }
+}
+
+fn lost(facts: &Facts) -> Next {
+    if facts.state == PacketState::Sending {
+        return Next {
+            state: PacketState::Unknown,
+            reason: "lost".into(),
+            undecided: true,
+            next_at: facts.at,
+            ..stay(facts)
+        };
+    }
+    // A query that nobody saw the answer of: ask again.
+    Next { next_at: facts.at, ..stay(facts) }
+}
+
+#[cfg(test)]
+mod tests;
