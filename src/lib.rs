@@ -24,6 +24,8 @@ pub mod auth;
 pub mod http;
 pub mod idempotency;
 
+pub mod people;
+
 pub mod server;
 
 pub mod cli;
