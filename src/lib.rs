@@ -25,6 +25,7 @@ pub mod http;
 pub mod idempotency;
 
 pub mod people;
+pub mod sms;
 
 pub mod server;
 

@@ -41,13 +41,14 @@ fn doctor(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let mut new = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..old.len() {
         let mut entry = old.by_index(index).unwrap();
+        let name = entry.name().unwrap().into_owned();
         let mut text = String::new();
         entry.read_to_string(&mut text).unwrap();
-        if entry.name() == "xl/worksheets/sheet1.xml" {
+        if name == "xl/worksheets/sheet1.xml" {
             assert!(text.contains(from), "{text}");
             text = text.replace(from, to);
         }
-        new.start_file(entry.name(), zip::write::SimpleFileOptions::default()).unwrap();
+        new.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         new.write_all(text.as_bytes()).unwrap();
     }
     new.finish().unwrap().into_inner()
