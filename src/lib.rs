@@ -18,6 +18,8 @@ pub mod chain;
 
 pub mod wechat;
 
+pub mod sandbox;
+
 pub mod app;
 
 pub mod auth;

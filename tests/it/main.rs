@@ -1,1 +1,2 @@
 //! Flows through a real server, with fakes only at the far end of the wire.
+mod sandbox;

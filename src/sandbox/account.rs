@@ -1,0 +1,377 @@
+//! The service account's platform: web authorization and the server API.
+
+use std::collections::HashMap;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::input::Input;
+use super::page;
+use super::people::{is_openid, openid_of};
+use super::state::{Entry, Inner, Sandbox, Shared};
+use crate::clock::Ms;
+
+/// A code lives this long.
+const CODE_LIFE: Ms = 5 * 60_000;
+/// An access token lives this long.
+const TOKEN_LIFE: Ms = 7_200_000;
+/// Old and new token are both good for this long.
+const TOKEN_OVERLAP: Ms = 5 * 60_000;
+/// Longest customer-service text, bytes.
+const TEXT_MAX: usize = 2048;
+
+/// Codes and tokens that were given out.
+#[derive(Default)]
+pub(super) struct Codes {
+    codes: HashMap<String, Code>,
+    /// Tokens and when they end, newest last.
+    tokens: Vec<(String, Ms)>,
+}
+
+struct Code {
+    openid: String,
+    snapshot: bool,
+    ends_ms: Ms,
+    used: bool,
+}
+
+/// The routes below `oauth_base` and `api_base`.
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/connect/oauth2/authorize", get(authorize))
+        .route("/sns/oauth2/access_token", get(access_token))
+        .route("/cgi-bin/stable_token", post(stable_token))
+        .route("/cgi-bin/user/info", get(user_info))
+        .route("/cgi-bin/qrcode/create", post(create_qr))
+        .route("/cgi-bin/message/custom/send", post(send_custom))
+        .route("/cgi-bin/message/template/send", post(send_template))
+        .route("/cgi-bin/ticket/getticket", get(ticket))
+}
+
+/// Random bytes as hex.
+pub(super) fn random_hex(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    // Without randomness nothing of this process works; the sandbox may then repeat itself.
+    let _ = getrandom::fill(&mut buffer);
+    hex::encode(buffer)
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct Authorize {
+    pub(super) appid: String,
+    pub(super) redirect_uri: String,
+    pub(super) response_type: String,
+    pub(super) scope: String,
+    pub(super) state: String,
+    #[serde(rename = "as")]
+    openid: String,
+    /// Name for a new person.
+    name: String,
+    /// 1: through a snapshot page.
+    snapshot: String,
+    /// 1: the person follows.
+    follow: String,
+}
+
+impl Authorize {
+    /// What is wrong with the request, as a page at WeChat would say.
+    fn complaint(&self, sandbox: &Sandbox) -> Option<&'static str> {
+        let web = Url::parse(&self.redirect_uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        let state = self.state.len() <= 128 && self.state.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if self.appid != sandbox.config.app_id {
+            Some("AppID 参数错误（40013）")
+        } else if !web {
+            Some("redirect_uri 参数错误（10003）")
+        } else if self.response_type != "code" {
+            Some("response_type 必须是 code")
+        } else if !matches!(self.scope.as_str(), "snsapi_base" | "snsapi_userinfo") {
+            Some("Scope 参数错误（10005）")
+        } else if !state {
+            Some("state 只能是字母和数字，最多 128 字节")
+        } else {
+            None
+        }
+    }
+}
+
+async fn authorize(State(sandbox): State<Shared>, Query(asked): Query<Authorize>) -> Response {
+    if let Some(complaint) = asked.complaint(&sandbox) {
+        return (StatusCode::BAD_REQUEST, Html(page::message("网页授权失败", complaint))).into_response();
+    }
+    if asked.openid.is_empty() && asked.name.is_empty() {
+        let people = sandbox.with(|inner| inner.people.all().cloned().collect::<Vec<_>>());
+        return Html(page::who_are_you(&asked, &people)).into_response();
+    }
+    let openid = if asked.openid.is_empty() { openid_of(&random_hex(8)) } else { asked.openid.clone() };
+    let Ok(mut back) = Url::parse(&asked.redirect_uri) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    if !is_openid(&openid) {
+        return (StatusCode::BAD_REQUEST, Html(page::message("网页授权失败", "openid 不合法")))
+            .into_response();
+    }
+    let code = random_hex(16);
+    let now = sandbox.now();
+    sandbox.with(|inner| {
+        let mut person = inner.people.ensure(&openid, &asked.name);
+        if asked.follow == "1" {
+            person.subscribe = true;
+            inner.people.put(person);
+        }
+        inner.codes.codes.retain(|_, code| code.ends_ms + CODE_LIFE > now);
+        let entry = Code { openid, snapshot: asked.snapshot == "1", ends_ms: now + CODE_LIFE, used: false };
+        inner.codes.codes.insert(code.clone(), entry);
+    });
+    back.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked.state);
+    // 302 as WeChat does, so that a GET stays a GET everywhere.
+    (StatusCode::FOUND, [(header::LOCATION, String::from(back))]).into_response()
+}
+
+/// JSON as WeChat sends it: HTTP 200 and `text/plain`.
+fn plain(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain")], value.to_string()).into_response()
+}
+
+fn fail(errcode: i64, errmsg: &str) -> Response {
+    plain(&json!({ "errcode": errcode, "errmsg": format!("{errmsg} rid: {}", random_hex(8)) }))
+}
+
+fn fine() -> Response {
+    plain(&json!({ "errcode": 0, "errmsg": "ok" }))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Exchange {
+    appid: String,
+    secret: String,
+    code: String,
+    grant_type: String,
+}
+
+async fn access_token(State(sandbox): State<Shared>, Query(asked): Query<Exchange>) -> Response {
+    if asked.appid != sandbox.config.app_id {
+        return fail(40013, "invalid appid");
+    }
+    if asked.secret != sandbox.config.app_secret {
+        return fail(40125, "invalid appsecret");
+    }
+    if asked.grant_type != "authorization_code" {
+        return fail(40002, "invalid grant_type");
+    }
+    if asked.code.is_empty() {
+        return fail(41008, "missing code");
+    }
+    let now = sandbox.now();
+    let taken = sandbox.with(|inner| match inner.codes.codes.get_mut(&asked.code) {
+        None => Err((40029, "invalid code")),
+        Some(code) if code.used => Err((40163, "code been used")),
+        Some(code) if code.ends_ms <= now => Err((42003, "code expired")),
+        Some(code) => {
+            code.used = true;
+            Ok((code.openid.clone(), code.snapshot))
+        }
+    });
+    match taken {
+        Err((errcode, errmsg)) => fail(errcode, errmsg),
+        Ok((openid, snapshot)) => {
+            let mut answer = json!({
+                "access_token": random_hex(32),
+                "expires_in": 7200,
+                "refresh_token": random_hex(32),
+                "openid": openid,
+                "scope": "snsapi_base",
+            });
+            if snapshot {
+                // A virtual account: the openid is nobody's.
+                answer["openid"] = json!(openid_of(&format!("snapshot {openid}")));
+                answer["is_snapshotuser"] = json!(1);
+            }
+            plain(&answer)
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct StableToken {
+    grant_type: String,
+    appid: String,
+    secret: String,
+    force_refresh: bool,
+}
+
+async fn stable_token(State(sandbox): State<Shared>, body: String) -> Response {
+    let Ok(asked) = serde_json::from_str::<StableToken>(&body) else {
+        return fail(47001, "data format error");
+    };
+    if asked.appid != sandbox.config.app_id {
+        return fail(40013, "invalid appid");
+    }
+    if asked.secret != sandbox.config.app_secret {
+        return fail(40125, "invalid appsecret");
+    }
+    if asked.grant_type != "client_credential" {
+        return fail(40002, "invalid grant_type");
+    }
+    let now = sandbox.now();
+    let (token, ends) = sandbox.with(|inner| {
+        let tokens = &mut inner.codes.tokens;
+        if asked.force_refresh {
+            tokens.clear();
+        }
+        tokens.retain(|(_, ends)| *ends > now);
+        match tokens.last() {
+            Some((token, ends)) if *ends > now + TOKEN_OVERLAP => (token.clone(), *ends),
+            _ => {
+                let fresh = (random_hex(48), now + TOKEN_LIFE);
+                tokens.push(fresh.clone());
+                fresh
+            }
+        }
+    });
+    plain(&json!({ "access_token": token, "expires_in": (ends - now) / 1000 }))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WithToken {
+    access_token: String,
+    openid: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+fn has_token(inner: &Inner, token: &str, now: Ms) -> bool {
+    inner.codes.tokens.iter().any(|(known, ends)| known == token && *ends > now)
+}
+
+fn token_error() -> Response {
+    fail(40001, "invalid credential, access_token is invalid or not latest")
+}
+
+async fn user_info(State(sandbox): State<Shared>, Query(asked): Query<WithToken>) -> Response {
+    let now = sandbox.now();
+    sandbox.with(|inner| {
+        if !has_token(inner, &asked.access_token, now) {
+            return token_error();
+        }
+        match inner.people.get(&asked.openid) {
+            None => fail(40003, "invalid openid"),
+            Some(person) if person.subscribe => plain(&json!({
+                "subscribe": 1, "openid": person.openid, "language": "zh_CN", "remark": "", "groupid": 0,
+            })),
+            Some(person) => plain(&json!({ "subscribe": 0, "openid": person.openid })),
+        }
+    })
+}
+
+async fn ticket(State(sandbox): State<Shared>, Query(asked): Query<WithToken>) -> Response {
+    let now = sandbox.now();
+    if !sandbox.with(|inner| has_token(inner, &asked.access_token, now)) {
+        return token_error();
+    }
+    if asked.kind != "jsapi" {
+        return fail(40097, "invalid args");
+    }
+    plain(&json!({ "errcode": 0, "errmsg": "ok", "ticket": random_hex(43), "expires_in": 7200 }))
+}
+
+async fn create_qr(
+    State(sandbox): State<Shared>,
+    Query(asked): Query<WithToken>,
+    Input(body): Input<Value>,
+) -> Response {
+    let now = sandbox.now();
+    sandbox.with(|inner| {
+        if !has_token(inner, &asked.access_token, now) {
+            return token_error();
+        }
+        let scene = &body["action_info"]["scene"];
+        let text = match (scene["scene_str"].as_str(), scene["scene_id"].as_u64()) {
+            (Some(text), _) if (1..=64).contains(&text.chars().count()) => text.to_owned(),
+            (None, Some(number)) if number > 0 && u32::try_from(number).is_ok() => number.to_string(),
+            _ => return fail(40053, "invalid action info"),
+        };
+        let ticket = random_hex(24);
+        inner.scenes.insert(ticket.clone(), text);
+        let life = body["expire_seconds"].as_i64().unwrap_or(60).clamp(1, 2_592_000);
+        let url = format!("http://weixin.qq.com/q/{ticket}");
+        plain(&json!({ "ticket": ticket, "expire_seconds": life, "url": url }))
+    })
+}
+
+async fn send_custom(
+    State(sandbox): State<Shared>,
+    Query(asked): Query<WithToken>,
+    Input(body): Input<Value>,
+) -> Response {
+    let now = sandbox.now();
+    let openid = body["touser"].as_str().unwrap_or_default();
+    sandbox.with(|inner| {
+        if !has_token(inner, &asked.access_token, now) {
+            return token_error();
+        }
+        let Some(mut person) = inner.people.get(openid).cloned() else {
+            return fail(40003, "invalid openid");
+        };
+        let text = body["text"]["content"].as_str().unwrap_or_default();
+        if body["msgtype"] == "text" && (text.is_empty() || text.len() > TEXT_MAX) {
+            return fail(45002, "content size out of limit");
+        }
+        if person.write_until_ms <= now {
+            return fail(45015, "response out of time limit or subscription is canceled");
+        }
+        if person.writes_left == 0 {
+            return fail(45047, "out of response count limit");
+        }
+        person.writes_left -= 1;
+        let entry =
+            Entry { at_ms: now, openid: openid.to_owned(), kind: "custom".to_owned(), content: body.clone() };
+        Inner::log(&mut inner.messages, entry);
+        inner.people.put(person);
+        fine()
+    })
+}
+
+async fn send_template(
+    State(sandbox): State<Shared>,
+    Query(asked): Query<WithToken>,
+    Input(body): Input<Value>,
+) -> Response {
+    let now = sandbox.now();
+    let openid = body["touser"].as_str().unwrap_or_default();
+    sandbox.with(|inner| {
+        if !has_token(inner, &asked.access_token, now) {
+            return token_error();
+        }
+        let Some(person) = inner.people.get(openid) else { return fail(40003, "invalid openid") };
+        if !person.subscribe {
+            return fail(43004, "require subscribe");
+        }
+        if body["template_id"].as_str().unwrap_or_default().is_empty() {
+            return fail(40037, "invalid template_id");
+        }
+        let entry = Entry {
+            at_ms: now,
+            openid: openid.to_owned(),
+            kind: "template".to_owned(),
+            content: body.clone(),
+        };
+        Inner::log(&mut inner.messages, entry);
+        plain(&json!({ "errcode": 0, "errmsg": "ok", "msgid": now }))
+    })
+}
+
+/// Sends a browser back to the sandbox's page after a form.
+pub(super) fn back_to_page() -> Response {
+    Redirect::to("/sandbox").into_response()
+}

@@ -1,0 +1,216 @@
+//! The sandbox's own routes: what programs and the page use to look behind the curtain.
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::account::back_to_page;
+use super::books::Status;
+use super::callbacks;
+use super::input::Input;
+use super::page;
+use super::settings::{Fault, Settings};
+use super::sms::bare_phone;
+use super::state::Shared;
+
+/// The routes below `/sandbox`.
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/sandbox", get(overview))
+        .route("/sandbox/", get(overview))
+        .route("/sandbox/packets", get(packets))
+        .route("/sandbox/packets/{bill_no}/open", post(open))
+        .route("/sandbox/packets/{bill_no}/status", post(decide))
+        .route("/sandbox/sms", get(sms))
+        .route("/sandbox/people", get(people))
+        .route("/sandbox/messages", get(messages))
+        .route("/sandbox/settings", get(settings).post(change_settings))
+        .route("/sandbox/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/sandbox/form/open/{bill_no}", post(form_open))
+        .route("/sandbox/form/follow/{openid}", post(form_follow))
+        .route("/sandbox/form/faults", post(form_clear))
+}
+
+fn bad_request(text: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": text }))).into_response()
+}
+
+fn not_found(text: &str) -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": text }))).into_response()
+}
+
+async fn overview(State(sandbox): State<Shared>) -> Response {
+    Html(page::overview(&sandbox)).into_response()
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PacketFilter {
+    openid: Option<String>,
+    bill_no: Option<String>,
+}
+
+async fn packets(State(sandbox): State<Shared>, Query(filter): Query<PacketFilter>) -> Response {
+    let now = sandbox.now();
+    let mut found = sandbox.with(|inner| {
+        let now = now + inner.settings.clock_ahead_ms;
+        match &filter.bill_no {
+            Some(bill_no) => inner.books.look(bill_no, now).into_iter().collect(),
+            None => inner.books.list(now),
+        }
+    });
+    if let Some(openid) = &filter.openid {
+        found.retain(|packet| packet.openid == *openid);
+    }
+    let paid = found.iter().filter(|packet| packet.paid_ms.is_some());
+    let paid_fen: i64 = paid.clone().map(|packet| packet.amount_fen).sum();
+    Json(json!({ "packets": found, "paid_count": paid.count(), "paid_fen": paid_fen })).into_response()
+}
+
+async fn open(State(sandbox): State<Shared>, Path(bill_no): Path<String>) -> Response {
+    let now = sandbox.now();
+    let opened = sandbox.with(|inner| inner.books.open(&bill_no, now + inner.settings.clock_ahead_ms));
+    match opened {
+        Some(packet) => Json(packet).into_response(),
+        None => {
+            (StatusCode::CONFLICT, Json(json!({ "error": "no packet with this number waits to be opened" })))
+                .into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decide {
+    status: Status,
+}
+
+async fn decide(
+    State(sandbox): State<Shared>,
+    Path(bill_no): Path<String>,
+    Input(asked): Input<Decide>,
+) -> Response {
+    let now = sandbox.now();
+    let decided =
+        sandbox.with(|inner| inner.books.decide(&bill_no, asked.status, now + inner.settings.clock_ahead_ms));
+    match decided {
+        Some(packet) => Json(packet).into_response(),
+        None => (StatusCode::CONFLICT, Json(json!({ "error": "the packet cannot come to this status" })))
+            .into_response(),
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct SmsFilter {
+    phone: Option<String>,
+}
+
+async fn sms(State(sandbox): State<Shared>, Query(filter): Query<SmsFilter>) -> Response {
+    let messages = sandbox.with(|inner| inner.sms.find(filter.phone.as_deref()));
+    let latest = messages.last().map(|sms| sms.code.clone());
+    Json(json!({ "messages": messages, "latest": latest })).into_response()
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PeopleFilter {
+    openid: Option<String>,
+    phone: Option<String>,
+}
+
+async fn people(State(sandbox): State<Shared>, Query(filter): Query<PeopleFilter>) -> Response {
+    let mut found: Vec<_> = sandbox.with(|inner| inner.people.all().cloned().collect());
+    if let Some(openid) = &filter.openid {
+        found.retain(|person| person.openid == *openid);
+    }
+    if let Some(phone) = filter.phone.as_deref().map(bare_phone) {
+        found.retain(|person| bare_phone(&person.phone) == phone);
+    }
+    Json(found).into_response()
+}
+
+async fn messages(State(sandbox): State<Shared>, Query(filter): Query<PeopleFilter>) -> Response {
+    let mut found = sandbox.with(|inner| inner.messages.clone());
+    if let Some(openid) = &filter.openid {
+        found.retain(|entry| entry.openid == *openid);
+    }
+    Json(found).into_response()
+}
+
+async fn settings(State(sandbox): State<Shared>) -> Json<Settings> {
+    Json(sandbox.with(|inner| inner.settings.clone()))
+}
+
+async fn change_settings(State(sandbox): State<Shared>, Input(patch): Input<Value>) -> Response {
+    let changed = sandbox.with(|inner| {
+        let changed = inner.settings.changed(patch)?;
+        inner.settings = changed.clone();
+        Ok::<_, serde_json::Error>(changed)
+    });
+    match changed {
+        Ok(settings) => Json(settings).into_response(),
+        Err(error) => bad_request(&error.to_string()),
+    }
+}
+
+async fn faults(State(sandbox): State<Shared>) -> Json<Vec<Fault>> {
+    Json(sandbox.with(|inner| inner.faults.clone()))
+}
+
+async fn add_fault(State(sandbox): State<Shared>, Input(fault): Input<Fault>) -> Response {
+    if fault.count == 0 {
+        return bad_request("count must be at least 1");
+    }
+    if let Some(complaint) = fault.complaint() {
+        return bad_request(complaint);
+    }
+    let all = sandbox.with(|inner| {
+        inner.faults.push(fault);
+        inner.faults.clone()
+    });
+    (StatusCode::CREATED, Json(all)).into_response()
+}
+
+async fn clear_faults(State(sandbox): State<Shared>) -> Json<Vec<Fault>> {
+    sandbox.with(|inner| inner.faults.clear());
+    Json(Vec::new())
+}
+
+async fn form_open(State(sandbox): State<Shared>, Path(bill_no): Path<String>) -> Response {
+    let now = sandbox.now();
+    sandbox.with(|inner| inner.books.open(&bill_no, now + inner.settings.clock_ahead_ms));
+    back_to_page()
+}
+
+async fn form_follow(State(sandbox): State<Shared>, Path(openid): Path<String>) -> Response {
+    let Some(person) = sandbox.with(|inner| inner.people.get(&openid).cloned()) else {
+        return not_found("nobody has this openid");
+    };
+    let event = if person.subscribe { "unsubscribe" } else { "subscribe" };
+    let asked = callbacks::Fire {
+        openid,
+        event: event.to_owned(),
+        key: String::new(),
+        content: String::new(),
+        copies: None,
+        forged: false,
+        url: None,
+    };
+    match callbacks::run(&sandbox, &asked).await {
+        Ok(_) => back_to_page(),
+        Err(error) => {
+            let text = error.to_string();
+            (StatusCode::BAD_GATEWAY, Html(page::message("回调没有送达", &text))).into_response()
+        }
+    }
+}
+
+async fn form_clear(State(sandbox): State<Shared>) -> Response {
+    sandbox.with(|inner| inner.faults.clear());
+    back_to_page()
+}

@@ -1,0 +1,187 @@
+//! A stand-in for everything outside: WeChat's service account, WeChat Pay and Aliyun's SMS gateway.
+//!
+//! `kaijiang sandbox` runs it alone, `kaijiang demo` beside the server, tests on port 0. It checks what the real ones
+//! check, keeps books of its own, and can be told to misbehave. It is loud about being a sandbox: every answer has
+//! the header [`HEADER`], every page a title that says so.
+//!
+//! Two listeners: plain HTTP for the account, SMS and its own routes below `/sandbox`; TLS for WeChat Pay, which asks
+//! for the client certificate that the sandbox made.
+
+mod account;
+mod books;
+mod callbacks;
+mod certs;
+mod control;
+mod crowd;
+mod input;
+mod listen;
+mod page;
+mod pay;
+mod pay_answer;
+mod people;
+mod phone;
+mod settings;
+mod sms;
+mod state;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Redirect;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::set_header::SetResponseHeaderLayer;
+use url::Url;
+
+use crate::clock::Clock;
+use certs::Certificates;
+use listen::{Peer, TlsListener};
+use state::{Sandbox, Shared};
+
+/// Every answer of the sandbox carries this header with the value `1`; `serve` refuses to pay a far end that does.
+pub const HEADER: &str = "x-kaijiang-sandbox";
+
+/// A made-up person of the demo roster.
+#[derive(Debug, Clone)]
+pub struct CrowdPerson {
+    /// Name.
+    pub name: String,
+    /// Mainland phone number, 11 digits.
+    pub phone: String,
+    /// Staff number; may be empty.
+    pub staff_no: String,
+}
+
+/// What the sandbox stands in for, and where.
+#[derive(Clone)]
+pub struct SandboxConfig {
+    /// Where the account, SMS and `/sandbox` are served (port 0: any).
+    pub listen: SocketAddr,
+    /// Where WeChat Pay is served, over TLS (port 0: any).
+    pub pay_listen: SocketAddr,
+    /// Where certificates and books are kept.
+    pub data_dir: PathBuf,
+    /// App id of the service account.
+    pub app_id: String,
+    /// Its secret.
+    pub app_secret: String,
+    /// Its callback token.
+    pub token: String,
+    /// Its `EncodingAESKey`; none is plain mode.
+    pub aes_key: Option<String>,
+    /// Merchant number.
+    pub mch_id: String,
+    /// API v2 key of the merchant.
+    pub api_key: String,
+    /// Where our server takes callbacks.
+    pub callback_url: Option<Url>,
+    /// Access key id for SMS.
+    pub sms_access_key: String,
+    /// Its secret.
+    pub sms_secret: String,
+    /// Packets are opened by their receivers after this time; none: only by hand.
+    pub auto_open: Option<Duration>,
+    /// The people of the demo roster; may be empty.
+    pub crowd: Vec<CrowdPerson>,
+    /// The clock of all far ends.
+    pub clock: Clock,
+}
+
+/// A running sandbox.
+pub struct Running {
+    /// Where the account, SMS and `/sandbox` are served: base for `wechat.api_base`, `wechat.oauth_base`,
+    /// `sms.api_base`.
+    pub addr: SocketAddr,
+    /// Where WeChat Pay is served, over TLS.
+    pub pay_addr: SocketAddr,
+    /// The authority to trust for `pay_addr` (`pay.ca_pem`).
+    pub ca_pem: PathBuf,
+    /// The merchant's certificate (`pay.cert_pem`).
+    pub cert_pem: PathBuf,
+    /// The merchant's key (`pay.key_pem`).
+    pub key_pem: PathBuf,
+    tracker: TaskTracker,
+}
+
+impl Running {
+    /// `http://…` of the account, SMS and `/sandbox`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// `https://…` of WeChat Pay.
+    pub fn pay_base(&self) -> String {
+        format!("https://{}", self.pay_addr)
+    }
+
+    /// Waits until everything has stopped; returns only after the shutdown token was cancelled.
+    pub async fn stopped(&self) {
+        self.tracker.wait().await;
+    }
+}
+
+/// Starts the sandbox; it runs until `shutdown` is cancelled.
+pub async fn start(config: SandboxConfig, shutdown: CancellationToken) -> Result<Running> {
+    crate::wechat::tls::install_ring();
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("cannot make the folder {}", config.data_dir.display()))?;
+    let certificates = Certificates::ensure(&config.data_dir)?;
+    let listener = bind(config.listen).await?;
+    let pay_listener = bind(config.pay_listen).await?;
+    let (addr, pay_addr) = (listener.local_addr()?, pay_listener.local_addr()?);
+    let tracker = TaskTracker::new();
+    let sandbox = Arc::new(Sandbox::open(config, shutdown.clone(), tracker.clone())?);
+    let tls = TlsListener::start(pay_listener, certificates.server_config()?, &tracker, shutdown.clone())?;
+    let pay = loud(pay::routes()).with_state(Arc::clone(&sandbox));
+    let pay = axum::serve(tls, pay.into_make_service_with_connect_info::<Peer>())
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let plain = axum::serve(listener, plain_routes().with_state(sandbox))
+        .with_graceful_shutdown(shutdown.cancelled_owned());
+    tracker.spawn(async move { report(pay.await) });
+    tracker.spawn(async move { report(plain.await) });
+    tracker.close();
+    Ok(Running {
+        addr,
+        pay_addr,
+        ca_pem: certificates.ca,
+        cert_pem: certificates.client_cert,
+        key_pem: certificates.client_key,
+        tracker,
+    })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("the sandbox cannot listen on {address}"))
+}
+
+fn report(ended: std::io::Result<()>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a listener of the sandbox ended");
+    }
+}
+
+fn plain_routes() -> Router<Shared> {
+    let routes = account::routes()
+        .merge(sms::routes())
+        .merge(callbacks::routes())
+        .merge(control::routes())
+        .merge(crowd::routes())
+        // POST / is the SMS gateway; a browser that opens the address wants the page.
+        .route("/", get(async || Redirect::to("/sandbox")));
+    loud(routes)
+}
+
+/// Puts the header on every answer, also on those to unknown addresses.
+fn loud(routes: Router<Shared>) -> Router<Shared> {
+    let name = HeaderName::from_static(HEADER);
+    routes
+        .fallback(async || axum::http::StatusCode::NOT_FOUND)
+        .layer(SetResponseHeaderLayer::overriding(name, HeaderValue::from_static("1")))
+}

@@ -1,0 +1,216 @@
+//! The sandbox's pages: plain HTML in Chinese without scripts, loud about being a sandbox.
+
+use std::fmt::Write as _;
+
+use super::account::Authorize;
+use super::books::{Packet, Status};
+use super::people::Person;
+use super::state::{Entry, Sandbox};
+use crate::clock::{Ms, beijing_words};
+
+/// So many rows of each table are shown.
+const ROWS: usize = 50;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#fffbe6;color:#222}\
+    header{background:#b45309;color:#fff;padding:12px 20px}h1{font-size:20px;margin:0}\
+    main{padding:12px 20px;max-width:1200px;margin:auto}h2{font-size:17px;margin:24px 0 6px}\
+    table{border-collapse:collapse;width:100%;background:#fff}th,td{border:1px solid #e5d8b0;padding:4px 8px;\
+    text-align:left;word-break:break-all}th{background:#fdf3d0}button,.b{font:inherit;padding:4px 12px;\
+    border:1px solid #b45309;background:#fff;color:#92400e;border-radius:4px;cursor:pointer;text-decoration:none;\
+    display:inline-block;margin:2px}form{display:inline}code{background:#fdf3d0;padding:0 4px}";
+
+/// Text for HTML, in elements and in quoted attributes.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn frame(title: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <title>【沙箱】{title}</title><style>{STYLE}</style></head><body>\
+         <header><h1>【沙箱】{title}</h1>这里是微信、微信支付和短信的替身：没有真钱，没有真人。</header>\
+         <main>{body}</main></body></html>"
+    )
+}
+
+/// A page with one sentence.
+pub(super) fn message(title: &str, text: &str) -> String {
+    frame(title, &format!("<p>{}</p><p><a class=\"b\" href=\"/sandbox\">回到沙箱首页</a></p>", escape(text)))
+}
+
+/// The page of the web authorization: who is holding this phone?
+pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
+    let mut hidden = String::new();
+    for (name, value) in [
+        ("appid", &asked.appid),
+        ("redirect_uri", &asked.redirect_uri),
+        ("response_type", &asked.response_type),
+        ("scope", &asked.scope),
+        ("state", &asked.state),
+    ] {
+        // Writing to a String cannot fail.
+        let _ = write!(hidden, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value));
+    }
+    let mut body = String::from("<p>网页授权：请选择这部手机是谁的。</p>");
+    let _ = write!(
+        body,
+        "<form method=\"get\" action=\"/connect/oauth2/authorize\">{hidden}\
+         <input type=\"hidden\" name=\"follow\" value=\"1\"><label>新的人：<input name=\"name\" required \
+         maxlength=\"20\" placeholder=\"姓名\"></label> <button>新建并继续</button></form><h2>已有的人</h2>"
+    );
+    let _ = write!(body, "<form method=\"get\" action=\"/connect/oauth2/authorize\">{hidden}");
+    for person in people {
+        let _ = write!(
+            body,
+            "<button name=\"as\" value=\"{}\">{} {}</button>",
+            escape(&person.openid),
+            escape(&person.name),
+            escape(&person.phone)
+        );
+    }
+    body.push_str("</form>");
+    frame("网页授权：你是谁", &body)
+}
+
+/// What every far end received.
+pub(super) fn overview(sandbox: &Sandbox) -> String {
+    let now = sandbox.now();
+    let (packets, sms, people, messages, callbacks, faults, crowd) = sandbox.with(|inner| {
+        (
+            inner.books.list(now + inner.settings.clock_ahead_ms),
+            inner.sms.find(None),
+            inner.people.all().cloned().collect::<Vec<_>>(),
+            inner.messages.iter().cloned().collect::<Vec<_>>(),
+            inner.callbacks.iter().cloned().collect::<Vec<_>>(),
+            inner.faults.clone(),
+            inner.crowd.clone(),
+        )
+    });
+    let mut body = packet_table(&packets);
+    let rows = sms.iter().rev().map(|sms| {
+        vec![
+            time(sms.at_ms),
+            escape(&sms.phone),
+            escape(&sms.sign_name),
+            format!("<code>{}</code>", escape(&sms.code)),
+        ]
+    });
+    body.push_str(&table("短信", sms.len(), &["时间", "手机", "签名", "验证码"], rows));
+    body.push_str(&people_table(&people));
+    body.push_str(&log_table("回调（公众号 → 我们）", &callbacks));
+    body.push_str(&log_table("消息（我们 → 用户）", &messages));
+    let rows = faults.iter().map(|fault| vec![escape(&serde_json::to_string(fault).unwrap_or_default())]);
+    body.push_str(&table("故障", faults.len(), &["故障"], rows));
+    body.push_str("<form method=\"post\" action=\"/sandbox/form/faults\"><button>清除故障</button></form>");
+    let crowd = serde_json::to_string(&crowd).unwrap_or_default();
+    // Writing to a String cannot fail.
+    let _ = write!(body, "<h2>群众演员</h2><p><code>{}</code></p>", escape(&crowd));
+    frame("微信、支付、短信的替身", &body)
+}
+
+fn time(ms: Ms) -> String {
+    beijing_words(ms)
+}
+
+fn table(title: &str, total: usize, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut out = format!("<h2>{}（{total}）</h2><table><tr>", escape(title));
+    for head in heads {
+        let _ = write!(out, "<th>{head}</th>");
+    }
+    out.push_str("</tr>");
+    for row in rows.take(ROWS) {
+        out.push_str("<tr>");
+        for cell in row {
+            let _ = write!(out, "<td>{cell}</td>");
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</table>");
+    out
+}
+
+fn packet_table(packets: &[Packet]) -> String {
+    let rows = packets.iter().rev().map(|packet| {
+        let status = match packet.status {
+            Status::Sending => "发放中",
+            Status::Sent => "已发放，待领取",
+            Status::Received => "已领取",
+            Status::Failed => "发放失败",
+            Status::RfundIng => "退款中",
+            Status::Refund => "已退款",
+        };
+        let button = if packet.status == Status::Sent {
+            format!(
+                "<form method=\"post\" action=\"/sandbox/form/open/{}\"><button>拆开</button></form>",
+                escape(&packet.bill_no)
+            )
+        } else {
+            String::new()
+        };
+        vec![
+            time(packet.created_ms),
+            escape(&packet.bill_no),
+            escape(&packet.openid),
+            format!("{}.{:02} 元", packet.amount_fen / 100, packet.amount_fen % 100),
+            format!("{status} {}", escape(&packet.reason)),
+            escape(&packet.wishing),
+            button,
+        ]
+    });
+    table("红包", packets.len(), &["时间", "商户单号", "openid", "金额", "状态", "祝福语", ""], rows)
+}
+
+fn people_table(people: &[Person]) -> String {
+    let rows = people.iter().map(|person| {
+        let (state, button) = if person.subscribe { ("已关注", "取消关注") } else { ("未关注", "关注") };
+        let openid = escape(&person.openid);
+        vec![
+            escape(&person.name),
+            escape(&person.phone),
+            openid.clone(),
+            state.to_owned(),
+            format!(
+                "<form method=\"post\" action=\"/sandbox/form/follow/{openid}\"><button>{button}</button></form>"
+            ),
+        ]
+    });
+    table("人", people.len(), &["姓名", "手机", "openid", "关注", ""], rows)
+}
+
+fn log_table(title: &str, entries: &[Entry]) -> String {
+    let rows = entries.iter().rev().map(|entry| {
+        vec![
+            time(entry.at_ms),
+            escape(&entry.openid),
+            escape(&entry.kind),
+            escape(&entry.content.to_string()),
+        ]
+    });
+    table(title, entries.len(), &["时间", "openid", "种类", "内容"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_loud_and_texts_harmless() {
+        let page = message("回调没有送达", "<script>\"'&");
+        assert!(page.contains("<title>【沙箱】回调没有送达</title>"));
+        assert!(page.contains("&lt;script&gt;&quot;&#39;&amp;"));
+        assert!(!page.contains("<script"));
+    }
+}
