@@ -44,8 +44,8 @@ needs:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer (rustup)" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing: install gcc or clang" >&2; exit 1; }
 	@command -v npm >/dev/null || { echo "node and npm are missing: install Node.js 20.19 or newer" >&2; exit 1; }
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
-	  if (a < 20 || (a === 20 && b < 19)) { console.error(`Node.js $${process.versions.node} is too old: 20.19 or newer is needed`); process.exit(1); }'
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || \
+	  { echo "Node.js $$(node --version) is too old: 20.19 or newer is needed" >&2; exit 1; }
 
 .PHONY: test
 test: needs ## everything that CI runs; SUITES="rust web-unit" runs only those
