@@ -16,6 +16,8 @@ pub mod draw;
 pub mod audit;
 pub mod chain;
 
+pub mod store;
+
 pub mod wechat;
 
 pub mod sandbox;
