@@ -7,7 +7,15 @@ use sqlx::Row;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{clock::Clock, config::Config, db::Db, keys::Keys};
+use crate::{
+    clock::Clock,
+    config::Config,
+    db::Db,
+    keys::Keys,
+    live::{Hub, HubParts},
+    store::Store,
+    wire::{Body, Message},
+};
 
 /// Everything shared.
 #[derive(Clone, Debug)]
@@ -21,6 +29,8 @@ struct Inner {
     clock: Clock,
     keys: Keys,
     db: Db,
+    store: Store,
+    hub: Hub,
     tasks: TaskTracker,
     stopping: CancellationToken,
     pay_wake: Notify,
@@ -32,9 +42,21 @@ impl App {
         let keys = Keys::open(&config.secrets.master_key_file)?;
         let db = Db::open(config.database.url.expose()).await?;
         pin_key(&db, &keys).await?;
+        let store = Store::open(&config, &clock)?;
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let hub = Hub::start(HubParts {
+            db: db.clone(),
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            stopping: stopping.clone(),
+            sockets: config.limits.sockets,
+            sockets_per_session: config.limits.sockets_per_session,
+        });
         let pay_wake = Notify::new();
-        Ok(Self { inner: Arc::new(Inner { config, clock, keys, db, tasks, stopping, pay_wake }) })
+        let inner = Inner { config, clock, keys, db, store, hub, tasks, stopping, pay_wake };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The configuration.
@@ -60,6 +82,32 @@ impl App {
     /// The database.
     pub fn db(&self) -> &Db {
         &self.inner.db
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The hub of this process's sockets.
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    /// Brings events to all sockets, after the commit of the transaction that appended them.
+    pub fn publish(&self, meeting: &str, messages: impl AsRef<[Message]>) {
+        self.hub().publish(meeting, messages.as_ref());
+    }
+
+    /// Brings a private message to one person's sockets.
+    pub fn publish_to(&self, meeting: &str, openid: &str, body: Body) {
+        self.hub().publish_to(meeting, openid, body);
+    }
+
+    /// Brings a message without number to all sockets: `entered`, `taps`, and `counts`, whose numbers are counted
+    /// anew where they are shown.
+    pub fn publish_ephemeral(&self, meeting: &str, body: Body) {
+        self.hub().publish_ephemeral(meeting, body);
     }
 
     /// Runs a task that shutdown waits for; it must watch [`Self::stopping`].

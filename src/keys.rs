@@ -36,6 +36,8 @@ pub enum Purpose {
     PoolDigest,
     /// Stored requests to the payer.
     Request,
+    /// Private messages between servers.
+    Bus,
 }
 
 impl Purpose {
@@ -49,6 +51,7 @@ impl Purpose {
             Self::Cookie => b"kaijiang/cookie",
             Self::PoolDigest => b"kaijiang/pool-digest",
             Self::Request => b"kaijiang/request",
+            Self::Bus => b"kaijiang/bus",
         }
     }
 }

@@ -22,6 +22,8 @@ pub mod wechat;
 
 pub mod sandbox;
 
+pub mod live;
+
 pub mod app;
 
 pub mod auth;

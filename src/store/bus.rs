@@ -103,10 +103,7 @@ impl Subscription {
     }
 }
 
-async fn connect(
-    client: &::redis::Client,
-    pattern: &str,
-) -> Result<(PubSubSink, PubSubStream), StoreError> {
+async fn connect(client: &::redis::Client, pattern: &str) -> Result<(PubSubSink, PubSubStream), StoreError> {
     let (mut sink, stream) = within(3, client.get_async_pubsub()).await?.split();
     within(3, sink.psubscribe(pattern)).await?;
     Ok((sink, stream))

@@ -96,17 +96,16 @@ impl Memory {
 
     pub(super) fn replace(&self, meeting: &str, pool: &Pool) {
         let members = pool.members.iter().map(|member| (member.idx, (member.clone(), pool.rev))).collect();
-        let fresh =
-            PoolState { members, rev: pool.rev, digest: pool.digest.clone(), ..PoolState::default() };
+        let fresh = PoolState { members, rev: pool.rev, digest: pool.digest.clone(), ..PoolState::default() };
         self.writing().0.pools.insert(meeting.to_owned(), fresh);
     }
 
     pub(super) fn counts(&self, meeting: &str) -> (i64, i64) {
         let state = self.state();
         let members = state.pools.get(meeting).into_iter().flat_map(|pool| pool.members.values());
-        members.filter(|(member, _)| member.weight > 0).fold((0, 0), |(bound, present), (member, _)| {
-            (bound + 1, present + i64::from(member.present))
-        })
+        members
+            .filter(|(member, _)| member.weight > 0)
+            .fold((0, 0), |(bound, present), (member, _)| (bound + 1, present + i64::from(member.present)))
     }
 
     pub(super) fn put_code(&self, key: &str, hash: &str, ttl_ms: i64) {

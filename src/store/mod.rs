@@ -118,6 +118,11 @@ impl Store {
         Redis::open(config.redis.url.expose(), clock).map(Self::Redis)
     }
 
+    /// Whether other servers may share it.
+    pub fn shared(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {

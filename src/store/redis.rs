@@ -49,6 +49,11 @@ macro_rules! script {
     };
 }
 
+/// Values as Redis takes them.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($value.to_string().into_bytes()),*] };
+}
+
 impl Scripts {
     fn new() -> Self {
         Self {
@@ -153,15 +158,15 @@ impl Redis {
         rev: i64,
         digest: &str,
     ) -> Result<bool, StoreError> {
-        let args = args(&[
-            &member.idx,
-            &member.pid,
-            &member.weight,
-            &i64::from(member.present),
-            &rev,
-            &digest,
-            &PENDING_MAX,
-        ]);
+        let args = args![
+            member.idx,
+            member.pid,
+            member.weight,
+            i64::from(member.present),
+            rev,
+            digest,
+            PENDING_MAX,
+        ];
         self.run(&self.scripts.enter, &pool_keys(meeting), &args).await
     }
 
@@ -184,9 +189,9 @@ impl Redis {
     pub(super) async fn replace(&self, meeting: &str, pool: &Pool) -> Result<(), StoreError> {
         let bound = pool.members.iter().filter(|member| member.weight > 0);
         let present = bound.clone().filter(|member| member.present).count();
-        let mut list = args(&[&pool.rev, &pool.digest, &bound.count(), &present]);
+        let mut list = args![pool.rev, pool.digest, bound.count(), present];
         for member in &pool.members {
-            list.extend(args(&[&member.idx, &stored(member, pool.rev)]));
+            list.extend(args![member.idx, stored(member, pool.rev)]);
         }
         self.run(&self.scripts.replace, &pool_keys(meeting), &list).await
     }
@@ -202,7 +207,7 @@ impl Redis {
     }
 
     pub(super) async fn put_code(&self, key: &str, hash: &str, ttl_ms: i64) -> Result<(), StoreError> {
-        let args = args(&[&self.now(), &hash, &ttl_ms]);
+        let args = args![self.now(), hash, ttl_ms];
         self.run(&self.scripts.put_code, &[format!("kj:code:{key}")], &args).await
     }
 
@@ -212,7 +217,7 @@ impl Redis {
         hash: &str,
         max_tries: u32,
     ) -> Result<CodeTry, StoreError> {
-        let args = args(&[&self.now(), &hash, &max_tries]);
+        let args = args![self.now(), hash, max_tries];
         let left: i64 = self.run(&self.scripts.take_try, &[format!("kj:code:{key}")], &args).await?;
         Ok(match left {
             -1 => CodeTry::Right,
@@ -224,32 +229,32 @@ impl Redis {
     }
 
     pub(super) async fn hit(&self, key: &str, window_ms: i64, limit: usize) -> Result<Hit, StoreError> {
-        let args = args(&[&self.now(), &window_ms, &limit]);
+        let args = args![self.now(), window_ms, limit];
         let wait: i64 = self.run(&self.scripts.hit, &[format!("kj:hit:{key}")], &args).await?;
         Ok(if wait == 0 { Hit::Ok } else { Hit::RetryAfter(wait) })
     }
 
     pub(super) async fn take_token(&self, name: &str, rate_per_s: u32) -> Result<i64, StoreError> {
-        let args = args(&[&self.now(), &token_interval_us(rate_per_s), &TOKEN_WAIT_MAX_MS]);
+        let args = args![self.now(), token_interval_us(rate_per_s), TOKEN_WAIT_MAX_MS];
         self.run(&self.scripts.take_token, &[format!("kj:token:{name}")], &args).await
     }
 
     pub(super) async fn get(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.run(&self.scripts.get, &[format!("kj:value:{name}")], &args(&[&self.now()])).await
+        self.run(&self.scripts.get, &[format!("kj:value:{name}")], &args![self.now()]).await
     }
 
     pub(super) async fn set(&self, name: &str, value: &str, ttl_ms: i64) -> Result<(), StoreError> {
-        let args = args(&[&self.now(), &value, &ttl_ms]);
+        let args = args![self.now(), value, ttl_ms];
         self.run(&self.scripts.set, &[format!("kj:value:{name}")], &args).await
     }
 
     pub(super) async fn lock(&self, name: &str, owner: &str, ttl_ms: i64) -> Result<bool, StoreError> {
-        let args = args(&[&self.now(), &owner, &ttl_ms]);
+        let args = args![self.now(), owner, ttl_ms];
         self.run(&self.scripts.lock, &[format!("kj:lock:{name}")], &args).await
     }
 
     pub(super) async fn unlock(&self, name: &str, owner: &str) -> Result<(), StoreError> {
-        self.run(&self.scripts.unlock, &[format!("kj:lock:{name}")], &args(&[&owner])).await
+        self.run(&self.scripts.unlock, &[format!("kj:lock:{name}")], &args![owner]).await
     }
 
     pub(super) async fn publish(&self, meeting: &str, payload: &[u8]) -> Result<(), StoreError> {
@@ -271,26 +276,11 @@ impl Redis {
         meeting: &str,
         open: i64,
     ) -> Result<(), StoreError> {
-        let args = args(&[&self.now(), &server, &open, &VIEWERS_TTL_MS]);
+        let args = args![self.now(), server, open, VIEWERS_TTL_MS];
         self.run(&self.scripts.report_viewers, &[format!("kj:viewers:{meeting}")], &args).await
     }
 
     pub(super) async fn viewers(&self, meeting: &str) -> Result<i64, StoreError> {
-        self.run(&self.scripts.viewers, &[format!("kj:viewers:{meeting}")], &args(&[&self.now()])).await
-    }
-}
-
-/// Values as Redis takes them.
-fn args(values: &[&dyn Arg]) -> Vec<Vec<u8>> {
-    values.iter().map(|value| value.bytes()).collect()
-}
-
-trait Arg {
-    fn bytes(&self) -> Vec<u8>;
-}
-
-impl<T: ToString> Arg for T {
-    fn bytes(&self) -> Vec<u8> {
-        self.to_string().into_bytes()
+        self.run(&self.scripts.viewers, &[format!("kj:viewers:{meeting}")], &args![self.now()]).await
     }
 }

@@ -1,0 +1,20 @@
+//! How many are here, from SQL; only the viewers come from the store.
+
+use sqlx::Row;
+
+use crate::{db::Db, store::Store, wire::Counts};
+
+/// Counts of a meeting.
+pub async fn counts(db: &Db, store: &Store, meeting: &str) -> Result<Counts, sqlx::Error> {
+    let row = sqlx::query(
+        "select (select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0), \
+         (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1), \
+         (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1 and present = 1)",
+    )
+    .bind(meeting)
+    .fetch_one(db.read())
+    .await?;
+    // A number for show: without the store there is none.
+    let viewers = store.viewers(meeting).await.unwrap_or(0);
+    Ok(Counts { invited: row.try_get(0)?, bound: row.try_get(1)?, present: row.try_get(2)?, viewers })
+}

@@ -1,0 +1,284 @@
+//! The hub: rooms by meeting, what comes from the bus, what goes to it, and how many sockets may be open.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    encode,
+    envelope::{Envelope, Private, What},
+    outlet::Outlet,
+    room::{self, Room},
+    shards::Shards,
+};
+use crate::{
+    clock::Clock,
+    db::Db,
+    error::{ApiError, ApiResult},
+    keys::{self, Keys},
+    store::{Notice, Store},
+    wire::{Body, Message},
+};
+
+/// Messages that may wait for the bus; more are dropped, and other servers find their events in SQL.
+const OUTGOING: usize = 4096;
+
+/// What a hub is made of.
+#[derive(Debug)]
+pub struct HubParts {
+    /// Where the truth is.
+    pub db: Db,
+    /// The bus.
+    pub store: Store,
+    /// For private messages between servers.
+    pub keys: Keys,
+    /// Time in messages.
+    pub clock: Clock,
+    /// Where tasks are spawned.
+    pub tasks: TaskTracker,
+    /// Ends the tasks.
+    pub stopping: CancellationToken,
+    /// Most sockets of this process.
+    pub sockets: usize,
+    /// Most sockets of one session.
+    pub sockets_per_session: usize,
+}
+
+/// The hub of this process.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: HubParts,
+    /// Names this process on the bus.
+    server: String,
+    rooms: Mutex<HashMap<String, Arc<Room>>>,
+    open: Mutex<Open>,
+    shards: Shards,
+    outgoing: mpsc::Sender<(String, What)>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    sessions: HashMap<String, usize>,
+}
+
+/// The right to one open socket; given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    hub: Hub,
+    session: String,
+}
+
+/// A socket's place in its room; left when dropped.
+#[derive(Debug)]
+pub struct Seat {
+    pub(super) room: Arc<Room>,
+    place: super::shards::Place,
+    outlet: Arc<Outlet>,
+    openid: Option<String>,
+    _permit: Permit,
+}
+
+impl Hub {
+    /// Starts the hub and its tasks.
+    pub fn start(parts: HubParts) -> Self {
+        let (outgoing, waiting) = mpsc::channel(OUTGOING);
+        let shards = Shards::start(&parts.tasks, &parts.stopping);
+        let server = hex::encode(keys::random::<8>());
+        let inner =
+            Inner { parts, server, rooms: Mutex::default(), open: Mutex::default(), shards, outgoing };
+        let hub = Self { inner: Arc::new(inner) };
+        if hub.parts().store.shared() {
+            hub.spawn(hub.clone().listen());
+            hub.spawn(hub.clone().speak(waiting));
+        }
+        hub
+    }
+
+    pub(super) fn parts(&self) -> &HubParts {
+        &self.inner.parts
+    }
+
+    pub(super) fn server(&self) -> &str {
+        &self.inner.server
+    }
+
+    pub(super) fn shards(&self) -> &Shards {
+        &self.inner.shards
+    }
+
+    pub(super) fn rooms(&self) -> MutexGuard<'_, HashMap<String, Arc<Room>>> {
+        self.inner.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(&self, meeting: &str) -> Option<Arc<Room>> {
+        self.rooms().get(meeting).cloned()
+    }
+
+    /// Runs a task until the process stops.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.parts().stopping.clone();
+        self.parts().tasks.spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Brings events to all sockets on all servers. Their transaction is committed.
+    pub fn publish(&self, meeting: &str, messages: &[Message]) {
+        let texts: Vec<_> =
+            messages.iter().filter_map(|message| Some((message.seq?, encode(message)))).collect();
+        if !texts.is_empty() {
+            self.tell(meeting, What::Events(texts));
+        }
+    }
+
+    /// Brings a message without number to one person's sockets on all servers.
+    pub fn publish_to(&self, meeting: &str, openid: &str, body: Body) {
+        let message = Message { seq: None, at: self.parts().clock.now(), body };
+        let private = Private { openid: openid.to_owned(), text: encode(&message) };
+        if let Some(room) = self.room(meeting) {
+            room.whisper(&private.openid, &private.text);
+        }
+        let sealed = private.seal(&self.parts().keys, meeting);
+        self.broadcast(meeting, What::Private(sealed));
+    }
+
+    /// Brings a message without number to all sockets on all servers. `counts` are counted anew in each room,
+    /// `entered`, `counts` and `taps` are gathered to at most five a second.
+    pub fn publish_ephemeral(&self, meeting: &str, body: Body) {
+        self.tell(meeting, What::Ephemeral(Box::new(body)));
+    }
+
+    fn tell(&self, meeting: &str, what: What) {
+        if let Some(room) = self.room(meeting) {
+            room.tell(what.clone());
+        }
+        self.broadcast(meeting, what);
+    }
+
+    fn broadcast(&self, meeting: &str, what: What) {
+        if self.parts().store.shared() && self.inner.outgoing.try_send((meeting.to_owned(), what)).is_err() {
+            tracing::warn!(meeting, "the bus is too slow: a message to other servers was dropped");
+        }
+    }
+
+    async fn speak(self, mut waiting: mpsc::Receiver<(String, What)>) {
+        while let Some((meeting, what)) = waiting.recv().await {
+            let envelope = Envelope { from: self.inner.server.clone(), what };
+            let Ok(payload) = serde_json::to_vec(&envelope) else { continue };
+            if let Err(error) = self.parts().store.publish(&meeting, &payload).await {
+                tracing::warn!(meeting, %error, "not published; other servers find events in SQL");
+            }
+        }
+    }
+
+    async fn listen(self) {
+        let mut subscription = self.parts().store.subscribe();
+        loop {
+            match subscription.next().await {
+                Notice::Resync => {
+                    for room in self.rooms().values() {
+                        room.missed();
+                    }
+                }
+                Notice::Message { meeting, payload } => self.heard(&meeting, &payload),
+            }
+        }
+    }
+
+    fn heard(&self, meeting: &str, payload: &[u8]) {
+        let Some(room) = self.room(meeting) else { return };
+        let Ok(envelope) = serde_json::from_slice::<Envelope>(payload) else {
+            tracing::warn!(meeting, "something on the bus is not ours");
+            return room.missed();
+        };
+        if envelope.from == self.inner.server {
+            return;
+        }
+        match envelope.what {
+            What::Private(sealed) => {
+                if let Some(private) = Private::open(&self.parts().keys, meeting, &sealed) {
+                    room.whisper(&private.openid, &private.text);
+                }
+            }
+            what => room.tell(what),
+        }
+    }
+
+    /// Reserves one socket for a session (a name of it that is not its secret).
+    pub fn permit(&self, session: &str) -> ApiResult<Permit> {
+        let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.all >= self.parts().sockets {
+            return Err(ApiError::unavailable("在线连接已满，请稍后重试。"));
+        }
+        let mine = open.sessions.entry(session.to_owned()).or_insert(0);
+        if *mine >= self.parts().sockets_per_session {
+            return Err(ApiError::too_many("sockets", "您打开的页面太多，请关闭一些后重试。", 5));
+        }
+        *mine += 1;
+        open.all += 1;
+        Ok(Permit { hub: self.clone(), session: session.to_owned() })
+    }
+
+    /// Open sockets of this process.
+    pub fn open(&self) -> usize {
+        self.inner.open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
+    /// Seats a paused outlet in its room and waits until the room follows the meeting's events. What the caller
+    /// reads from SQL afterwards overlaps with what the outlet gets: nothing falls between.
+    pub async fn enter(
+        &self,
+        permit: Permit,
+        meeting: &str,
+        outlet: &Arc<Outlet>,
+        openid: Option<String>,
+    ) -> Seat {
+        let seat = {
+            let mut rooms = self.rooms();
+            let room = rooms.entry(meeting.to_owned()).or_insert_with(|| room::start(self, meeting));
+            let room = Arc::clone(room);
+            let place = room.crowd.add(outlet);
+            if let Some(openid) = &openid {
+                room.seat_person(openid, outlet);
+            }
+            Seat { room, place, outlet: Arc::clone(outlet), openid, _permit: permit }
+        };
+        seat.room.following().await;
+        seat
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut open = self.hub.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.all -= 1;
+        if let Some(mine) = open.sessions.get_mut(&self.session) {
+            *mine -= 1;
+            if *mine == 0 {
+                open.sessions.remove(&self.session);
+            }
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.room.crowd.remove(self.place);
+        if let Some(openid) = &self.openid {
+            self.room.unseat_person(openid, &self.outlet);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Fan-out: events in SQL, the hub that brings them to sockets, and the sockets themselves.
+//!
+//! A command appends its events inside its transaction ([`events::append`]) and publishes them after the commit.
+//! Publishing only makes it quick: what a hub missed (bus away, process killed in between) it finds in SQL. Every
+//! socket gets every event once, in order.
+
+mod counts;
+mod envelope;
+pub mod events;
+mod follow;
+mod frames;
+mod hub;
+mod outlet;
+mod room;
+mod shards;
+mod socket;
+
+pub use self::{
+    counts::counts,
+    frames::Frame,
+    hub::{Hub, HubParts, Permit, Seat},
+    outlet::Outlet,
+    socket::{Check, Live, Upgrade, run},
+};
+
+/// Text of a message.
+pub fn encode(message: &crate::wire::Message) -> String {
+    serde_json::to_string(message).unwrap_or_default()
+}

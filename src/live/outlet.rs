@@ -1,0 +1,188 @@
+//! The sending side of one socket. Whoever has something for it writes at once if nothing waits; what does not fit
+//! waits in a bounded queue that the socket's own task writes out. One lock per socket keeps frames whole.
+
+use std::{
+    collections::VecDeque,
+    io::ErrorKind,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::{net::TcpStream, sync::Notify};
+
+use super::frames::{Frame, To};
+
+/// Frames that may wait for a socket; with more it is closed and comes back with `after`.
+const QUEUE_MAX: usize = 256;
+
+/// The sending side of one socket.
+#[derive(Debug)]
+pub struct Outlet {
+    io: TcpStream,
+    out: Mutex<Out>,
+    /// Something waits, or the outlet fell behind.
+    pub(super) wake: Notify,
+    hall: bool,
+}
+
+#[derive(Debug)]
+struct Out {
+    state: State,
+    /// Number of the last event that was sent or queued.
+    last: i64,
+    queue: VecDeque<Frame>,
+    /// Bytes of the first frame in the queue that are written.
+    offset: usize,
+    /// Bytes written so far.
+    written: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Until the snapshot is there, events wait.
+    Paused,
+    /// Sends.
+    Open,
+    /// Too many waited: sends nothing more.
+    Behind,
+    /// The far end is gone, or was told that we close.
+    Closed,
+}
+
+/// How the queue stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing waits.
+    Idle,
+    /// Something waits until the socket takes more; this many bytes went so far.
+    Waiting(u64),
+    /// Fell behind.
+    Behind,
+    /// Gone.
+    Closed,
+}
+
+impl Outlet {
+    /// Paused until [`Self::open`]. `hall` says whether it wants what only screens and control pages show.
+    pub fn new(io: TcpStream, hall: bool) -> Self {
+        let out = Out { state: State::Paused, last: 0, queue: VecDeque::new(), offset: 0, written: 0 };
+        Self { io, out: Mutex::new(out), wake: Notify::new(), hall }
+    }
+
+    pub(super) fn io(&self) -> &TcpStream {
+        &self.io
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends, or lets it wait. Events that this socket had already are passed over.
+    pub(super) fn push(&self, frame: &Frame) {
+        if frame.to == To::Hall && !self.hall {
+            return;
+        }
+        let mut out = self.out();
+        if matches!(out.state, State::Behind | State::Closed) || (frame.seq != 0 && frame.seq <= out.last) {
+            return;
+        }
+        if out.queue.len() >= QUEUE_MAX {
+            out.state = State::Behind;
+            // A frame under way is kept: the close frame must not stand in its middle.
+            let keep = usize::from(out.offset > 0);
+            out.queue.truncate(keep);
+        } else {
+            out.last = out.last.max(frame.seq);
+            out.queue.push_back(frame.clone());
+            if out.state == State::Paused || (out.queue.len() == 1 && out.flush(&self.io)) {
+                return;
+            }
+        }
+        drop(out);
+        self.wake.notify_one();
+    }
+
+    /// Sends `first` and then what has waited: messages without number, and events after `seq`, of which `first`
+    /// tells.
+    pub fn open(&self, seq: i64, first: Vec<Frame>) {
+        let mut out = self.out();
+        if out.state != State::Paused {
+            return;
+        }
+        let waited = std::mem::take(&mut out.queue);
+        out.queue = first.into();
+        out.queue.extend(waited.into_iter().filter(|frame| frame.seq == 0 || frame.seq > seq));
+        out.last = out.last.max(seq);
+        out.state = State::Open;
+        if !out.flush(&self.io) {
+            drop(out);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Writes as much as the socket takes now.
+    pub(super) fn flush(&self) -> Standing {
+        let mut out = self.out();
+        match out.state {
+            State::Closed => return Standing::Closed,
+            State::Behind => return Standing::Behind,
+            State::Paused => return Standing::Idle,
+            State::Open => {}
+        }
+        if out.flush(&self.io) {
+            Standing::Idle
+        } else if out.state == State::Closed {
+            Standing::Closed
+        } else {
+            Standing::Waiting(out.written)
+        }
+    }
+
+    /// Takes leave: the frame under way is finished if possible, the rest of the queue is dropped, then `last` goes
+    /// out. Returns whether all of it is written; if not, [`Self::finish`] goes on.
+    pub(super) fn close(&self, last: &[Frame]) -> bool {
+        let mut out = self.out();
+        let keep = usize::from(out.offset > 0).min(out.queue.len());
+        out.queue.truncate(keep);
+        out.queue.extend(last.iter().cloned());
+        let done = out.flush(&self.io);
+        out.state = State::Closed;
+        done
+    }
+
+    /// Goes on writing what [`Self::close`] left.
+    pub(super) fn finish(&self) -> bool {
+        self.out().flush(&self.io)
+    }
+}
+
+impl Out {
+    /// Writes; true when nothing waits any more.
+    fn flush(&mut self, io: &TcpStream) -> bool {
+        while let Some(frame) = self.queue.front() {
+            let rest: Bytes = frame.bytes.slice(self.offset..);
+            match io.try_write(&rest) {
+                Ok(count) => {
+                    self.written += u64::try_from(count).unwrap_or(0);
+                    if count == rest.len() {
+                        self.offset = 0;
+                        self.queue.pop_front();
+                    } else {
+                        self.offset += count;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(_) => {
+                    self.state = State::Closed;
+                    self.queue = VecDeque::new();
+                    return false;
+                }
+            }
+        }
+        self.offset = 0;
+        if self.queue.capacity() > 4 {
+            self.queue = VecDeque::new();
+        }
+        true
+    }
+}

@@ -1,0 +1,157 @@
+//! One meeting's room in this process: follows the meeting's events in order and sends each to its crowd once.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use super::{
+    envelope::What,
+    follow::Follower,
+    frames::Frame,
+    hub::{Hub, Seat},
+    outlet::Outlet,
+    shards::Crowd,
+};
+use crate::error::ApiResult;
+
+/// Things that may wait for a room; with more it looks at SQL.
+const INBOX: usize = 1024;
+/// A snapshot serves everybody who comes within this time, unless an event comes first.
+const SNAPSHOT_LIFE: Duration = Duration::from_secs(1);
+
+/// A room.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) meeting: String,
+    pub(super) crowd: Arc<Crowd>,
+    /// Number of the last event sent; -1 until the room follows.
+    last: watch::Sender<i64>,
+    inbox: mpsc::Sender<What>,
+    missed: AtomicBool,
+    people: Mutex<HashMap<String, Vec<Arc<Outlet>>>>,
+    counts: Mutex<Option<Frame>>,
+    snapshot: tokio::sync::Mutex<Option<(i64, Instant, Frame)>>,
+}
+
+/// Makes a room and starts its task.
+pub(super) fn start(hub: &Hub, meeting: &str) -> Arc<Room> {
+    let (inbox, told) = mpsc::channel(INBOX);
+    let room = Arc::new(Room {
+        meeting: meeting.to_owned(),
+        crowd: Arc::default(),
+        last: watch::Sender::new(-1),
+        inbox,
+        missed: AtomicBool::new(false),
+        people: Mutex::default(),
+        counts: Mutex::default(),
+        snapshot: tokio::sync::Mutex::default(),
+    });
+    hub.spawn(Follower::new(hub.clone(), Arc::clone(&room)).run(told));
+    room
+}
+
+impl Room {
+    /// Something for this room.
+    pub(super) fn tell(&self, what: What) {
+        if self.inbox.try_send(what).is_err() {
+            self.missed();
+        }
+    }
+
+    /// Something may have been missed: look at SQL.
+    pub(super) fn missed(&self) {
+        self.missed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn take_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Number of the last event sent, or -1.
+    pub(super) fn last(&self) -> i64 {
+        *self.last.borrow()
+    }
+
+    pub(super) fn set_last(&self, seq: i64) {
+        self.last.send_replace(seq);
+    }
+
+    /// Waits until the room knows where it stands.
+    pub(super) async fn following(&self) {
+        // Ends with an error only when the room is gone, and then the socket is closed anyway.
+        let _ = self.last.subscribe().wait_for(|last| *last >= 0).await;
+    }
+
+    /// To one person's sockets.
+    pub(super) fn whisper(&self, openid: &str, text: &str) {
+        let people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outlets) = people.get(openid) {
+            let frame = Frame::text(0, text);
+            for outlet in outlets {
+                outlet.push(&frame);
+            }
+        }
+    }
+
+    pub(super) fn seat_person(&self, openid: &str, outlet: &Arc<Outlet>) {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        people.entry(openid.to_owned()).or_default().push(Arc::clone(outlet));
+    }
+
+    pub(super) fn unseat_person(&self, openid: &str, outlet: &Arc<Outlet>) {
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outlets) = people.get_mut(openid) {
+            outlets.retain(|other| !Arc::ptr_eq(other, outlet));
+            if outlets.is_empty() {
+                people.remove(openid);
+            }
+        }
+    }
+
+    /// The last `counts` that were sent.
+    pub(super) fn counts(&self) -> Option<Frame> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_counts(&self, frame: Frame) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame);
+    }
+}
+
+impl Seat {
+    /// The snapshot and its number: one that was built a moment ago if it tells of every event that this socket
+    /// will not be sent, else a new one. Many who come at once wait for the same one.
+    pub async fn snapshot<F>(&self, build: F) -> ApiResult<(i64, Frame)>
+    where
+        F: Future<Output = ApiResult<(i64, String)>>,
+    {
+        let mut kept = self.room.snapshot.lock().await;
+        if let Some((seq, built, frame)) = &*kept
+            && built.elapsed() < SNAPSHOT_LIFE
+            && *seq >= self.room.last()
+        {
+            return Ok((*seq, frame.clone()));
+        }
+        let (seq, text) = build.await?;
+        let mut frame = Frame::text(seq, &text);
+        // It is no event itself: it must not count as the one that it is numbered after.
+        frame.seq = 0;
+        *kept = Some((seq, Instant::now(), frame.clone()));
+        Ok((seq, frame))
+    }
+
+    /// How many are here, as last said in this room.
+    pub fn counts(&self) -> Option<Frame> {
+        self.room.counts()
+    }
+}
