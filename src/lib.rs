@@ -35,7 +35,7 @@ pub mod sms;
 
 pub mod server;
 
-pub mod cli;
 pub mod budget;
+pub mod cli;
 pub mod failpoint;
 pub mod payout;

@@ -130,7 +130,8 @@ fn tidy(text: &mut String, what: &str, most: usize) -> Option<(&'static str, Str
 
 /// White space of any kind inside becomes one space, the ends are trimmed. Everything else stays as written.
 pub fn tidy_text(text: &str) -> String {
-    let spaced: String = text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }).collect();
+    let spaced: String =
+        text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }).collect();
     spaced.trim().to_owned()
 }
 
@@ -179,15 +180,14 @@ fn staff_numbers(rows: &[Parsed], roster: &Roster) -> HashMap<String, (String, S
     held
 }
 
-fn staff_fault(
-    row: &Parsed,
-    held: &mut HashMap<String, (String, String)>,
-) -> Option<(String, String)> {
+fn staff_fault(row: &Parsed, held: &mut HashMap<String, (String, String)>) -> Option<(String, String)> {
     let number = row.raw.staff_no.as_deref().filter(|number| !number.is_empty())?;
     match held.get(number) {
         Some((index, name)) if *index != row.index => Some((
             "staff_no_taken".to_owned(),
-            format!("工号 {number} 已属于“{name}”（手机号不同）；换了号码请在名单里修改，不是同一人请改工号。"),
+            format!(
+                "工号 {number} 已属于“{name}”（手机号不同）；换了号码请在名单里修改，不是同一人请改工号。"
+            ),
         )),
         _ => {
             held.insert(number.to_owned(), (row.index.clone(), row.raw.name.clone()));
@@ -237,7 +237,8 @@ fn effect(row: &Parsed, known: Option<&Known>) -> Effect {
 }
 
 fn report(row: &Parsed, outcome: RowOutcome, (code, message): (String, String)) -> ImportRow {
-    let phone = Phone::parse(&row.raw.phone).map_or_else(|_| phone::mask_any(&row.raw.phone), |phone| phone.mask());
+    let phone =
+        Phone::parse(&row.raw.phone).map_or_else(|_| phone::mask_any(&row.raw.phone), |phone| phone.mask());
     let short = |text: &str| text.chars().take(MAX_NAME).collect();
     ImportRow {
         row: row.raw.row,
@@ -252,9 +253,8 @@ fn report(row: &Parsed, outcome: RowOutcome, (code, message): (String, String)) 
 
 /// The report of a plan.
 pub fn summary(id: &str, file: &str, blank: i64, rows: Vec<ImportRow>) -> ImportReport {
-    let count = |outcome| {
-        i64::try_from(rows.iter().filter(|row| row.outcome == outcome).count()).unwrap_or(i64::MAX)
-    };
+    let count =
+        |outcome| i64::try_from(rows.iter().filter(|row| row.outcome == outcome).count()).unwrap_or(i64::MAX);
     ImportReport {
         id: id.to_owned(),
         file: file.to_owned(),
@@ -336,14 +336,20 @@ mod tests {
         let mut roster = Roster::new();
         for change in plan(&parsed, &roster).changes {
             let id = format!("p{}", change.at);
-            roster.insert(parsed[change.at].index.clone(), Known { id, department: "研发".into(), ..change.person });
+            roster.insert(
+                parsed[change.at].index.clone(),
+                Known { id, department: "研发".into(), ..change.person },
+            );
         }
         assert_eq!(outcomes(&plan(&parsed, &roster)), [(RowOutcome::Same, ""), (RowOutcome::Same, "")]);
         let renamed = vec![RawRow { weight: Some("3".into()), ..row(2, "张叁", "13800138000") }];
         let plan2 = plan(&parse(renamed, &keys, "m"), &roster);
         assert_eq!(outcomes(&plan2), [(RowOutcome::Update, "name_changed")]);
         assert_eq!(plan2.changes[0].id.as_deref(), Some("p0"));
-        assert_eq!((plan2.changes[0].person.department.as_str(), plan2.changes[0].person.weight), ("研发", 3));
+        assert_eq!(
+            (plan2.changes[0].person.department.as_str(), plan2.changes[0].person.weight),
+            ("研发", 3)
+        );
         if let Some(known) = roster.get_mut(&parsed[0].index) {
             known.removed = true;
         }
@@ -355,7 +361,10 @@ mod tests {
     #[test]
     fn a_staff_number_belongs_to_one_phone_and_may_be_swapped() {
         let keys = keys();
-        let with = |line, name, phone, number: &str| RawRow { staff_no: Some(number.into()), ..row(line, name, phone) };
+        let with = |line, name, phone, number: &str| RawRow {
+            staff_no: Some(number.into()),
+            ..row(line, name, phone)
+        };
         let first = parse(
             vec![with(2, "张三", "13800138000", "A1"), with(3, "李四", "13800138001", "A2")],
             &keys,
@@ -363,7 +372,10 @@ mod tests {
         );
         let mut roster = Roster::new();
         for change in plan(&first, &roster).changes {
-            roster.insert(first[change.at].index.clone(), Known { id: format!("p{}", change.at), ..change.person });
+            roster.insert(
+                first[change.at].index.clone(),
+                Known { id: format!("p{}", change.at), ..change.person },
+            );
         }
         let moved = parse(vec![with(2, "张三", "13900139000", "A1")], &keys, "m");
         assert_eq!(outcomes(&plan(&moved, &roster)), [(RowOutcome::Error, "staff_no_taken")]);

@@ -207,7 +207,9 @@ mod tests {
     fn what_is_no_number() {
         assert_eq!(Phone::parse(" - "), Err(PhoneError::Missing));
         assert_eq!(Phone::parse(""), Err(PhoneError::Missing));
-        for text in ["1380013800", "138001380000", "12800138000", "+8612345", "abc", "138001380oo", "1+3800138000"] {
+        for text in
+            ["1380013800", "138001380000", "12800138000", "+8612345", "abc", "138001380oo", "1+3800138000"]
+        {
             assert_eq!(Phone::parse(text), Err(PhoneError::Invalid), "{text:?}");
         }
         assert_eq!(Phone::parse("1.38001E+10"), Err(PhoneError::Rounded));

@@ -19,15 +19,15 @@ pub struct DemoPerson {
 }
 
 const SURNAMES: [&str; 40] = [
-    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何", "郭", "马",
-    "罗", "梁", "宋", "郑", "谢", "韩", "唐", "冯", "于", "董", "萧", "程", "曹", "袁", "邓", "许", "欧阳", "司马",
-    "上官", "诸葛", "尉迟",
+    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何",
+    "郭", "马", "罗", "梁", "宋", "郑", "谢", "韩", "唐", "冯", "于", "董", "萧", "程", "曹", "袁", "邓",
+    "许", "欧阳", "司马", "上官", "诸葛", "尉迟",
 ];
 const GIVEN: [&str; 48] = [
-    "伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超",
-    "秀兰", "霞", "平", "刚", "桂英", "文博", "子涵", "雨桐", "浩然", "思远", "嘉怡", "梓萱", "一诺", "俊熙",
-    "晓彤", "海燕", "建国", "志强", "玉兰", "春梅", "天佑", "若曦", "沐阳", "知行", "清扬", "云飞", "雪莹", "景行",
-    "书瑶", "安琪",
+    "伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明",
+    "超", "秀兰", "霞", "平", "刚", "桂英", "文博", "子涵", "雨桐", "浩然", "思远", "嘉怡", "梓萱", "一诺",
+    "俊熙", "晓彤", "海燕", "建国", "志强", "玉兰", "春梅", "天佑", "若曦", "沐阳", "知行", "清扬", "云飞",
+    "雪莹", "景行", "书瑶", "安琪",
 ];
 /// Names that break careless software: rare characters (some beyond the basic plane), minority names, one letter.
 const UNUSUAL: [&str; 12] = [
@@ -118,7 +118,10 @@ mod tests {
         let people = demo_people(300);
         assert_eq!(table.rows.len(), 300);
         for (row, person) in table.rows.iter().zip(&people) {
-            assert_eq!((row.name.as_str(), row.phone.as_str()), (person.name.as_str(), person.phone.as_str()));
+            assert_eq!(
+                (row.name.as_str(), row.phone.as_str()),
+                (person.name.as_str(), person.phone.as_str())
+            );
             assert_eq!(row.department.as_deref(), Some(person.department.as_str()));
             assert!(Phone::parse(&row.phone).is_ok());
         }

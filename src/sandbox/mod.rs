@@ -6,6 +6,20 @@
 //!
 //! Two listeners: plain HTTP for the account, SMS and its own routes below `/sandbox`; TLS for WeChat Pay, which asks
 //! for the client certificate that the sandbox made.
+//!
+//! Routes for programs (all JSON):
+//!
+//! - `GET /connect/oauth2/authorize?…&as=OPENID` redirects without a page and makes the person if unknown;
+//!   `&follow=1` makes a follower, `&snapshot=1` a snapshot visitor, `&name=` names a new person.
+//! - `GET /sandbox/sms?phone=` `{messages, latest}`: newest last; `latest` is the newest code.
+//! - `POST /sandbox/callbacks {openid, event, key?, content?, copies?, forged?, url?}`: `event` is `subscribe`,
+//!   `unsubscribe`, `SCAN`, `text`, or `verify` for the address check; answers what our server answered.
+//! - `GET /sandbox/packets?openid=&bill_no=` `{packets, paid_count, paid_fen}`;
+//!   `POST /sandbox/packets/{bill_no}/open` opens one, `…/status {status}` decides as an operator of the far end.
+//! - `POST /sandbox/faults {kind, count?, on?, paid?, kept?, code?, text?, openid?, bill_no?}`, `GET`, `DELETE`.
+//! - `POST /sandbox/settings` changes what is named, `GET` shows all.
+//! - `GET /sandbox/people?openid=&phone=`, `GET /sandbox/messages?openid=`, `GET /sandbox/callbacks`.
+//! - `POST /sandbox/crowd {base, meeting, count, bind?, tap?, sockets?}`, `GET` for progress, `DELETE` to stop.
 
 mod account;
 mod books;

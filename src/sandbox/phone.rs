@@ -65,7 +65,7 @@ impl Phone {
             content: String::new(),
             copies: None,
             forged: false,
-            url: None,
+            url: Some(join(&self.base, "wechat/callback")),
         };
         let answers = callbacks::run(sandbox, &asked).await.map_err(|_| PhoneError::NoAnswer { step })?;
         match answers.last().map(|fired| fired.status) {
@@ -233,4 +233,35 @@ async fn refused(step: &'static str, answer: Response) -> PhoneError {
     let status = answer.status().as_u16();
     let problem: Value = answer.json().await.unwrap_or_default();
     PhoneError::Refused { step, status, code: problem["code"].as_str().unwrap_or_default().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response as Accepted};
+
+    #[tokio::test]
+    #[allow(clippy::result_large_err, reason = "the handshake callback's type is the library's")]
+    async fn a_socket_brings_the_cookie_and_our_origin() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base: Url =
+            format!("http://{}", listener.local_addr().expect("an address")).parse().expect("a url");
+        let mut phone = Phone::new(base.clone(), "gala".to_owned(), "o1".to_owned(), String::new());
+        phone.cookies.insert("kj_me".to_owned(), "sealed".to_owned());
+        let check = |request: &Request, answer: Accepted| {
+            assert_eq!(request.uri().to_string(), "/ws/gala?role=attendee");
+            assert_eq!(request.headers()["cookie"], "kj_me=sealed");
+            assert_eq!(request.headers()["origin"], base.origin().ascii_serialization());
+            Ok(answer)
+        };
+        let serve = async {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let mut socket = tokio_tungstenite::accept_hdr_async(stream, check).await.expect("a handshake");
+            socket.send(Message::text("hello")).await.expect("sent");
+        };
+        let ((), opened) = tokio::join!(serve, phone.socket());
+        let mut socket = opened.expect("open");
+        assert_eq!(socket.next().await.expect("a message").expect("whole"), Message::text("hello"));
+    }
 }

@@ -165,7 +165,10 @@ fn value<'q>(query: &'q [(String, String)], name: &str) -> &'q str {
 /// The message as asked for; its time is set when it is accepted.
 fn read(query: &[(String, String)]) -> Result<Sms, (&'static str, &'static str)> {
     let phone = bare_phone(value(query, "PhoneNumbers"));
-    if phone.len() != 11 || !phone.starts_with('1') || !phone.bytes().all(|byte| byte.is_ascii_digit()) {
+    // Country code and number of other countries are taken too; which numbers exist there is not checked.
+    let mainland = phone.len() == 11 && phone.starts_with('1');
+    let abroad = (8..=15).contains(&phone.len()) && !phone.starts_with(['0', '1']);
+    if !(mainland || abroad) || !phone.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(("isv.MOBILE_NUMBER_ILLEGAL", "非法手机号"));
     }
     let (sign_name, template) = (value(query, "SignName"), value(query, "TemplateCode"));

@@ -142,7 +142,9 @@ fn host(base: &Url) -> String {
 fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -160,8 +162,7 @@ fn authorization(access_key: &str, secret: &str, query: &str, headers: &BTreeMap
     let body_hash = headers.get("x-acs-content-sha256").copied().unwrap_or(EMPTY_HASH);
     let canonical = format!("POST\n/\n{query}\n{lines}\n{names}\n{body_hash}");
     let to_sign = format!("ACS3-HMAC-SHA256\n{}", hex::encode(Sha256::digest(canonical.as_bytes())));
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(to_sign.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());
     format!("ACS3-HMAC-SHA256 Credential={access_key},SignedHeaders={names},Signature={signature}")
@@ -183,7 +184,8 @@ mod tests {
             };
             let (query, headers) = (map("query"), map("headers"));
             let query: BTreeMap<&str, &str> = query.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-            let headers: BTreeMap<&str, &str> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            let headers: BTreeMap<&str, &str> =
+                headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
             let signed = authorization(
                 vectors::text(&case["access_key_id"]),
                 vectors::text(&case["access_key_secret"]),

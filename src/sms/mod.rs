@@ -60,7 +60,9 @@ impl Sms {
             SmsProvider::Log => Ok(Self::Log),
             SmsProvider::Aliyun => Aliyun::open(&config.sms).map(Self::Aliyun).context("[sms]"),
             SmsProvider::Tencent => {
-                bail!("sms.provider = \"tencent\" comes in a later version; use \"aliyun\", or \"log\" for development")
+                bail!(
+                    "sms.provider = \"tencent\" comes in a later version; use \"aliyun\", or \"log\" for development"
+                )
             }
         }
     }

@@ -234,7 +234,9 @@ fn read_csv(text: &str) -> Result<Table, ApiError> {
     loop {
         let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         row += blank_lines(text.as_bytes(), start);
-        let more = reader.read_record(&mut record).map_err(|_| wrong_type("这个 .csv 文件无法读取，请检查引号是否成对。"))?;
+        let more = reader
+            .read_record(&mut record)
+            .map_err(|_| wrong_type("这个 .csv 文件无法读取，请检查引号是否成对。"))?;
         if !more {
             break;
         }
@@ -261,10 +263,8 @@ fn blank_lines(text: &[u8], start: usize) -> i64 {
         rest = rest.strip_prefix(b"\n").unwrap_or(rest);
     }
     let mut count = 0;
-    while let Some(next) = rest
-        .strip_prefix(b"\r\n")
-        .or_else(|| rest.strip_prefix(b"\n"))
-        .or_else(|| rest.strip_prefix(b"\r"))
+    while let Some(next) =
+        rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")).or_else(|| rest.strip_prefix(b"\r"))
     {
         rest = next;
         count += 1;
@@ -305,10 +305,12 @@ fn column(heading: &str) -> Option<Column> {
         .collect();
     Some(match plain.as_str() {
         "姓名" | "名字" | "员工姓名" | "name" | "fullname" => Column::Name,
-        "手机号" | "手机" | "手机号码" | "电话" | "电话号码" | "联系电话" | "联系方式" | "phone" | "mobile"
-        | "phonenumber" | "tel" => Column::Phone,
+        "手机号" | "手机" | "手机号码" | "电话" | "电话号码" | "联系电话" | "联系方式" | "phone"
+        | "mobile" | "phonenumber" | "tel" => Column::Phone,
         "部门" | "所属部门" | "部门名称" | "department" | "dept" => Column::Department,
-        "工号" | "员工号" | "员工编号" | "staffno" | "staffnumber" | "staffid" | "employeeid" => Column::StaffNo,
+        "工号" | "员工号" | "员工编号" | "staffno" | "staffnumber" | "staffid" | "employeeid" => {
+            Column::StaffNo
+        }
         "组" | "分组" | "组别" | "小组" | "group" => Column::Group,
         "权重" | "weight" => Column::Weight,
         _ => return None,

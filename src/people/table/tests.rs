@@ -12,7 +12,8 @@ fn a_messy_workbook_keeps_its_row_numbers() {
     book.add_worksheet().write(0, 0, "说明：请勿修改").unwrap();
     let sheet = book.add_worksheet();
     sheet.merge_range(0, 0, 0, 4, "2026 年会名单", &rust_xlsxwriter::Format::new()).unwrap();
-    for (place, heading) in ["备注", "手机号（必填）", " 姓 名 ", "权重", "Dept"].into_iter().enumerate() {
+    for (place, heading) in ["备注", "手机号（必填）", " 姓 名 ", "权重", "Dept"].into_iter().enumerate()
+    {
         sheet.write(2, u16::try_from(place).unwrap(), heading).unwrap();
     }
     sheet.write(3, 1, 13_800_138_000_i64).unwrap().write(3, 2, "张三").unwrap().write(3, 3, 2).unwrap();
@@ -22,7 +23,8 @@ fn a_messy_workbook_keeps_its_row_numbers() {
     sheet.write(8, 1, Formula::new("=A1").set_result("13800138003")).unwrap().write(8, 2, "王五").unwrap();
     sheet.write(1_048_575, 16_383, "远处").unwrap();
     let table = read(&save(book)).unwrap();
-    let seen: Vec<_> = table.rows.iter().map(|row| (row.row, row.name.as_str(), row.phone.as_str())).collect();
+    let seen: Vec<_> =
+        table.rows.iter().map(|row| (row.row, row.name.as_str(), row.phone.as_str())).collect();
     assert_eq!(seen[0], (4, "张三", "13800138000"));
     assert_eq!(seen[1], (6, "=HYPERLINK(\"http://x\",\"y\")", "138-0013-8001"));
     assert_eq!(table.rows[0].weight.as_deref(), Some("2"));
@@ -64,7 +66,8 @@ fn a_formula_without_a_value_is_flagged() {
     assert!(!read(&stored).unwrap().rows[0].formula);
     let bare = read(&doctor(&stored, "<v>7</v>", "")).unwrap();
     assert!(bare.rows[0].formula);
-    let failed = doctor(&stored, "<c r=\"B2\"><f>B9</f><v>7</v>", "<c r=\"B2\" t=\"e\"><f>B9</f><v>#REF!</v>");
+    let failed =
+        doctor(&stored, "<c r=\"B2\"><f>B9</f><v>7</v>", "<c r=\"B2\" t=\"e\"><f>B9</f><v>#REF!</v>");
     assert!(read(&failed).unwrap().rows[0].formula);
 }
 
@@ -80,7 +83,8 @@ fn text_tables_in_every_dress() {
     let (gb, _, _) = encoding_rs::GB18030.encode(text);
     assert_eq!(read(&gb).unwrap(), plain);
     assert_eq!(read(text.replace("\r\n", "\n").as_bytes()).unwrap(), plain);
-    let wide: Vec<u8> = "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(read(&wide).unwrap(), plain);
     let tabs = read("姓名\t手机号\n张三\t13800138000\n".as_bytes()).unwrap();
     assert_eq!(tabs.rows[0].phone, "13800138000");

@@ -1,6 +1,7 @@
 //! The sandbox from outside: what a client of the real far ends would see, over real sockets and real mTLS.
 
 mod account;
+mod crowd;
 mod pay;
 
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ const TOKEN: &str = "redpack2026token";
 const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 const MCH_ID: &str = "1900000109";
 const API_KEY: &str = "8934e7d15453e97507ef794cf7b0519d";
+/// The one person of the roster.
+const CROWD_PHONE: &str = "13800000000";
 /// Somebody whom the sandbox knows after [`Far::start`].
 const OPENID: &str = "oxTWIuGaIt6gTKsQRLau2M0yL16E";
 
@@ -31,7 +34,7 @@ struct Far {
     http: reqwest::Client,
     pay: reqwest::Client,
     clock: Clock,
-    _stop: DropGuard,
+    stop: DropGuard,
 }
 
 impl Far {
@@ -58,7 +61,7 @@ impl Far {
             auto_open: None,
             crowd: vec![CrowdPerson {
                 name: "王小明".to_owned(),
-                phone: "13800000000".to_owned(),
+                phone: CROWD_PHONE.to_owned(),
                 staff_no: String::new(),
             }],
             clock: clock.clone(),
@@ -74,7 +77,7 @@ impl Far {
             .tls_certs_only([])
             .build()
             .expect("a client");
-        let far = Self { running, http, pay, clock, _stop: stop.drop_guard() };
+        let far = Self { running, http, pay, clock, stop: stop.drop_guard() };
         far.authorize(OPENID, "").await;
         far
     }
@@ -192,8 +195,8 @@ async fn it_stops_when_told() {
     let dir = folder();
     let far = Far::start(&dir).await;
     far.send("g1", "100").await.expect("an answer");
-    let Far { running, _stop, pay, http, .. } = far;
-    drop((pay, http, _stop));
+    let Far { running, stop, pay, http, .. } = far;
+    drop((pay, http, stop));
     running.stopped().await;
     assert!(tokio::net::TcpStream::connect(running.addr).await.is_err());
 }
