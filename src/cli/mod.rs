@@ -11,11 +11,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 
 #[derive(Debug, Parser)]
-#[command(
-    name = "kaijiang",
-    version,
-    about = "A live meeting lottery: draws that anybody can check, packets that are paid once"
-)]
+#[command(name = "kaijiang", version, about = "A live meeting lottery: draws that anybody can check, packets that are paid once")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -23,8 +19,23 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve with the built-in sandbox and a sample meeting of 300 people
+    Demo {
+        /// Only write the sample roster to this .xlsx file
+        #[arg(long, value_name = "FILE")]
+        roster_only: Option<PathBuf>,
+        /// Configuration file; keys that it leaves unset are filled for the demo
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Serve
     Serve {
+        /// Configuration file
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Run the stand-in for `WeChat`, `WeChat Pay` and SMS alone
+    Sandbox {
         /// Configuration file
         #[arg(long)]
         config: Option<PathBuf>,
@@ -55,7 +66,10 @@ pub async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Verify(args) => return verify::run(&args),
+        Command::Demo { roster_only: Some(file), .. } => serve::roster(&file),
+        Command::Demo { roster_only: None, config } => serve::demo(config.as_deref()).await,
         Command::Serve { config } => serve::serve(config.as_deref()).await,
+        Command::Sandbox { config } => serve::sandbox(config.as_deref()).await,
         Command::Import(args) => remote::import(args).await,
         Command::Export(args) => remote::export(args).await,
         Command::CheckConfig { config } => check_config(config.as_deref()),

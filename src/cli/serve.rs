@@ -41,3 +41,50 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     told_to_stop().await?;
     running.stop().await
 }
+
+pub(super) async fn sandbox(file: Option<&Path>) -> anyhow::Result<()> {
+    start_logging();
+    let config = Config::load(file)?;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = crate::sandbox::start(crate::demo::from_config(&config), stop.clone()).await?;
+    println!("【沙箱】 {}/sandbox", running.base());
+    println!("wechat.api_base, wechat.oauth_base, sms.api_base = {}", running.base());
+    println!("pay.api_base = {}", running.pay_base());
+    println!("pay.ca_pem = {}", running.ca_pem.display());
+    println!("pay.cert_pem = {}", running.cert_pem.display());
+    println!("pay.key_pem = {}", running.key_pem.display());
+    told_to_stop().await?;
+    stop.cancel();
+    running.stopped().await;
+    Ok(())
+}
+
+pub(super) fn roster(file: &Path) -> anyhow::Result<()> {
+    crate::people::write_roster(file, crate::demo::PEOPLE)?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+pub(super) async fn demo(file: Option<&Path>) -> anyhow::Result<()> {
+    start_logging();
+    let running = crate::demo::start(file).await?;
+    print_demo(&running.description);
+    told_to_stop().await?;
+    running.stop().await
+}
+
+fn print_demo(demo: &serde_json::Value) {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let pages = &demo["pages"];
+    println!("\n开奖演示已启动（沙箱，不会真的付款） / the demo runs, nothing is really paid\n");
+    println!("  控制台 control   {}", text(&pages["control"]));
+    println!("  大屏   screen    {}", text(&pages["screen"]));
+    println!("  手机   phone     {}", text(&pages["attendee"]));
+    println!("  验证   verify    {}", text(&pages["verify"]));
+    println!("  沙箱   sandbox   {}", text(&demo["sandbox"]));
+    println!("  接口   API       {}\n", text(&demo["openapi"]));
+    for one in demo["staff"].as_array().into_iter().flatten() {
+        println!("  {:<9} {:<9} {}", text(&one["role"]), text(&one["user"]), text(&one["password"]));
+    }
+    println!();
+}
