@@ -7,20 +7,18 @@ pub mod wire;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod failpoint;
 pub mod keys;
 
 pub mod db;
-
 pub mod draw;
 
 pub mod audit;
 pub mod chain;
 
-pub mod store;
-
 pub mod wechat;
 
-pub mod sandbox;
+pub mod store;
 
 pub mod live;
 
@@ -30,12 +28,18 @@ pub mod auth;
 pub mod http;
 pub mod idempotency;
 
-pub mod people;
 pub mod sms;
+
+pub mod people;
+
+pub mod budget;
+
+pub mod payout;
+
+pub mod sandbox;
 
 pub mod server;
 
-pub mod budget;
+pub mod demo;
+
 pub mod cli;
-pub mod failpoint;
-pub mod payout;

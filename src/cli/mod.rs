@@ -11,7 +11,11 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 
 #[derive(Debug, Parser)]
-#[command(name = "kaijiang", version, about = "A live meeting lottery: draws that anybody can check, packets that are paid once")]
+#[command(
+    name = "kaijiang",
+    version,
+    about = "A live meeting lottery: draws that anybody can check, packets that are paid once"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

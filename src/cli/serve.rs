@@ -60,7 +60,7 @@ pub(super) async fn sandbox(file: Option<&Path>) -> anyhow::Result<()> {
 }
 
 pub(super) fn roster(file: &Path) -> anyhow::Result<()> {
-    crate::people::write_roster(file, crate::demo::PEOPLE)?;
+    crate::people::xlsx_out::write_roster(file, crate::demo::PEOPLE)?;
     println!("{}", file.display());
     Ok(())
 }

@@ -5,7 +5,10 @@ mod sample;
 use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context;
-use figment::{Figment, providers::{Env, Format, Serialized, Toml}};
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +37,6 @@ const STAFF: [(Role, &str, &str); 5] = [
 pub const PEOPLE: usize = 300;
 
 /// The demo, running.
-#[derive(Debug)]
 pub struct Running {
     /// What `demo.json` holds: addresses and log-ins.
     pub description: Value,
@@ -74,7 +76,8 @@ pub async fn start(file: Option<&Path>) -> anyhow::Result<Running> {
         Err(_) => format!("http://{}", listener.local_addr()?),
     };
     let sandbox_stop = CancellationToken::new();
-    let sandbox = sandbox::start(sandbox_config(&own, &preset, &public_url).await?, sandbox_stop.clone()).await?;
+    let sandbox =
+        sandbox::start(sandbox_config(&own, &preset, &public_url).await?, sandbox_stop.clone()).await?;
     let config = layered(&own, far_ends(&preset, &sandbox, &public_url))?;
     let app = App::open(config, Clock::System).await?;
     let staff = demo_staff(&app).await?;
@@ -98,7 +101,11 @@ async fn listen(own: &Figment, key: &str, wanted: SocketAddr) -> anyhow::Result<
     }
 }
 
-async fn sandbox_config(own: &Figment, preset: &Config, public_url: &str) -> anyhow::Result<sandbox::SandboxConfig> {
+async fn sandbox_config(
+    own: &Figment,
+    preset: &Config,
+    public_url: &str,
+) -> anyhow::Result<sandbox::SandboxConfig> {
     let wanted = preset.sandbox.listen;
     // Found free now, bound by the sandbox a moment later: good enough for a demo's port.
     let addr = listen(own, "sandbox.listen", wanted).await?.local_addr()?;
@@ -114,9 +121,13 @@ async fn sandbox_config(own: &Figment, preset: &Config, public_url: &str) -> any
 }
 
 fn crowd() -> Vec<sandbox::CrowdPerson> {
-    people::demo_people(PEOPLE)
+    people::xlsx_out::demo_people(PEOPLE)
         .into_iter()
-        .map(|person| sandbox::CrowdPerson { name: person.name, phone: person.phone, staff_no: person.staff_no })
+        .map(|person| sandbox::CrowdPerson {
+            name: person.name,
+            phone: person.phone,
+            staff_no: person.staff_no,
+        })
         .collect()
 }
 
@@ -128,7 +139,10 @@ fn or(value: &str, fallback: &str) -> String {
 pub fn from_config(config: &Config) -> sandbox::SandboxConfig {
     sandbox::SandboxConfig {
         listen: config.sandbox.listen,
-        pay_listen: SocketAddr::new(config.sandbox.listen.ip(), config.sandbox.listen.port().saturating_add(1)),
+        pay_listen: SocketAddr::new(
+            config.sandbox.listen.ip(),
+            config.sandbox.listen.port().saturating_add(1),
+        ),
         data_dir: config.data.dir.join("sandbox"),
         app_id: or(&config.wechat.app_id, "wx0000000000000000"),
         app_secret: or(config.wechat.app_secret.expose(), "00000000000000000000000000000000"),
@@ -188,7 +202,8 @@ async fn demo_staff(app: &App) -> anyhow::Result<Vec<Value>> {
 async fn describe(app: &App, sandbox: &sandbox::Running, staff: Vec<Value>) -> anyhow::Result<Value> {
     let base = app.config().origin();
     let file = app.config().data.dir.join("demo.json");
-    let meeting = sample::meeting(base, &staff, &file).await.context("the sample meeting could not be made")?;
+    let meeting =
+        sample::meeting(base, &staff, &file).await.context("the sample meeting could not be made")?;
     let description = json!({
         "meeting": meeting,
         "base": base,

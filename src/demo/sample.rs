@@ -57,7 +57,8 @@ impl Api<'_> {
 /// The sample meeting's id: that of an earlier start when it still exists, a new one otherwise.
 pub(super) async fn meeting(base: &str, staff: &[Value], description: &Path) -> anyhow::Result<String> {
     let api = Api { http: reqwest::Client::builder().no_proxy().build()?, base, staff };
-    let earlier = std::fs::read(description).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let earlier =
+        std::fs::read(description).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     if let Some(id) = earlier.as_ref().and_then(|earlier| earlier["meeting"].as_str())
         && api.exists(id).await
     {
@@ -83,7 +84,7 @@ async fn import(api: &Api<'_>, id: &str) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("kaijiang-{}", crate::keys::row_id()));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("roster.xlsx");
-    people::write_roster(&file, PEOPLE)?;
+    people::xlsx_out::write_roster(&file, PEOPLE)?;
     let bytes = std::fs::read(&file)?;
     std::fs::remove_dir_all(&folder)?;
     let part = reqwest::multipart::Part::bytes(bytes).file_name("名单.xlsx");

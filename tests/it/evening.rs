@@ -13,7 +13,7 @@ async fn prepare(evening: &TestApp, host: &Api) -> String {
     let made = host.post("/api/meetings", json!({ "name": "年会", "settings": { "commit_show_ms": 0 } })).await;
     let meeting = made["id"].as_str().unwrap().to_owned();
     let file = evening.dir.path().join("roster.xlsx");
-    kaijiang::people::write_roster(&file, 300).unwrap();
+    kaijiang::people::xlsx_out::write_roster(&file, 300).unwrap();
     let report = host.import(&meeting, "名单.xlsx", std::fs::read(&file).unwrap()).await;
     assert_eq!((&report["new"], &report["errors"]), (&json!(300), &json!(0)), "{report}");
     assert_eq!(host.get(&format!("/api/meetings/{meeting}/people")).await["total"], 0);
@@ -24,7 +24,7 @@ async fn prepare(evening: &TestApp, host: &Api) -> String {
 }
 
 async fn guests(evening: &TestApp, meeting: &str) -> Vec<Phone> {
-    let people = kaijiang::people::demo_people(GUESTS);
+    let people = kaijiang::people::xlsx_out::demo_people(GUESTS);
     let mut phones = Vec::new();
     for (number, person) in people.iter().enumerate() {
         phones.push(Phone::enter(evening, meeting, &format!("oEveningGuestNumber{number:04}"), &person.phone).await);

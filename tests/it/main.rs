@@ -1,2 +1,4 @@
 //! Flows through a real server, with fakes only at the far end of the wire.
+mod harness;
 mod sandbox;
+mod tidy;

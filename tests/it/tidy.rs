@@ -71,7 +71,8 @@ fn used(code: &str) -> Vec<String> {
         if let Some(list) = rest.strip_prefix('{') {
             found.extend(top_names(list));
         } else {
-            found.push(rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect());
+            found
+                .push(rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect());
         }
     }
     found
@@ -101,7 +102,8 @@ fn top_names(list: &str) -> Vec<String> {
 
 #[test]
 fn a_module_uses_only_those_above_it() {
-    let place: BTreeMap<String, usize> = order().into_iter().enumerate().map(|(at, name)| (name, at)).collect();
+    let place: BTreeMap<String, usize> =
+        order().into_iter().enumerate().map(|(at, name)| (name, at)).collect();
     let mut wrong = Vec::new();
     for (path, text) in rust("src") {
         let Some(mine) = place.get(&module(&path)) else { continue };
@@ -119,9 +121,24 @@ fn a_module_uses_only_those_above_it() {
 fn the_draw_is_pure() {
     for (path, text) in rust("src/draw") {
         let code = code(&text);
-        for banned in
-            ["std::fs", "std::net", "std::time", "tokio", "sqlx", "getrandom", "SystemTime", "crate::db", "crate::app", "gen_range", "random_range", "seed_from_u64", "next_u32", "shuffle", "f64", "f32"]
-        {
+        for banned in [
+            "std::fs",
+            "std::net",
+            "std::time",
+            "tokio",
+            "sqlx",
+            "getrandom",
+            "SystemTime",
+            "crate::db",
+            "crate::app",
+            "gen_range",
+            "random_range",
+            "seed_from_u64",
+            "next_u32",
+            "shuffle",
+            "f64",
+            "f32",
+        ] {
             assert!(!code.contains(banned), "{} uses {banned}", path.display());
         }
     }

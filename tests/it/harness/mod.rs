@@ -7,8 +7,18 @@ mod staff;
 
 use std::{path::Path, time::Duration};
 
-use figment::{Figment, providers::{Format, Serialized, Toml}};
-use kaijiang::{app::App, auth::{self, NewStaff}, clock::Clock, config::{Config, DEFAULTS}, sandbox, server, wire::Role};
+use figment::{
+    Figment,
+    providers::{Format, Serialized, Toml},
+};
+use kaijiang::{
+    app::App,
+    auth::{self, NewStaff},
+    clock::Clock,
+    config::{Config, DEFAULTS},
+    sandbox, server,
+    wire::Role,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +98,16 @@ impl TestApp {
         let app = App::open(config(&values), Clock::System).await.unwrap();
         add_staff(&app).await;
         let server = server::start(app.clone(), listener).await.unwrap();
-        Self { app, base, sandbox: far, server: Some(server), sandbox_running: running, sandbox_stop, dir, overrides: values }
+        Self {
+            app,
+            base,
+            sandbox: far,
+            server: Some(server),
+            sandbox_running: running,
+            sandbox_stop,
+            dir,
+            overrides: values,
+        }
     }
 
     /// Stops the server and starts it again on the same data, as after a restart of the machine.
@@ -134,7 +153,12 @@ fn token(role: &str) -> String {
 
 async fn add_staff(app: &App) {
     let mut tx = app.db().begin().await.unwrap();
-    let roles = [(Role::Owner, "owner"), (Role::Host, "host"), (Role::Finance, "finance"), (Role::Auditor, "auditor")];
+    let roles = [
+        (Role::Owner, "owner"),
+        (Role::Host, "host"),
+        (Role::Finance, "finance"),
+        (Role::Auditor, "auditor"),
+    ];
     for (role, user) in roles {
         let (password, token) = (format!("password-of-{user}"), token(user));
         let new = NewStaff { user, password: &password, roles: &[role], token: Some(&token) };

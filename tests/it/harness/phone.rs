@@ -36,7 +36,8 @@ impl Phone {
     /// Follows the account: WeChat calls our server.
     pub(crate) async fn follow(&self) {
         let body = json!({ "openid": self.openid, "event": "subscribe" });
-        let (status, body) = answer(self.http.post(format!("{}/sandbox/callbacks", self.sandbox)).json(&body)).await;
+        let (status, body) =
+            answer(self.http.post(format!("{}/sandbox/callbacks", self.sandbox)).json(&body)).await;
         assert!(status.is_success(), "{body}");
     }
 
@@ -110,6 +111,7 @@ fn location(response: &reqwest::Response) -> String {
 
 fn cookie_of(response: &reqwest::Response, name: &str) -> String {
     let all = response.headers().get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let found = all.map(|value| value.split(';').next().unwrap_or("").to_owned()).find(|pair| pair.starts_with(name));
+    let found =
+        all.map(|value| value.split(';').next().unwrap_or("").to_owned()).find(|pair| pair.starts_with(name));
     found.unwrap_or_else(|| panic!("no cookie {name} was set"))
 }

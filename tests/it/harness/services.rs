@@ -18,8 +18,9 @@ pub(crate) fn both() -> [Backend; 2] {
 }
 
 fn service(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run the tests as `tests/with-services cargo test`"))
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run the tests as `tests/with-services cargo test`")
+    })
 }
 
 impl Backend {

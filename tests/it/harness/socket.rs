@@ -50,7 +50,9 @@ impl Viewer {
         loop {
             let next = tokio::time::timeout(wait, self.socket.next()).await;
             let message = next.unwrap_or_else(|_| panic!("never came: {what}; seen {:?}", self.types()));
-            let Some(Ok(message)) = message else { panic!("the socket ended while waiting for {what}: {message:?}") };
+            let Some(Ok(message)) = message else {
+                panic!("the socket ended while waiting for {what}: {message:?}")
+            };
             let Message::Text(text) = message else { continue };
             let value: Value = serde_json::from_str(&text).unwrap();
             self.seen.push(value.clone());

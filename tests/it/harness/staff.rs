@@ -57,7 +57,11 @@ impl Api {
     /// POST that must be refused with this code.
     pub(crate) async fn refused(&self, path: &str, body: Value, status: u16, code: &str) -> Value {
         let (found, answer) = self.try_post(path, body).await;
-        assert_eq!((found.as_u16(), answer["code"].as_str().unwrap_or("")), (status, code), "POST {path}: {answer}");
+        assert_eq!(
+            (found.as_u16(), answer["code"].as_str().unwrap_or("")),
+            (status, code),
+            "POST {path}: {answer}"
+        );
         assert!(!answer["detail"].as_str().unwrap_or("").is_empty(), "a refusal says what to do: {answer}");
         answer
     }
@@ -77,7 +81,8 @@ impl Api {
 pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let response = request.send().await.unwrap();
     let status = response.status();
-    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("").to_owned();
+    let kind =
+        response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("").to_owned();
     let text = response.text().await.unwrap();
     if !status.is_success() && !status.is_redirection() {
         assert_eq!(kind, "application/problem+json", "{status} {text}");
