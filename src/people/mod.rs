@@ -1,9 +1,27 @@
-//! The roster: who is invited. Spreadsheets come in (`table`, `import`), people are listed and edited (`roster`), and
-//! books go out (`xlsx_out`). Phone numbers are sealed at rest, found by a keyed index, and shown masked.
+//! The roster: who is invited. Spreadsheets come in (`table`, `import`, `pending`), people are listed and edited
+//! (`roster`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`). Phone numbers are
+//! sealed at rest, found by a keyed index, and shown masked.
 
+mod export;
+mod http;
 pub mod import;
+pub mod me;
+pub mod pending;
 pub mod phone;
+pub mod roster;
+mod sql;
 pub mod table;
 pub mod xlsx_out;
 
+pub use http::router;
 pub use phone::{Phone, PhoneError};
+
+use crate::{
+    app::App,
+    wire::{Body, Counts},
+};
+
+/// Everybody who looks on learns that the numbers changed; they are counted anew where they are shown.
+pub fn tell_counts(app: &App, meeting: &str) {
+    app.publish_ephemeral(meeting, Body::Counts(Counts::default()));
+}
