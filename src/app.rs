@@ -13,7 +13,9 @@ use crate::{
     db::Db,
     keys::Keys,
     live::{Hub, HubParts},
+    sms::Sms,
     store::Store,
+    wechat::account::Account,
     wire::{Body, Message},
 };
 
@@ -31,6 +33,8 @@ struct Inner {
     db: Db,
     store: Store,
     hub: Hub,
+    sms: Sms,
+    account: Option<Account>,
     tasks: TaskTracker,
     stopping: CancellationToken,
     pay_wake: Notify,
@@ -43,6 +47,8 @@ impl App {
         let db = Db::open(config.database.url.expose()).await?;
         pin_key(&db, &keys).await?;
         let store = Store::open(&config, &clock)?;
+        let sms = Sms::open(&config)?;
+        let account = Account::open(&config.wechat)?;
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let hub = Hub::start(HubParts {
             db: db.clone(),
@@ -55,7 +61,7 @@ impl App {
             sockets_per_session: config.limits.sockets_per_session,
         });
         let pay_wake = Notify::new();
-        let inner = Inner { config, clock, keys, db, store, hub, tasks, stopping, pay_wake };
+        let inner = Inner { config, clock, keys, db, store, hub, sms, account, tasks, stopping, pay_wake };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -92,6 +98,16 @@ impl App {
     /// The hub of this process's sockets.
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
+    }
+
+    /// Who sends SMS.
+    pub fn sms(&self) -> &Sms {
+        &self.inner.sms
+    }
+
+    /// The service account, when one is configured.
+    pub fn account(&self) -> Option<&Account> {
+        self.inner.account.as_ref()
     }
 
     /// Brings events to all sockets, after the commit of the transaction that appended them.

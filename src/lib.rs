@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod failpoint;
 pub mod keys;
+pub mod phone;
 
 pub mod db;
 pub mod draw;
@@ -20,6 +21,8 @@ pub mod wechat;
 
 pub mod store;
 
+pub mod sms;
+
 pub mod live;
 
 pub mod app;
@@ -28,9 +31,8 @@ pub mod auth;
 pub mod http;
 pub mod idempotency;
 
-pub mod sms;
-
 pub mod people;
+pub mod pool;
 
 pub mod budget;
 

@@ -7,12 +7,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    phone::{self, Phone},
-    table::RawRow,
-};
+use super::table::RawRow;
 use crate::{
     keys::Keys,
+    phone::{self, Phone},
     wire::{ImportReport, ImportRow, ImportStatus, RowOutcome},
 };
 

@@ -3,13 +3,12 @@
 use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::export::yuan;
+use super::{export::yuan, follow};
 use crate::{
     app::App,
     clock::{DAY, beijing_words},
     error::ApiResult,
     meeting,
-    wechat::follow,
     wire::{AwardState, Fen, Me, MyPlace, MyWin, PacketState, Receipt, SeatStatus, Step},
 };
 

@@ -2,19 +2,10 @@
 //! (`roster`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`). Phone numbers are
 //! sealed at rest, found by a keyed index, and shown masked.
 
-mod export;
-mod http;
+pub mod follow;
 pub mod import;
-pub mod me;
-pub mod pending;
-pub mod phone;
-pub mod roster;
-mod sql;
 pub mod table;
 pub mod xlsx_out;
-
-pub use http::router;
-pub use phone::{Phone, PhoneError};
 
 use crate::{
     app::App,

@@ -6,12 +6,12 @@ use sqlx::Row;
 
 use super::{
     import::{self, Parsed, Plan},
-    phone::Phone,
     roster,
     sql::{self, Written},
     table,
 };
 use crate::{
+    phone::Phone,
     app::App,
     audit::{self, Deed},
     auth::Staff,

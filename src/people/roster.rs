@@ -2,10 +2,10 @@
 
 use super::{
     import::{self, Known},
-    phone::Phone,
     sql::{self, Person, Wanted, Written},
 };
 use crate::{
+    phone::Phone,
     app::App,
     audit::{self, Deed},
     auth::Staff,

@@ -6,9 +6,9 @@ use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{
     import::{Known, Roster},
-    phone::Phone,
 };
 use crate::{
+    phone::Phone,
     db::Tx,
     error::ApiResult,
     keys::{Keys, Purpose},

@@ -107,7 +107,7 @@ fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::{Phone, table};
+    use crate::{people::table, phone::Phone};
 
     #[test]
     fn the_demo_roster_reads_back_whole() {

@@ -23,6 +23,13 @@ pub struct Change {
     digest: String,
 }
 
+impl Change {
+    /// The member afterwards.
+    pub fn member(&self) -> &PoolMember {
+        &self.member
+    }
+}
+
 /// What one member adds to the digest.
 fn mark(keys: &Keys, meeting: &str, member: &PoolMember) -> [u8; 32] {
     keys.mac(
@@ -69,11 +76,13 @@ pub async fn change(
     before: Option<&PoolMember>,
     after: PoolMember,
 ) -> ApiResult<Change> {
-    let row = sqlx::query("update meeting set pool_rev = pool_rev + 1 where id = $1 returning pool_rev, pool_digest")
-        .bind(meeting)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or_else(|| ApiError::not_found("该活动"))?;
+    let row = sqlx::query(
+        "update meeting set pool_rev = pool_rev + 1 where id = $1 returning pool_rev, pool_digest",
+    )
+    .bind(meeting)
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or_else(|| ApiError::not_found("该活动"))?;
     let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
     let mut digest = parse_digest(&stored)?;
     if let Some(before) = before {
@@ -103,11 +112,12 @@ pub async fn tell_store(app: &App, changes: &[Change]) {
 /// The pool in index order, as SQL guarantees it: read from the store, compared with SQL's revision and digest under
 /// the meeting's row lock, rebuilt from SQL when they differ.
 pub async fn load(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMember>> {
-    let row = sqlx::query("update meeting set pool_rev = pool_rev where id = $1 returning pool_rev, pool_digest")
-        .bind(meeting)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or_else(|| ApiError::not_found("该活动"))?;
+    let row =
+        sqlx::query("update meeting set pool_rev = pool_rev where id = $1 returning pool_rev, pool_digest")
+            .bind(meeting)
+            .fetch_optional(tx.conn())
+            .await?
+            .ok_or_else(|| ApiError::not_found("该活动"))?;
     let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
     let digest = parse_digest(&stored)?;
     match app.store().members(meeting).await {
@@ -116,7 +126,12 @@ pub async fn load(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMe
             if pool.rev == rev && digest_of(app.keys(), meeting, &pool.members) == digest {
                 return Ok(pool.members);
             }
-            tracing::warn!(meeting, rev, store_rev = pool.rev, "the store's pool differs from SQL: rebuilding it");
+            tracing::warn!(
+                meeting,
+                rev,
+                store_rev = pool.rev,
+                "the store's pool differs from SQL: rebuilding it"
+            );
         }
         Err(error) => tracing::warn!(meeting, %error, "the store is away: the pool is read from SQL"),
     }
@@ -135,10 +150,11 @@ pub async fn load(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMe
 }
 
 async fn from_sql(tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMember>> {
-    let rows = sqlx::query("select idx, pid, weight, present from binding where meeting_id = $1 order by idx")
-        .bind(meeting)
-        .fetch_all(tx.conn())
-        .await?;
+    let rows =
+        sqlx::query("select idx, pid, weight, present from binding where meeting_id = $1 order by idx")
+            .bind(meeting)
+            .fetch_all(tx.conn())
+            .await?;
     rows.iter().map(|row| member(row).map_err(ApiError::from)).collect()
 }
 

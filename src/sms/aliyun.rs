@@ -13,7 +13,7 @@ use crate::{
     clock::Ms,
     config::{Secret, SmsConfig},
     keys,
-    people::Phone,
+    phone::Phone,
     wechat::tls,
 };
 

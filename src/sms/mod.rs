@@ -8,7 +8,7 @@ use self::aliyun::Aliyun;
 use crate::{
     clock::Ms,
     config::{Config, SmsProvider},
-    people::Phone,
+    phone::Phone,
 };
 
 /// Who sends.

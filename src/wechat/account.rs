@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use serde_json::json;
 use url::Url;
 
 use super::tls;
+use crate::config::WechatConfig;
 
 /// A call that takes longer is given up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
@@ -189,7 +191,27 @@ struct QrAnswer {
 #[derive(Deserialize)]
 struct Nothing {}
 
+impl std::fmt::Debug for Account {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Account").field("app_id", &self.config.app_id).finish_non_exhaustive()
+    }
+}
+
 impl Account {
+    /// The account that the configuration names; none when no app id is set.
+    pub fn open(config: &WechatConfig) -> anyhow::Result<Option<Self>> {
+        if config.app_id.is_empty() {
+            return Ok(None);
+        }
+        let account = Self::new(AccountConfig {
+            app_id: config.app_id.clone(),
+            app_secret: config.app_secret.expose().into(),
+            api_base: config.api_base.parse().context("wechat.api_base is not an address")?,
+            oauth_base: config.oauth_base.parse().context("wechat.oauth_base is not an address")?,
+        });
+        account.map(Some).context("no TLS on this machine")
+    }
+
     /// Makes the client; fails only when no TLS is possible on this machine (no certificate store).
     pub fn new(config: AccountConfig) -> Result<Self, reqwest::Error> {
         tls::install_ring();

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use figment::providers::{Format as _, Toml};
 use kaijiang::config::{Config, DEFAULTS};
-use kaijiang::people::Phone;
+use kaijiang::phone::Phone;
 use kaijiang::sms::Sms;
 use kaijiang::wechat::account::{Account, Scope};
 use serde_json::{Value, json};

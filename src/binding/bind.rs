@@ -1,0 +1,236 @@
+//! The binding itself: one transaction under the meeting's row lock, with uniqueness by constraints beneath it.
+
+use anyhow::Context;
+use sqlx::{Row, any::AnyRow};
+
+use super::{admitted, otp};
+use crate::{
+    app::App,
+    auth::Attendee,
+    db::{Tx, hit},
+    draw,
+    drawlog,
+    error::{ApiError, ApiResult},
+    keys,
+    meeting::{self, Meeting},
+    people::{me, tell_counts},
+    phone::Phone,
+    pool::{self, Change, PoolMember},
+    wire::{BindRequest, Body, Bound, Entered, MyPlace, PersonCard},
+};
+
+/// Length of the phone's salt in hex.
+const SALT_HEX: usize = 64;
+
+/// The person of the roster.
+struct Invited {
+    id: String,
+    name: String,
+    department: String,
+    weight: i64,
+}
+
+/// What came of the transaction.
+struct Outcome {
+    place: MyPlace,
+    change: Option<Change>,
+}
+
+/// Binds the attendee to the person whose phone it is.
+pub(super) async fn bind(
+    app: &App,
+    attendee: &Attendee,
+    meeting_id: &str,
+    request: &BindRequest,
+) -> ApiResult<Bound> {
+    let phone = phone(&request.phone)?;
+    check_salt(&request.salt)?;
+    if request.code.len() != 6 || !request.code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ApiError::invalid("invalid", "code", "验证码是 6 位数字。"));
+    }
+    admitted(app, attendee, meeting_id).await?;
+    let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
+    otp::redeem(app, &holder, &request.code).await?;
+    let mut tx = app.db().begin().await?;
+    let meeting = meeting::lock(&mut tx, meeting_id).await?;
+    meeting.must_be_open()?;
+    let invited = invited(app, &mut tx, meeting_id, &phone).await?;
+    let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, &request.salt)).await?;
+    tx.commit().await?;
+    if let Some(change) = outcome.change {
+        tell(app, meeting_id, attendee, &invited, &change).await;
+    }
+    let (log, _) = drawlog::checkpoint(app, meeting_id).await?;
+    Ok(Bound { name: invited.name, place: outcome.place, log })
+}
+
+/// A phone as a person typed it.
+pub(super) fn phone(text: &str) -> ApiResult<Phone> {
+    Phone::parse(text).map_err(|error| ApiError::invalid(error.code(), "phone", format!("{error}。")))
+}
+
+fn check_salt(salt: &str) -> ApiResult<()> {
+    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if salt.len() == SALT_HEX && salt.bytes().all(hex) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("invalid", "salt", "salt 应为手机生成的 64 位小写十六进制数。"))
+}
+
+async fn invited(app: &App, tx: &mut Tx, meeting: &str, phone: &Phone) -> ApiResult<Invited> {
+    let row = sqlx::query(
+        "select id, name, department, weight from person where meeting_id = $1 and phone_index = $2 and removed = 0",
+    )
+    .bind(meeting)
+    .bind(phone.index(app.keys(), meeting))
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or_else(|| {
+        ApiError::forbidden("not_invited", "这个手机号不在本次活动的名单里，请联系工作人员核对。")
+    })?;
+    Ok(Invited {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        department: row.try_get("department")?,
+        weight: row.try_get("weight")?,
+    })
+}
+
+const COLUMNS: &str = "id, person_id, active, idx, pid, weight, present, salt, identity, receipt_size, receipt_sig";
+
+/// The meeting's row is locked, so what is read here holds until the commit.
+async fn store(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &Meeting,
+    invited: &Invited,
+    (openid, salt): (&str, &str),
+) -> ApiResult<Outcome> {
+    let own = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from binding where meeting_id = $1 and openid = $2"
+    )))
+    .bind(&meeting.id)
+    .bind(openid)
+    .fetch_optional(tx.conn())
+    .await?;
+    if let Some(row) = &own
+        && row.try_get::<i64, _>("active")? != 0
+    {
+        if row.try_get::<String, _>("person_id")? == invited.id {
+            return Ok(Outcome { place: me::place(row)?, change: None });
+        }
+        return Err(ApiError::conflict("already_bound", "这个微信已绑定名单里的另一个人；如绑错了请联系工作人员。"));
+    }
+    let taken = sqlx::query("select id from binding where meeting_id = $1 and person_id = $2 and active = 1")
+        .bind(&meeting.id)
+        .bind(&invited.id)
+        .fetch_optional(tx.conn())
+        .await?;
+    if taken.is_some() {
+        return Err(taken_by_other());
+    }
+    match own {
+        Some(row) => again(app, tx, meeting, invited, &row).await,
+        None => first(app, tx, meeting, invited, (openid, salt)).await,
+    }
+}
+
+fn taken_by_other() -> ApiError {
+    ApiError::conflict("already_bound", "这个手机号已被另一个微信绑定；如不是您本人，请联系工作人员解除。")
+}
+
+/// The identity was here before: its index and pid come back, for otherwise binding anew would escape "already won".
+async fn again(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &Meeting,
+    invited: &Invited,
+    row: &AnyRow,
+) -> ApiResult<Outcome> {
+    let before = pool::member(row)?;
+    let after = PoolMember { weight: invited.weight, present: true, ..before.clone() };
+    let id: String = row.try_get("id")?;
+    sqlx::query(
+        "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3 \
+         where id = $4",
+    )
+    .bind(after.weight)
+    .bind(&invited.id)
+    .bind(app.now())
+    .bind(id)
+    .execute(tx.conn())
+    .await?;
+    let change = pool::change(app, tx, &meeting.id, Some(&before), after).await?;
+    Ok(Outcome { place: me::place(row)?, change: Some(change) })
+}
+
+async fn first(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &Meeting,
+    invited: &Invited,
+    (openid, salt): (&str, &str),
+) -> ApiResult<Outcome> {
+    let row = sqlx::query("update meeting set next_index = next_index + 1 where id = $1 returning next_index")
+        .bind(&meeting.id)
+        .fetch_one(tx.conn())
+        .await?;
+    let index = row.try_get::<i64, _>(0)? - 1;
+    let identity = format!("wx:{openid}");
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(salt, &mut bytes).context("a salt that was checked")?;
+    let event = meeting.event.parse().ok().context("the stored event of a meeting")?;
+    let pid = draw::pid(&event, &bytes, &identity).to_string();
+    let receipt =
+        drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &pid, meeting.log_size)).await?;
+    let place = MyPlace { index, pid, salt: salt.to_owned(), identity, receipt };
+    insert(tx, app.now(), (&meeting.id, invited, openid), &place).await?;
+    let member = PoolMember { idx: index, pid: place.pid.clone(), weight: invited.weight, present: true };
+    let change = pool::change(app, tx, &meeting.id, None, member).await?;
+    Ok(Outcome { place, change: Some(change) })
+}
+
+async fn insert(
+    tx: &mut Tx,
+    now: i64,
+    (meeting, invited, openid): (&str, &Invited, &str),
+    place: &MyPlace,
+) -> ApiResult<()> {
+    let done = sqlx::query(
+        "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
+         receipt_sig, consent_at, bound_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
+         on conflict do nothing",
+    )
+    .bind(keys::row_id())
+    .bind(meeting)
+    .bind(&invited.id)
+    .bind(openid)
+    .bind(place.index)
+    .bind(&place.pid)
+    .bind(&place.salt)
+    .bind(&place.identity)
+    .bind(invited.weight)
+    .bind(place.receipt.size)
+    .bind(&place.receipt.sig)
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
+    // Cannot be under the row lock; the constraints are there in case it can.
+    if hit(&done) { Ok(()) } else { Err(taken_by_other()) }
+}
+
+/// After the commit: the store, the wall, the numbers, and this person's other pages.
+async fn tell(app: &App, meeting: &str, attendee: &Attendee, invited: &Invited, change: &Change) {
+    pool::tell_store(app, std::slice::from_ref(change)).await;
+    let card = PersonCard {
+        no: change.member().idx + 1,
+        name: invited.name.clone(),
+        department: invited.department.clone(),
+    };
+    app.publish_ephemeral(meeting, Body::Entered(Entered { people: vec![card] }));
+    tell_counts(app, meeting);
+    match me::view(app, meeting, &attendee.openid).await {
+        Ok(me) => app.publish_to(meeting, &attendee.openid, Body::Me(Box::new(me))),
+        Err(error) => tracing::warn!(meeting, %error, "a bound person's other pages were not told"),
+    }
+}

@@ -1,0 +1,110 @@
+//! Callbacks of the service account: who follows, who stopped, and a welcome with the way to the meeting. They never
+//! decide about money.
+
+use sqlx::Row;
+
+use super::oauth;
+use crate::{
+    app::App,
+    db::hit,
+    error::{ApiError, ApiResult},
+    keys,
+    people::follow,
+    store::Hit,
+    wechat::{
+        callback::{CallbackQuery, Callbacks, Event, Message, text_reply},
+        safe_mode::AesKey,
+    },
+};
+
+/// What stops WeChat's repeats and shows the person nothing.
+const SUCCESS: &str = "success";
+/// Old rows are swept at most this often, ms.
+const SWEEP: i64 = 3_600_000;
+
+/// Our end, as configured; 503 while it is not.
+pub(super) fn callbacks(app: &App) -> ApiResult<Callbacks> {
+    let config = &app.config().wechat;
+    let unset = || ApiError::unavailable("还没有配置微信回调（wechat.token），请联系管理员。");
+    if config.token.is_empty() {
+        return Err(unset());
+    }
+    let keys = if config.aes_key.is_empty() {
+        Vec::new()
+    } else {
+        let key = AesKey::parse(config.aes_key.expose());
+        vec![key.map_err(|error| anyhow::anyhow!("wechat.aes_key: {error}"))?]
+    };
+    Ok(Callbacks::new(config.token.expose().into(), config.app_id.clone(), keys))
+}
+
+/// 403 `callback`: the sender learns no reason, the log does.
+pub(super) fn refused(error: &impl std::fmt::Display) -> ApiError {
+    tracing::warn!(%error, "a callback was refused");
+    ApiError::forbidden("callback", "回调签名或内容无效。")
+}
+
+/// Takes a message: the answer's body.
+pub(super) async fn take(app: &App, query: &CallbackQuery, body: &[u8]) -> ApiResult<String> {
+    let ours = callbacks(app)?;
+    let now_s = app.now() / 1000;
+    let message = ours.open(query, body, now_s).map_err(|error| refused(&error))?;
+    if !record(app, &message).await? {
+        return Ok(SUCCESS.to_owned());
+    }
+    if let Hit::Ok = app.store().hit("sweep:callbacks", SWEEP, 1).await? {
+        oauth::forget_old(app).await?;
+    }
+    let Some(welcome) = welcome(app, &message).await? else { return Ok(SUCCESS.to_owned()) };
+    let reply = text_reply(&message, &welcome, now_s);
+    let nonce = u32::from_be_bytes(keys::random()).to_string();
+    let sealed = ours.seal(&reply, now_s, &nonce, keys::random());
+    Ok(sealed.map_err(|error| anyhow::anyhow!("a reply could not be sealed: {error}"))?)
+}
+
+/// The dedupe row first, in one transaction with what it stands for; false when it was taken before.
+async fn record(app: &App, message: &Message) -> ApiResult<bool> {
+    let mut tx = app.db().begin().await?;
+    let done = sqlx::query("insert into callback_seen (dedupe, at) values ($1, $2) on conflict (dedupe) do nothing")
+        .bind(&message.dedupe_key)
+        .bind(app.now())
+        .execute(tx.conn())
+        .await?;
+    if !hit(&done) {
+        return Ok(false);
+    }
+    let at = message.created_s.saturating_mul(1000);
+    match &message.event {
+        Event::Subscribe { scene } => {
+            follow::set(&mut tx, &message.openid, true, scene.as_deref().unwrap_or_default(), at).await?;
+        }
+        Event::Unsubscribe => follow::set(&mut tx, &message.openid, false, "", at).await?,
+        Event::Scan { scene } => follow::set(&mut tx, &message.openid, true, scene, at).await?,
+        Event::Text { .. } => follow::set(&mut tx, &message.openid, true, "", at).await?,
+        Event::Other => {}
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// The way in, for somebody who follows, scans or writes while a meeting is open. A scene that is a meeting's id
+/// names it; otherwise the newest open one.
+async fn welcome(app: &App, message: &Message) -> ApiResult<Option<String>> {
+    let scene = match &message.event {
+        Event::Subscribe { scene } => scene.clone().unwrap_or_default(),
+        Event::Scan { scene } => scene.clone(),
+        Event::Text { .. } => String::new(),
+        Event::Unsubscribe | Event::Other => return Ok(None),
+    };
+    let row = sqlx::query(
+        "select id, name from meeting where status = 'open' and (id = $1 or rehearsal = 0) \
+         order by case when id = $1 then 0 else 1 end, created_at desc, id limit 1",
+    )
+    .bind(scene.replace('\0', ""))
+    .fetch_optional(app.db().read())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (id, name): (String, String) = (row.try_get("id")?, row.try_get("name")?);
+    let base = &app.config().server.public_url;
+    Ok(Some(format!("欢迎参加“{name}”！点此签到、绑定手机号，即可参加抽奖：\n{base}/m/{id}")))
+}

@@ -1,0 +1,198 @@
+//! Routes of attendees and of WeChat.
+
+use axum::{
+    Json,
+    extract::{DefaultBodyLimit, State},
+    response::{IntoResponse, Response},
+};
+use axum_extra::extract::CookieJar;
+use bytes::Bytes;
+use http::{StatusCode, header, request::Parts};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{admitted, bind, callback, oauth, otp};
+use crate::{
+    app::App,
+    auth::{self, Attendee},
+    error::{ApiError, ApiResult, ProblemBody},
+    http::{Body, Path, Query},
+    people::me,
+    wechat::callback::CallbackQuery,
+    wire::{BindRequest, Bound, CodeRequest, CodeSent, Me},
+};
+
+/// Largest callback of WeChat.
+const CALLBACK_BYTES: usize = 64 * 1024;
+
+/// Routes of this module.
+pub fn router() -> OpenApiRouter<App> {
+    let callbacks = OpenApiRouter::new()
+        .routes(routes!(echo, take))
+        .layer(DefaultBodyLimit::max(CALLBACK_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(login_back))
+        .routes(routes!(my_page))
+        .routes(routes!(send_code))
+        .routes(routes!(bind_me))
+        .merge(callbacks)
+}
+
+/// Begin the log-in through WeChat.
+#[utoipa::path(get, path = "/m/{meeting}/login", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting.")), responses(
+    (status = 302, description = "To WeChat's authorization page; a cookie binds its state to this browser."),
+))]
+async fn login(
+    State(app): State<App>,
+    jar: CookieJar,
+    Path(meeting): Path<String>,
+) -> ApiResult<(CookieJar, Response)> {
+    let (address, state) = oauth::begin(&app, &meeting).await?;
+    Ok((jar.add(auth::oauth_cookie(&app, &state)), found(&address)?))
+}
+
+/// 302, which every WebView follows with GET.
+fn found(address: &str) -> ApiResult<Response> {
+    let value = http::HeaderValue::from_str(address).map_err(anyhow::Error::new)?;
+    Ok((StatusCode::FOUND, [(header::LOCATION, value)]).into_response())
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct Back {
+    /// WeChat's code: works once, for five minutes.
+    #[param(max_length = 512)]
+    code: String,
+    /// The state that the log-in began with.
+    #[param(max_length = 512)]
+    state: String,
+}
+
+/// WeChat's redirect back: makes this browser the attendee's.
+#[utoipa::path(get, path = "/m/{meeting}/callback", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting."), Back), responses(
+    (status = 302, description = "To the attendee's page, logged in."),
+    (status = 400, description = "`login_restart`: state or code is missing, foreign or used.", body = ProblemBody),
+    (status = 403, description = "`snapshot_user`: WeChat showed a snapshot page.", body = ProblemBody),
+))]
+async fn login_back(
+    State(app): State<App>,
+    Path(meeting): Path<String>,
+    Query(back): Query<Back>,
+    jar: CookieJar,
+    parts: Parts,
+) -> ApiResult<(CookieJar, Response)> {
+    if !meeting.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(ApiError::not_found("该活动"));
+    }
+    let expected = auth::oauth_state(&app, &parts);
+    let attendee = oauth::finish(&app, expected, &back.code, &back.state).await?;
+    let jar = jar.add(auth::attendee_cookie(&app, &attendee)).add(auth::clear_cookie(&app, auth::Name::Oauth));
+    Ok((jar, found(&format!("/m/{meeting}"))?))
+}
+
+/// My own page.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/me", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting.")),
+    security(("me" = [])), responses((status = 200, body = Me)))]
+async fn my_page(
+    State(app): State<App>,
+    attendee: Attendee,
+    Path(meeting): Path<String>,
+) -> ApiResult<Json<Me>> {
+    Ok(Json(me::view(&app, &meeting, &attendee.openid).await?))
+}
+
+/// Ask for an SMS code. A phone that is not on the roster gets the same answer and no SMS.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/me/code", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = CodeRequest,
+    security(("me" = [])), responses(
+    (status = 202, body = CodeSent),
+    (status = 403, description = "`not_following`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 409, description = "`meeting_closed`", body = ProblemBody),
+    (status = 422, description = "`phone_invalid`, `phone_missing`, `consent`", body = ProblemBody),
+    (status = 429, description = "`code_throttled`, `sms_allowance`, with Retry-After", body = ProblemBody),
+))]
+async fn send_code(
+    State(app): State<App>,
+    attendee: Attendee,
+    Path(meeting): Path<String>,
+    Body(request): Body<CodeRequest>,
+) -> ApiResult<(StatusCode, Json<CodeSent>)> {
+    let phone = bind::phone(&request.phone)?;
+    if !request.consent {
+        return Err(ApiError::invalid("consent", "consent", "请先同意使用您的姓名和手机号参加本次活动。"));
+    }
+    admitted(&app, &attendee, &meeting).await?;
+    Ok((StatusCode::ACCEPTED, Json(otp::send(&app, &attendee, &meeting, &phone).await?)))
+}
+
+/// Bind this openid to the person whose phone it is: a place in the pool.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/me/bind", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = BindRequest,
+    security(("me" = [])), responses(
+    (status = 200, body = Bound),
+    (status = 400, description = "`code_wrong`, `code_used`, `code_expired`", body = ProblemBody),
+    (status = 403, description = "`not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 409, description = "`already_bound`, `meeting_closed`", body = ProblemBody),
+    (status = 429, description = "`code_tries`, with Retry-After", body = ProblemBody),
+))]
+async fn bind_me(
+    State(app): State<App>,
+    attendee: Attendee,
+    Path(meeting): Path<String>,
+    Body(request): Body<BindRequest>,
+) -> ApiResult<Json<Bound>> {
+    Ok(Json(bind::bind(&app, &attendee, &meeting, &request).await?))
+}
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes WeChat's parameters for the OpenAPI document")]
+struct CallbackParams {
+    /// SHA-1 over token, timestamp and nonce.
+    signature: Option<String>,
+    /// Unix seconds.
+    timestamp: Option<String>,
+    /// Random digits.
+    nonce: Option<String>,
+    /// To be answered unchanged (GET).
+    echostr: Option<String>,
+    /// `aes` in safe mode.
+    encrypt_type: Option<String>,
+    /// SHA-1 that covers the encrypted text too.
+    msg_signature: Option<String>,
+}
+
+/// WeChat's check of this address.
+#[utoipa::path(get, path = "/wechat/callback", tag = "wechat", params(CallbackParams), responses(
+    (status = 200, description = "`echostr`, unchanged.", body = String, content_type = "text/plain"),
+    (status = 403, description = "`callback`: wrong signature or too old.", body = ProblemBody),
+))]
+async fn echo(State(app): State<App>, Query(query): Query<CallbackQuery>) -> ApiResult<String> {
+    let ours = callback::callbacks(&app)?;
+    let echo = ours.echo(&query, app.now() / 1000).map_err(|error| callback::refused(&error))?;
+    Ok(echo.to_owned())
+}
+
+/// A message or event of the service account.
+#[utoipa::path(post, path = "/wechat/callback", tag = "wechat", params(CallbackParams),
+    request_body(content = String, content_type = "text/xml"), responses(
+    (status = 200, description = "`success`, or a reply in XML.", body = String, content_type = "text/xml"),
+    (status = 403, description = "`callback`: wrong signature, too old, or not readable.", body = ProblemBody),
+))]
+async fn take(
+    State(app): State<App>,
+    Query(query): Query<CallbackQuery>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> ApiResult<Response> {
+    let body = body.map_err(|_| {
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "内容太大。")
+    })?;
+    let answer = callback::take(&app, &query, &body).await?;
+    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], answer).into_response())
+}

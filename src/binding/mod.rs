@@ -1,0 +1,39 @@
+//! From a WeChat openid to a place in the pool: log-in through OAuth, a code by SMS, and one transaction that binds a
+//! person to an openid. Callbacks of the service account say who follows.
+
+mod bind;
+mod callback;
+mod http;
+mod oauth;
+mod otp;
+
+pub use http::router;
+
+use crate::{
+    app::App,
+    auth::Attendee,
+    error::{ApiError, ApiResult},
+    meeting::{self, Meeting},
+    people::follow,
+};
+
+/// A meeting that takes people, and a person who may come in: a real account, following when the meeting wants it.
+async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult<Meeting> {
+    let meeting = {
+        let mut conn = app.db().read().acquire().await?;
+        meeting::load(&mut conn, meeting_id).await?
+    };
+    meeting.must_be_open()?;
+    if attendee.snapshot {
+        return Err(snapshot());
+    }
+    if meeting.settings.require_follow && !follow::follows(app, &attendee.openid).await? {
+        return Err(ApiError::forbidden("not_following", "请先关注公众号，再回到本页绑定。"));
+    }
+    Ok(meeting)
+}
+
+/// 403 `snapshot_user`.
+fn snapshot() -> ApiError {
+    ApiError::forbidden("snapshot_user", "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。")
+}

@@ -1,0 +1,91 @@
+//! Log-in through WeChat: the state is bound to the browser by a sealed cookie, works once, and so does the code.
+
+use sqlx::Row;
+use url::Url;
+
+use crate::{
+    app::App,
+    auth::Attendee,
+    clock::DAY,
+    db::{Tx, hit},
+    error::{ApiError, ApiResult},
+    keys,
+    people::follow,
+    wechat::account::{AccountError, Scope},
+};
+
+use super::snapshot;
+
+/// Longest code and state that are looked at, bytes.
+const TEXT_MAX: usize = 512;
+
+/// 400 `login_restart`.
+pub(super) fn restart() -> ApiError {
+    ApiError::bad_request("login_restart", "登录已失效，请重新打开本页。")
+}
+
+/// A fresh state, and where to send the browser with it.
+pub(super) async fn begin(app: &App, meeting: &str) -> ApiResult<(String, String)> {
+    let known = sqlx::query("select id from meeting where id = $1")
+        .bind(meeting)
+        .fetch_optional(app.db().read())
+        .await?
+        .ok_or_else(|| ApiError::not_found("该活动"))?;
+    // The id as stored, not as sent: it becomes part of an address.
+    let meeting: String = known.try_get(0)?;
+    let account = follow::account(app)?;
+    let state = hex::encode(keys::random::<16>());
+    let back = format!("{}/m/{meeting}/callback", app.config().server.public_url);
+    let back = Url::parse(&back).map_err(|error| anyhow::anyhow!("server.public_url: {error}"))?;
+    Ok((account.authorize_url(&back, Scope::Base, &state), state))
+}
+
+/// Exchanges what WeChat's redirect brought, after state and code are marked as used.
+pub(super) async fn finish(
+    app: &App,
+    expected: Option<String>,
+    code: &str,
+    state: &str,
+) -> ApiResult<Attendee> {
+    let expected = expected.ok_or_else(restart)?;
+    if code.is_empty() || code.len() > TEXT_MAX || !constant_time_eq(&expected, state) {
+        return Err(restart());
+    }
+    let mut tx = app.db().begin().await?;
+    for text in [format!("state:{state}"), format!("code:{code}")] {
+        use_once(&mut tx, &keys::token_hash(&text), app.now()).await?;
+    }
+    tx.commit().await?;
+    let user = follow::account(app)?.exchange_code(code).await.map_err(|error| match error {
+        AccountError::RestartLogin { .. } => restart(),
+        other => follow::refused(&other),
+    })?;
+    if user.is_snapshot {
+        return Err(snapshot());
+    }
+    Ok(Attendee { openid: user.openid, snapshot: false })
+}
+
+fn constant_time_eq(one: &str, other: &str) -> bool {
+    use subtle::ConstantTimeEq;
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+async fn use_once(tx: &mut Tx, hash: &str, now: i64) -> ApiResult<()> {
+    let done = sqlx::query("insert into oauth_code (code_hash, at) values ($1, $2) on conflict (code_hash) do nothing")
+        .bind(hash)
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    if hit(&done) { Ok(()) } else { Err(restart()) }
+}
+
+/// Forgets codes and callbacks of the day before yesterday; their repeats are refused by age by then.
+pub(super) async fn forget_old(app: &App) -> ApiResult<()> {
+    let mut tx = app.db().begin().await?;
+    for sql in ["delete from oauth_code where at < $1", "delete from callback_seen where at < $1"] {
+        sqlx::query(sql).bind(app.now() - 2 * DAY).execute(tx.conn()).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
