@@ -214,6 +214,7 @@ create table draw (
     state text not null,         -- committed | revealed | void
     k bigint not null,
     pool_n bigint not null,
+    eligible bigint not null,    -- members with tickets
     commit_seq bigint not null,
     result_seq bigint,
     committed_at bigint not null,

@@ -11,8 +11,10 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
+    drawlog::DrawLogs,
     keys::Keys,
     live::{Hub, HubParts},
+    round::Desk,
     sms::Sms,
     store::Store,
     wechat::account::Account,
@@ -38,6 +40,8 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     pay_wake: Notify,
+    draw_logs: DrawLogs,
+    desk: Desk,
 }
 
 impl App {
@@ -49,6 +53,7 @@ impl App {
         let store = Store::open(&config, &clock)?;
         let sms = Sms::open(&config)?;
         let account = Account::open(&config.wechat)?;
+        let (draw_logs, desk) = (DrawLogs::default(), Desk::default());
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let hub = Hub::start(HubParts {
             db: db.clone(),
@@ -61,7 +66,21 @@ impl App {
             sockets_per_session: config.limits.sockets_per_session,
         });
         let pay_wake = Notify::new();
-        let inner = Inner { config, clock, keys, db, store, hub, sms, account, tasks, stopping, pay_wake };
+        let inner = Inner {
+            config,
+            clock,
+            keys,
+            db,
+            store,
+            hub,
+            sms,
+            account,
+            tasks,
+            stopping,
+            pay_wake,
+            draw_logs,
+            desk,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -124,6 +143,16 @@ impl App {
     /// anew where they are shown.
     pub fn publish_ephemeral(&self, meeting: &str, body: Body) {
         self.hub().publish_ephemeral(meeting, body);
+    }
+
+    /// What is kept of the draw logs in memory.
+    pub fn draw_logs(&self) -> &DrawLogs {
+        &self.inner.draw_logs
+    }
+
+    /// What draws keep in memory.
+    pub fn desk(&self) -> &Desk {
+        &self.inner.desk
     }
 
     /// Runs a task that shutdown waits for; it must watch [`Self::stopping`].

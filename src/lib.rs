@@ -34,11 +34,16 @@ pub mod idempotency;
 pub mod people;
 pub mod pool;
 
+pub mod drawlog;
+
 pub mod budget;
 
 pub mod payout;
 
 pub mod sandbox;
+
+pub mod meeting;
+pub mod round;
 
 pub mod server;
 

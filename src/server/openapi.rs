@@ -11,7 +11,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::App, auth, error::ProblemBody, wire};
+use crate::{app::App, auth, error::ProblemBody, meeting, round, wire};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,7 +28,10 @@ struct Base;
 
 /// Every route of the API.
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Base::openapi()).merge(auth::router())
+    OpenApiRouter::with_openapi(Base::openapi())
+        .merge(auth::router())
+        .merge(meeting::router())
+        .merge(round::router())
 }
 
 /// The finished document, for the file that the web client is generated from.

@@ -1,0 +1,156 @@
+//! Who can win a draw: the pool with the weights that this draw gives to each member.
+//!
+//! The pool comes from the live side (checked against SQL); everything that shuts members out comes from SQL.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, ensure};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::{
+    app::App,
+    db::{Tx, placeholders},
+    draw::pool::PoolTree,
+    error::ApiResult,
+    pool::{self, PoolMember},
+    wire::{Eligible, Exclude},
+};
+
+/// What decides on weights.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    /// Departments and groups.
+    pub eligible: &'a Eligible,
+    /// Earlier winners who are shut out.
+    pub exclude: Exclude,
+    /// Group of `exclude`.
+    pub group: &'a str,
+    /// Main draw of a redraw, whose whole family is shut out; else 0.
+    pub parent: i64,
+}
+
+/// The pool of one draw, and what the host needs to know of it.
+#[derive(Debug)]
+pub(super) struct Electorate {
+    /// Members in index order with this draw's weights.
+    pub tree: PoolTree,
+    /// Members with tickets.
+    pub eligible: i64,
+    /// Of them not known to have left the account.
+    pub payable: i64,
+}
+
+/// Reads the pool and applies the rules.
+pub(super) async fn build(app: &App, tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<Electorate> {
+    let members = pool::load(app, tx, meeting).await?;
+    let out = excluded(tx, meeting, rules).await?;
+    let listed = listed(tx, meeting, rules.eligible).await?;
+    let gone = not_following(tx, meeting).await?;
+    let (mut eligible, mut payable) = (0, 0);
+    let mut weights = Vec::with_capacity(members.len());
+    for member in &members {
+        let may = member.present
+            && member.weight > 0
+            && !out.contains(&member.idx)
+            && listed.as_ref().is_none_or(|listed| listed.contains(&member.idx));
+        weights.push(if may { member.weight } else { 0 });
+        eligible += i64::from(may);
+        payable += i64::from(may && !gone.contains(&member.idx));
+    }
+    // Two hashes per member: off the async threads.
+    let tree = tokio::task::spawn_blocking(move || grow(&members, &weights))
+        .await
+        .context("the task that builds the pool's tree")??;
+    Ok(Electorate { tree, eligible, payable })
+}
+
+fn grow(members: &[PoolMember], weights: &[i64]) -> anyhow::Result<PoolTree> {
+    let mut leaves = Vec::with_capacity(members.len());
+    for (place, (member, weight)) in (0_i64..).zip(members.iter().zip(weights)) {
+        ensure!(member.idx == place, "the pool has a gap before index {}", member.idx);
+        let pid = member.pid.parse().context("a pid in the pool")?;
+        leaves.push((pid, u64::try_from(*weight)?));
+    }
+    Ok(PoolTree::from_leaves(leaves)?)
+}
+
+/// Winners of draws that count (draw protocol §9), by person: every place that such a person has had in the pool.
+macro_rules! winners {
+    ($what:literal, $tail:literal) => {
+        concat!(
+            "select distinct ",
+            $what,
+            " from seat s join draw d on d.meeting_id = s.meeting_id and d.n = s.n ",
+            "join round r on r.id = d.round_id ",
+            "left join draw p on p.meeting_id = d.meeting_id and p.n = d.parent ",
+            "left join binding b on b.meeting_id = s.meeting_id and b.person_id = s.person_id ",
+            "where s.meeting_id = $1 and d.state = 'revealed' and d.kind <> 'test' ",
+            "and (d.parent = 0 or p.state = 'revealed') ",
+            $tail
+        )
+    };
+}
+
+async fn excluded(tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<HashSet<i64>> {
+    // 0: all winners; 1: those of the group; 2: nobody. The family of a redraw's parent comes on top.
+    let reach: i64 = match rules.exclude {
+        Exclude::Event => 0,
+        Exclude::Group => 1,
+        Exclude::None => 2,
+    };
+    let text = winners!(
+        "s.idx as won, b.idx as also",
+        "and ($2 = 0 or ($2 = 1 and r.grp = $3) or ($4 > 0 and (d.n = $4 or d.parent = $4)))"
+    );
+    let rows = sqlx::query(text)
+        .bind(meeting)
+        .bind(reach)
+        .bind(rules.group)
+        .bind(rules.parent)
+        .fetch_all(tx.conn())
+        .await?;
+    let mut out = HashSet::new();
+    for row in rows {
+        out.insert(row.try_get("won")?);
+        out.extend(row.try_get::<Option<i64>, _>("also")?);
+    }
+    Ok(out)
+}
+
+/// Indexes of the listed departments and groups; `None` when everybody may win.
+async fn listed(tx: &mut Tx, meeting: &str, eligible: &Eligible) -> ApiResult<Option<HashSet<i64>>> {
+    let (departments, groups) = (&eligible.departments, &eligible.groups);
+    if departments.is_empty() && groups.is_empty() {
+        return Ok(None);
+    }
+    let mut text = String::from(
+        "select b.idx from binding b join person p on p.id = b.person_id \
+         where b.meeting_id = $1 and b.active = 1 and p.removed = 0",
+    );
+    let mut next = 2;
+    for (column, list) in [("p.department", departments), ("p.grp", groups)] {
+        if !list.is_empty() {
+            text.push_str(&format!(" and {column} in ({})", placeholders(next, list.len())));
+            next += list.len();
+        }
+    }
+    // Only column names and placeholders are put together; the values are bound.
+    let mut query = sqlx::query(AssertSqlSafe(text)).bind(meeting);
+    for value in departments.iter().chain(groups) {
+        query = query.bind(value);
+    }
+    let rows = query.fetch_all(tx.conn()).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<ApiResult<_>>().map(Some)
+}
+
+/// Indexes of those who are known to have left the account.
+async fn not_following(tx: &mut Tx, meeting: &str) -> ApiResult<HashSet<i64>> {
+    let rows = sqlx::query(
+        "select b.idx from binding b join follower f on f.openid = b.openid \
+         where b.meeting_id = $1 and b.active = 1 and f.subscribed = 0",
+    )
+    .bind(meeting)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}

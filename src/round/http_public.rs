@@ -1,0 +1,167 @@
+//! Routes that anybody may read: draws, bundles, the log, pools, taps.
+
+use axum::{
+    Json,
+    body::Body as HttpBody,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use http::header;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{entropy, pools, proofs, rows, rows::Stored, taps, views};
+use crate::{
+    app::App,
+    error::{ApiError, ApiResult, ProblemBody},
+    http::{Path, Query},
+    meeting,
+    wire::{Bundle, DrawView, LogPage},
+};
+
+/// For what can never change.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// For what may change with the next line.
+const FRESH: &str = "no-cache";
+
+/// Routes of this file.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(draw_list))
+        .routes(routes!(draw_view))
+        .routes(routes!(proof_all))
+        .routes(routes!(proof_one))
+        .routes(routes!(log))
+        .routes(routes!(pool))
+        .routes(routes!(tap_list))
+}
+
+/// All draws by number.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/draws", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting")), responses(
+    (status = 200, body = Vec<DrawView>),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn draw_list(State(app): State<App>, Path(id): Path<String>) -> ApiResult<Json<Vec<DrawView>>> {
+    let mut conn = app.db().read().acquire().await?;
+    meeting::load(&mut conn, &id).await?;
+    views::all(&mut conn, &id).await.map(Json)
+}
+
+/// One draw.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/draws/{draw}", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting"),
+        ("draw" = i64, Path, description = "Number of the draw")), responses(
+    (status = 200, body = DrawView),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn draw_view(
+    State(app): State<App>,
+    Path((meeting, draw)): Path<(String, i64)>,
+) -> ApiResult<Json<DrawView>> {
+    let mut conn = app.db().read().acquire().await?;
+    views::draw(&mut conn, &meeting, draw).await.map(Json)
+}
+
+/// The bundle of all draws: feed it to any verifier.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/proof", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting")), responses(
+    (status = 200, body = Bundle),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn proof_all(State(app): State<App>, Path(id): Path<String>) -> ApiResult<Response> {
+    let bundle = proofs::bundle(&app, &id).await?;
+    Ok(([(header::CACHE_CONTROL, FRESH)], Json(bundle)).into_response())
+}
+
+/// The bundle of one draw; the log in it is whole.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/draws/{draw}/proof", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting"),
+        ("draw" = i64, Path, description = "Number of the draw")), responses(
+    (status = 200, body = Bundle),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn proof_one(
+    State(app): State<App>,
+    Path((meeting, draw)): Path<(String, i64)>,
+) -> ApiResult<Response> {
+    let bundle = proofs::draw_bundle(&app, &meeting, draw).await?;
+    Ok(([(header::CACHE_CONTROL, FRESH)], Json(bundle)).into_response())
+}
+
+/// Where to begin.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LogQuery {
+    /// Number of the first line; 0 when absent.
+    #[serde(default)]
+    #[param(minimum = 0)]
+    from: i64,
+}
+
+/// Lines of the draw log, at most 5,000, with the signed head over all lines that exist.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/log", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting"), LogQuery), responses(
+    (status = 200, body = LogPage),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 422, description = "`query`", body = ProblemBody),
+))]
+async fn log(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Query(query): Query<LogQuery>,
+) -> ApiResult<Response> {
+    if query.from < 0 {
+        return Err(ApiError::invalid("query", "from", "行号从 0 开始。"));
+    }
+    let page = proofs::log_page(&app, &id, query.from).await?;
+    Ok(([(header::CACHE_CONTROL, FRESH)], Json(page)).into_response())
+}
+
+/// The committed pool of a draw: n × 40 bytes, pid then weight as a big-endian u64.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/draws/{draw}/pool", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting"),
+        ("draw" = i64, Path, description = "Number of the draw")), responses(
+    (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn pool(State(app): State<App>, Path((meeting, draw)): Path<(String, i64)>) -> ApiResult<Response> {
+    let mut conn = app.db().read().acquire().await?;
+    rows::load(&mut conn, &meeting, draw).await?;
+    drop(conn);
+    let headers = [
+        (header::CACHE_CONTROL, FOREVER.to_owned()),
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"pool-{draw}.bin\"")),
+    ];
+    // Part by part, so that a large pool never lies in memory as a whole.
+    let parts = stream::try_unfold(0_i64, move |number| {
+        let (app, meeting) = (app.clone(), meeting.clone());
+        async move {
+            let mut conn = app.db().read().acquire().await?;
+            let part = pools::part(&mut conn, &meeting, draw, number).await?;
+            Ok::<_, sqlx::Error>(part.map(|bytes| (bytes, number + 1)))
+        }
+    });
+    Ok((headers, HttpBody::from_stream(parts)).into_response())
+}
+
+/// The taps of a draw as `[[index, r], …]`, by index.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/draws/{draw}/taps", tag = "public",
+    params(("meeting" = String, Path, description = "Id of the meeting"),
+        ("draw" = i64, Path, description = "Number of the draw")), responses(
+    (status = 200, body = Vec<Vec<Object>>),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn tap_list(State(app): State<App>, Path((meeting, draw)): Path<(String, i64)>) -> ApiResult<Response> {
+    let mut conn = app.db().read().acquire().await?;
+    let row = rows::load(&mut conn, &meeting, draw).await?;
+    // The list is final once its source, which is the first, is closed.
+    let open = row.state == Stored::Committed
+        && entropy::progress(&mut conn, &meeting, draw).await?.values.is_empty();
+    let list = taps::listed(&mut conn, &meeting, draw).await?;
+    let cache = if open { "no-store" } else { FOREVER };
+    Ok(([(header::CACHE_CONTROL, cache)], Json(list)).into_response())
+}

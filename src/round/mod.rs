@@ -1,0 +1,83 @@
+//! Prizes, rounds, and the draw as separate durable lines: commit, entropy …, result or void, seats, redraw.
+//!
+//! Each step is one short transaction under the meeting's row lock: the log's line, the draw's rows, the event that
+//! tells it, the audit record. The live side is only read at the commit; every later step needs SQL alone, so a
+//! server that was killed between two lines goes on where the log stands.
+
+mod check;
+mod commit;
+mod convert;
+mod electorate;
+mod entropy;
+mod holders;
+mod http;
+mod http_draws;
+mod http_public;
+mod pools;
+pub mod prizes;
+mod proofs;
+mod readiness;
+mod redraw;
+mod result;
+pub mod rounds;
+mod rows;
+mod seats;
+mod taps;
+pub mod views;
+mod void;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use utoipa_axum::router::OpenApiRouter;
+
+pub use commit::commit;
+pub use entropy::close_source;
+pub use proofs::{bundle, draw_bundle, log_page, my_proof};
+pub use readiness::check as readiness;
+pub use redraw::redraw;
+pub use result::reveal;
+pub use seats::{confirm_all, mark, sweep};
+pub use taps::tap;
+pub use void::void;
+
+use crate::app::App;
+
+/// How often rounds with `confirm = auto` are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// What draws keep in memory between two requests. Everything in it can be made anew from SQL.
+#[derive(Debug, Default)]
+pub struct Desk {
+    trees: Mutex<pools::Trees>,
+    building: tokio::sync::Mutex<()>,
+    taps: Mutex<HashMap<String, Arc<taps::TapQueue>>>,
+}
+
+impl Desk {
+    fn taps(&self, meeting: &str) -> Arc<taps::TapQueue> {
+        let mut queues = self.taps.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry(meeting.to_owned()).or_default())
+    }
+}
+
+/// Routes of this module.
+pub fn router() -> OpenApiRouter<App> {
+    http::router().merge(http_draws::router()).merge(http_public::router())
+}
+
+/// Confirms winners of rounds with `confirm = auto` when their time has come, until the server stops.
+pub async fn run_sweep(app: App) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = app.stopping().cancelled() => return,
+        }
+        if let Err(error) = sweep(&app).await {
+            tracing::error!(%error, "winners could not be confirmed by themselves");
+        }
+    }
+}
