@@ -37,6 +37,15 @@ impl Frame {
         Self { seq, to: To::All, bytes: encode(0x1, text.as_bytes()) }
     }
 
+    /// Several text messages, written as one; `None` when there are none.
+    pub fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let mut all = BytesMut::new();
+        for text in texts {
+            all.extend_from_slice(&encode(0x1, text.as_bytes()));
+        }
+        (!all.is_empty()).then(|| Self { seq: 0, to: To::All, bytes: all.freeze() })
+    }
+
     pub(super) fn hall(text: &str) -> Self {
         Self { seq: 0, to: To::Hall, bytes: encode(0x1, text.as_bytes()) }
     }
