@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+
+/** The sizes that every page is looked at in. */
+export const PHONE = { width: 390, height: 844 };
+export const LAPTOP = { width: 1440, height: 900 };
+export const HALL = { width: 1920, height: 1080 };
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** The system's Chromium, or the one that CHROMIUM names; it is not downloaded. */
+export async function launch(): Promise<Browser> {
+  const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
+  if (executablePath === undefined) throw new Error('no Chromium found: install it or set CHROMIUM');
+  return chromium.launch({
+    executablePath,
+    // WebGL in software, so that the hall screen draws on machines without a GPU.
+    args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+  });
+}
+
+export interface Watched {
+  context: BrowserContext;
+  page: Page;
+  /** Errors of scripts, of the console (refused by the policy, say), and requests to other hosts. */
+  complaints: string[];
+}
+
+/** A fresh page of a size that notes whatever it should not do. `home` = the only origin it may talk to. */
+export async function open(
+  browser: Browser,
+  size: { width: number; height: number },
+  home: string,
+): Promise<Watched> {
+  const context = await browser.newContext({ viewport: size, locale: 'zh-CN', timezoneId: 'Asia/Shanghai' });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning')
+      complaints.push(`console: ${message.text()}`);
+  });
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    const ours = url.origin === home || url.protocol === 'data:' || url.protocol === 'blob:';
+    if (!ours) complaints.push(`foreign host: ${request.url()}`);
+  });
+  return { context, page, complaints };
+}

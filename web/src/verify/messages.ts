@@ -1,9 +1,0 @@
-const zh = {
-  title: '验证',
-};
-
-const en: typeof zh = {
-  title: 'Verify',
-};
-
-export const messages = { zh, en };
