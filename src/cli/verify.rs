@@ -1,8 +1,15 @@
-//! `kaijiang verify`.
+//! `kaijiang verify`: the third-party's view of a draw, without any server.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use anyhow::{Context, bail};
 use clap::Args;
+
+use crate::draw::verify::{Proved, Report, verify};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -19,7 +26,67 @@ pub(super) struct VerifyArgs {
     pool: Vec<String>,
 }
 
+const UNREADABLE: u8 = 2;
+
 pub(super) fn run(args: &VerifyArgs) -> ExitCode {
-    eprintln!("{}", args.proof.display());
-    ExitCode::from(2)
+    let report = match check(args) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("kaijiang: {error:#}");
+            return ExitCode::from(UNREADABLE);
+        }
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+    } else {
+        explain(&report);
+    }
+    match report {
+        Report::Proved(_) => ExitCode::SUCCESS,
+        Report::Disproved(_) => ExitCode::FAILURE,
+        Report::Unreadable(_) => ExitCode::from(UNREADABLE),
+    }
+}
+
+fn check(args: &VerifyArgs) -> anyhow::Result<Report> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let local = args.local.as_deref().map(read).transpose()?;
+    let mut pools = BTreeMap::new();
+    for pool in &args.pool {
+        let Some((draw, file)) = pool.split_once('=') else {
+            bail!("--pool takes DRAW=FILE, such as 3=pool.bin");
+        };
+        let draw: u64 = draw.parse().context("--pool takes DRAW=FILE, such as 3=pool.bin")?;
+        pools.insert(draw, read(Path::new(file))?);
+    }
+    Ok(verify(&read(&args.proof)?, local.as_deref(), &pools))
+}
+
+fn explain(report: &Report) {
+    match report {
+        Report::Proved(proved) => explain_proved(proved),
+        Report::Disproved(fault) => println!("不成立 DISPROVED\n  {fault}\n  {}", fault.english()),
+        Report::Unreadable(fault) => println!("无法读取 UNREADABLE\n  {fault}\n  {}", fault.english()),
+    }
+}
+
+fn explain_proved(proved: &Proved) {
+    println!("已证明 PROVED");
+    println!("  日志码 log code  {}{}", proved.code, if proved.closed { "（已封存 closed）" } else { "" });
+    for (draw, level) in &proved.levels {
+        let checked = proved.checked.get(draw).map_or("-", String::as_str);
+        println!(
+            "  第 {draw} 次抽奖 draw {draw}: {} , {checked}",
+            serde_json::to_value(level)
+                .ok()
+                .and_then(|level| level.as_str().map(ToOwned::to_owned))
+                .unwrap_or_default()
+        );
+    }
+    for (draw, mine) in &proved.me {
+        println!("  我 me, draw {draw}: ticket {} ({}), won {:?}", mine.tickets.0, mine.tickets.1, mine.won);
+    }
+    for warning in &proved.warnings {
+        println!("  注意 note  {warning}");
+    }
 }
