@@ -45,6 +45,8 @@ pub mod sandbox;
 pub mod meeting;
 pub mod round;
 
+pub mod stage;
+
 pub mod server;
 
 pub mod demo;

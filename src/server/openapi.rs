@@ -11,7 +11,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::App, auth, error::ProblemBody, meeting, round, wire};
+use crate::{app::App, auth, error::ProblemBody, meeting, round, stage, wire};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -32,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(auth::router())
         .merge(meeting::router())
         .merge(round::router())
+        .merge(stage::router())
 }
 
 /// The finished document, for the file that the web client is generated from.
