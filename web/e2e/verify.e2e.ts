@@ -85,8 +85,15 @@ describe('/verify', () => {
     await page.getByRole('button', { name: '验证另一份' }).click();
     await page.setInputFiles('input[type=file]', file('cheated.json', vector('bundle-cheated-winner')));
     await page.getByRole('heading', { name: '验证不通过 E_WINNER' }).waitFor();
+    expect(await page.locator('.level').allTextContents()).toEqual(['未证明']);
     expect(await seriousFindings(page)).toEqual([]);
     await page.screenshot({ path: join(SHOTS, `verify-bad-${label}.png`), fullPage: true });
+
+    await page.getByRole('button', { name: '验证另一份' }).click();
+    const bare = { ...vector('bundle-gala').bundle, draws: [] };
+    await page.setInputFiles('input[type=file]', file('bare.json', bare));
+    await page.getByText('4 次已揭晓的抽奖中，0 次附有证明').waitFor();
+    expect(await page.locator('.steps li.skip').count()).toBe(3);
 
     await page.getByRole('button', { name: '验证另一份' }).click();
     await page.setInputFiles('input[type=file]', file('other.json', { hello: 'world' }));

@@ -25,6 +25,8 @@ export const en: typeof zh = {
     running: 'Verifying…',
     good: 'Proved',
     goodText: '{draws} draws with {winners} winners were worked out again and agree with the record.',
+    goodPart:
+      'The record is complete and signed. Of {revealed} revealed draws {draws} came with proofs: {winners} winners were worked out again; for the others only the record was checked.',
     goodEmpty: 'The record is complete and signed; no draw has been revealed yet.',
     bad: 'Disproved',
     unreadable: 'Unreadable',
@@ -59,6 +61,7 @@ export const en: typeof zh = {
     me: ['My place', 'I am in the pool with the right tickets'],
   },
   skipped: {
+    draws: 'The file holds no proofs of winners; only the record was checked',
     seen: 'The file holds no stored checkpoints, so there was nothing to compare',
     me: 'The file holds nothing personal, so no personal place was checked',
   },
@@ -75,6 +78,7 @@ export const en: typeof zh = {
     ],
     A3: ['A3', 'Nobody could predict or steer it: the public drand beacon was used.'],
     none: ['No result', 'This draw has no result.'],
+    unproved: ['Unproved', 'This proof failed: what follows is only what it claims.'],
   },
   draw: {
     title: 'Draw {draw}',
