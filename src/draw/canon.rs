@@ -27,7 +27,7 @@ pub enum Value {
 
 impl Value {
     /// Text from anything that can be shown.
-    pub fn str(text: impl ToString) -> Self {
+    pub fn str(text: &(impl ToString + ?Sized)) -> Self {
         Self::Str(text.to_string())
     }
 

@@ -12,9 +12,9 @@ pub fn next_head(before: Option<&Hash32>, line: &str) -> Hash32 {
 /// First 15 bytes of the head in Crockford base 32: six groups of four letters.
 pub fn log_code(head: &Hash32) -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let (mut code, mut bits, mut held, mut letters) = (String::new(), 0_u32, 0_u32, 0_u32);
+    let (mut code, mut bits, mut acc, mut letters) = (String::new(), 0_u32, 0_u32, 0_u32);
     for byte in &head.bytes()[..15] {
-        held = (held << 8) | u32::from(*byte);
+        acc = (acc << 8) | u32::from(*byte);
         bits += 8;
         while bits >= 5 {
             bits -= 5;
@@ -22,10 +22,10 @@ pub fn log_code(head: &Hash32) -> String {
                 code.push('-');
             }
             letters += 1;
-            let letter = usize::try_from((held >> bits) & 31).map_or(0, |i| LETTERS[i]);
+            let letter = usize::try_from((acc >> bits) & 31).map_or(0, |i| LETTERS[i]);
             code.push(char::from(letter));
         }
-        held &= (1 << bits) - 1;
+        acc &= (1 << bits) - 1;
     }
     code
 }

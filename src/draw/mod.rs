@@ -42,3 +42,10 @@ pub use hash::{EventId, Hash32, Pid};
 pub use line::{Award, Body, DrawKind, DrawRule, Exclude, Line, PayoutStatus, SeatStatus, Winner};
 pub use pool::PoolTree;
 pub use state::{LogState, Outcome};
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod evening;
+#[cfg(test)]
+mod vectors;

@@ -30,7 +30,7 @@ impl Fields {
     }
 
     fn int(&mut self, key: &str) -> Option<u64> {
-        int(self.0.remove(key)?)
+        int(&self.0.remove(key)?)
     }
 
     fn text(&mut self, key: &str) -> Option<String> {
@@ -61,8 +61,8 @@ impl Fields {
     }
 }
 
-fn int(value: Json) -> Option<u64> {
-    if let Json::Int(number) = value { Some(number) } else { None }
+fn int(value: &Json) -> Option<u64> {
+    if let Json::Int(number) = value { Some(*number) } else { None }
 }
 
 fn text(value: Json) -> Option<String> {
@@ -140,7 +140,7 @@ fn commit(fields: &mut Fields) -> Option<Commit> {
             exclude: Exclude::from_word(&fields.text("exclude")?)?,
             group: fields.name("group", 0)?,
             parent: fields.int("parent")?,
-            ranks: fields.list("ranks", int)?,
+            ranks: fields.list("ranks", |rank| int(&rank))?,
             entropy: fields.list("entropy", source)?,
             award: award(fields.inner("award")?)?,
         },
@@ -164,7 +164,7 @@ fn value(mut fields: Fields) -> Option<Value> {
     let value = if fields.0.contains_key("m") {
         Value::Audience { m: fields.int("m")?, root: fields.hex("root")? }
     } else if fields.0.contains_key("rolls") {
-        Value::Dice { rolls: fields.list("rolls", int)? }
+        Value::Dice { rolls: fields.list("rolls", |roll| int(&roll))? }
     } else if fields.0.contains_key("words") {
         Value::Words { words: fields.list("words", text)? }
     } else {

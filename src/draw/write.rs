@@ -39,7 +39,7 @@ fn body(body: &Body) -> BTreeMap<String, Json> {
         Body::Result(result) => self::result(result),
         Body::Void(void) => fields([
             ("draw", Json::Int(void.draw)),
-            ("secret", Json::str(void.secret)),
+            ("secret", Json::str(&void.secret)),
             ("reason", Json::str(&void.reason)),
         ]),
         Body::Status(status) => fields([
@@ -55,9 +55,9 @@ fn body(body: &Body) -> BTreeMap<String, Json> {
 fn open(open: &Open) -> BTreeMap<String, Json> {
     fields([
         ("v", Json::str(PROTOCOL)),
-        ("event", Json::str(open.event)),
-        ("key", Json::str(open.key)),
-        ("anchor", Json::str(open.anchor)),
+        ("event", Json::str(&open.event)),
+        ("key", Json::str(&open.key)),
+        ("anchor", Json::str(&open.anchor)),
         ("links", Json::Int(open.links)),
     ])
 }
@@ -79,7 +79,7 @@ fn commit(commit: &Commit) -> BTreeMap<String, Json> {
                 ("n", Json::Int(pool.n)),
                 ("tickets", Json::Int(pool.tickets)),
                 ("max", Json::Int(pool.max)),
-                ("root", Json::str(pool.root)),
+                ("root", Json::str(&pool.root)),
             ]),
         ),
         ("entropy", Json::Arr(rule.entropy.iter().map(Source::to_json).collect())),
@@ -104,15 +104,15 @@ fn result(result: &DrawResult) -> BTreeMap<String, Json> {
         Json::obj([
             ("r", Json::Int(winner.rank)),
             ("i", Json::Int(winner.index)),
-            ("pid", Json::str(winner.pid)),
+            ("pid", Json::str(&winner.pid)),
             ("w", Json::Int(winner.weight)),
             ("c", Json::Int(winner.cents)),
         ])
     };
     fields([
         ("draw", Json::Int(result.draw)),
-        ("secret", Json::str(result.secret)),
-        ("seed", Json::str(result.seed)),
+        ("secret", Json::str(&result.secret)),
+        ("seed", Json::str(&result.seed)),
         ("winners", Json::Arr(result.winners.iter().map(winner).collect())),
     ])
 }
@@ -121,10 +121,10 @@ fn payout(payout: &Payout) -> BTreeMap<String, Json> {
     fields([
         ("draw", Json::Int(payout.draw)),
         ("r", Json::Int(payout.rank)),
-        ("pid", Json::str(payout.pid)),
+        ("pid", Json::str(&payout.pid)),
         ("c", Json::Int(payout.cents)),
         ("a", Json::Int(payout.attempt)),
-        ("ref", Json::str(payout.reference)),
+        ("ref", Json::str(&payout.reference)),
         ("status", Json::str(payout.status.as_str())),
     ])
 }

@@ -114,9 +114,9 @@ impl LogState {
         let seat = self.seat(payout.draw, payout.rank).ok_or(Code::Pay)?;
         need(payout.cents >= 1 && payout.pid == winner.pid && payout.cents == winner.cents, Code::Pay)?;
         if refund {
-            let sent = seat.last_payout.as_ref().filter(|last| last.status == PayoutStatus::Sent);
+            let last = seat.last_payout.as_ref().filter(|last| last.status == PayoutStatus::Sent);
             let same = |last: &Payout| last.attempt == payout.attempt && last.reference == payout.reference;
-            return need(sent.is_some_and(same), Code::Pay);
+            return need(last.is_some_and(same), Code::Pay);
         }
         need(!seat.paid(), Code::PayDup)?;
         need(payout.attempt == seat.attempts() + 1 && !self.refs.contains(&payout.reference), Code::Pay)?;

@@ -35,7 +35,7 @@ impl<'a> Items<'a> {
     }
 
     /// `file` stands in place of the item's own pool.
-    pub(super) fn check(&mut self, item: Item, file: Option<&Vec<u8>>) -> Result<(), Code> {
+    pub(super) fn check(&mut self, item: &Item, file: Option<&[u8]>) -> Result<(), Code> {
         if item.draw <= self.last {
             return Err(Code::Schema);
         }

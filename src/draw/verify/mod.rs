@@ -61,9 +61,11 @@ fn run(bundle: &[u8], local: Option<&[u8]>, pools: &BTreeMap<u64, Vec<u8>>) -> R
         state.apply_parsed(line, text).map_err(|code| Fault { code, place })?;
     }
     let mut items = items::Items::new(&state, local.index());
-    for item in parsed.items {
+    for item in &parsed.items {
         let draw = item.draw;
-        items.check(item, pools.get(&draw)).map_err(|code| Fault { code, place: Place::Draw(draw) })?;
+        items
+            .check(item, pools.get(&draw).map(Vec::as_slice))
+            .map_err(|code| Fault { code, place: Place::Draw(draw) })?;
     }
     let (checked, my_pools) = (items.checked, items.my_pools);
     let mine = local.check_me(&Checked { state: &state, open: &log.open, my_pools: &my_pools })?;
