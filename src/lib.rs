@@ -31,10 +31,14 @@ pub mod auth;
 pub mod http;
 pub mod idempotency;
 
-pub mod people;
+pub mod drawlog;
+pub mod meeting;
+
 pub mod pool;
 
-pub mod drawlog;
+pub mod people;
+
+pub mod binding;
 
 pub mod budget;
 
@@ -42,7 +46,6 @@ pub mod payout;
 
 pub mod sandbox;
 
-pub mod meeting;
 pub mod round;
 
 pub mod stage;

@@ -8,8 +8,7 @@ use crate::{
     app::App,
     auth::Attendee,
     db::{Tx, hit},
-    draw,
-    drawlog,
+    draw, drawlog,
     error::{ApiError, ApiResult},
     keys,
     meeting::{self, Meeting},
@@ -96,7 +95,8 @@ async fn invited(app: &App, tx: &mut Tx, meeting: &str, phone: &Phone) -> ApiRes
     })
 }
 
-const COLUMNS: &str = "id, person_id, active, idx, pid, weight, present, salt, identity, receipt_size, receipt_sig";
+const COLUMNS: &str =
+    "id, person_id, active, idx, pid, weight, present, salt, identity, receipt_size, receipt_sig";
 
 /// The meeting's row is locked, so what is read here holds until the commit.
 async fn store(
@@ -119,7 +119,10 @@ async fn store(
         if row.try_get::<String, _>("person_id")? == invited.id {
             return Ok(Outcome { place: me::place(row)?, change: None });
         }
-        return Err(ApiError::conflict("already_bound", "这个微信已绑定名单里的另一个人；如绑错了请联系工作人员。"));
+        return Err(ApiError::conflict(
+            "already_bound",
+            "这个微信已绑定名单里的另一个人；如绑错了请联系工作人员。",
+        ));
     }
     let taken = sqlx::query("select id from binding where meeting_id = $1 and person_id = $2 and active = 1")
         .bind(&meeting.id)
@@ -171,18 +174,18 @@ async fn first(
     invited: &Invited,
     (openid, salt): (&str, &str),
 ) -> ApiResult<Outcome> {
-    let row = sqlx::query("update meeting set next_index = next_index + 1 where id = $1 returning next_index")
-        .bind(&meeting.id)
-        .fetch_one(tx.conn())
-        .await?;
+    let row =
+        sqlx::query("update meeting set next_index = next_index + 1 where id = $1 returning next_index")
+            .bind(&meeting.id)
+            .fetch_one(tx.conn())
+            .await?;
     let index = row.try_get::<i64, _>(0)? - 1;
     let identity = format!("wx:{openid}");
     let mut bytes = [0; 32];
     hex::decode_to_slice(salt, &mut bytes).context("a salt that was checked")?;
     let event = meeting.event.parse().ok().context("the stored event of a meeting")?;
-    let pid = draw::pid(&event, &bytes, &identity).to_string();
-    let receipt =
-        drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &pid, meeting.log_size)).await?;
+    let pid = draw::hash::pid(&event, &bytes, &identity).to_string();
+    let receipt = drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &pid, meeting.log_size)).await?;
     let place = MyPlace { index, pid, salt: salt.to_owned(), identity, receipt };
     insert(tx, app.now(), (&meeting.id, invited, openid), &place).await?;
     let member = PoolMember { idx: index, pid: place.pid.clone(), weight: invited.weight, present: true };

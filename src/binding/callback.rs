@@ -65,11 +65,12 @@ pub(super) async fn take(app: &App, query: &CallbackQuery, body: &[u8]) -> ApiRe
 /// The dedupe row first, in one transaction with what it stands for; false when it was taken before.
 async fn record(app: &App, message: &Message) -> ApiResult<bool> {
     let mut tx = app.db().begin().await?;
-    let done = sqlx::query("insert into callback_seen (dedupe, at) values ($1, $2) on conflict (dedupe) do nothing")
-        .bind(&message.dedupe_key)
-        .bind(app.now())
-        .execute(tx.conn())
-        .await?;
+    let done =
+        sqlx::query("insert into callback_seen (dedupe, at) values ($1, $2) on conflict (dedupe) do nothing")
+            .bind(&message.dedupe_key)
+            .bind(app.now())
+            .execute(tx.conn())
+            .await?;
     if !hit(&done) {
         return Ok(false);
     }

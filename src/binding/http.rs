@@ -28,9 +28,8 @@ const CALLBACK_BYTES: usize = 64 * 1024;
 
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
-    let callbacks = OpenApiRouter::new()
-        .routes(routes!(echo, take))
-        .layer(DefaultBodyLimit::max(CALLBACK_BYTES));
+    let callbacks =
+        OpenApiRouter::new().routes(routes!(echo, take)).layer(DefaultBodyLimit::max(CALLBACK_BYTES));
     OpenApiRouter::new()
         .routes(routes!(login))
         .routes(routes!(login_back))
@@ -91,7 +90,8 @@ async fn login_back(
     }
     let expected = auth::oauth_state(&app, &parts);
     let attendee = oauth::finish(&app, expected, &back.code, &back.state).await?;
-    let jar = jar.add(auth::attendee_cookie(&app, &attendee)).add(auth::clear_cookie(&app, auth::Name::Oauth));
+    let jar =
+        jar.add(auth::attendee_cookie(&app, &attendee)).add(auth::clear_cookie(&app, auth::Name::Oauth));
     Ok((jar, found(&format!("/m/{meeting}"))?))
 }
 
@@ -190,9 +190,7 @@ async fn take(
     Query(query): Query<CallbackQuery>,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> ApiResult<Response> {
-    let body = body.map_err(|_| {
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "内容太大。")
-    })?;
+    let body = body.map_err(|_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "内容太大。"))?;
     let answer = callback::take(&app, &query, &body).await?;
     Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], answer).into_response())
 }

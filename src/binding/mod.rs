@@ -35,5 +35,8 @@ async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult
 
 /// 403 `snapshot_user`.
 fn snapshot() -> ApiError {
-    ApiError::forbidden("snapshot_user", "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。")
+    ApiError::forbidden(
+        "snapshot_user",
+        "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。",
+    )
 }

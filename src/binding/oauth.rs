@@ -72,11 +72,13 @@ fn constant_time_eq(one: &str, other: &str) -> bool {
 }
 
 async fn use_once(tx: &mut Tx, hash: &str, now: i64) -> ApiResult<()> {
-    let done = sqlx::query("insert into oauth_code (code_hash, at) values ($1, $2) on conflict (code_hash) do nothing")
-        .bind(hash)
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
+    let done = sqlx::query(
+        "insert into oauth_code (code_hash, at) values ($1, $2) on conflict (code_hash) do nothing",
+    )
+    .bind(hash)
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
     if hit(&done) { Ok(()) } else { Err(restart()) }
 }
 

@@ -53,7 +53,12 @@ impl Holder {
 }
 
 /// Sends a code, within the limits.
-pub(super) async fn send(app: &App, attendee: &Attendee, meeting: &str, phone: &Phone) -> ApiResult<CodeSent> {
+pub(super) async fn send(
+    app: &App,
+    attendee: &Attendee,
+    meeting: &str,
+    phone: &Phone,
+) -> ApiResult<CodeSent> {
     let holder = Holder::new(app, meeting, &attendee.openid, phone);
     spend_allowed(app, meeting).await?;
     limit(app, &holder).await?;
@@ -161,7 +166,11 @@ async fn deliver(
     let outcome = app.sms().send(phone, code, app.now()).await;
     let word = outcome.as_ref().map_or_else(SmsError::word, |()| "sent");
     let mut tx = app.db().begin().await?;
-    sqlx::query("update sms_send set outcome = $1 where id = $2").bind(word).bind(&id).execute(tx.conn()).await?;
+    sqlx::query("update sms_send set outcome = $1 where id = $2")
+        .bind(word)
+        .bind(&id)
+        .execute(tx.conn())
+        .await?;
     tx.commit().await?;
     answer(app, outcome).await
 }
@@ -170,7 +179,9 @@ async fn deliver(
 async fn answer(app: &App, outcome: Result<(), SmsError>) -> ApiResult<()> {
     let Err(error) = outcome else { return Ok(()) };
     match error {
-        SmsError::Wait(_) => Err(ApiError::too_many("code_throttled", "这个号码收验证码太频繁，请稍后再试。", 60)),
+        SmsError::Wait(_) => {
+            Err(ApiError::too_many("code_throttled", "这个号码收验证码太频繁，请稍后再试。", 60))
+        }
         SmsError::Number(_) => {
             Err(ApiError::invalid("phone_invalid", "phone", "短信运营商不接受这个号码，请核对手机号。"))
         }
@@ -200,7 +211,8 @@ pub(super) async fn redeem(app: &App, holder: &Holder, code: &str) -> ApiResult<
     match app.store().take_try(&key(holder), &holder.hash(app, code), CODE_TRIES).await? {
         CodeTry::Right => Ok(()),
         CodeTry::Wrong { left } => {
-            Err(ApiError::bad_request("code_wrong", format!("验证码不对，还可以试 {left} 次。")).field("code"))
+            Err(ApiError::bad_request("code_wrong", format!("验证码不对，还可以试 {left} 次。"))
+                .field("code"))
         }
         CodeTry::TooMany => Err(too_many(MINUTE)),
         CodeTry::Used => {

@@ -92,11 +92,16 @@ pub(super) fn sign(signer: &Signer, size: i64, head: Hash32) -> ApiResult<Checkp
     to_wire(&log::Checkpoint::sign(&signer.key, signer.event, size, head))
 }
 
-/// Signs that `pid` has this index since the log had `size` lines. The meeting must be committed.
-pub async fn sign_receipt(app: &App, meeting: &str, index: i64, pid: &str, size: i64) -> ApiResult<Receipt> {
+/// Signs that `pid` has this index since the log had `size` lines. On the connection of the transaction that binds:
+/// a second connection, asked for while holding one, could be waited for by everybody at once.
+pub async fn sign_receipt(
+    app: &App,
+    conn: &mut AnyConnection,
+    (meeting, index, pid, size): (&str, i64, &str, i64),
+) -> ApiResult<Receipt> {
     let row = sqlx::query("select event, log_secret from meeting where id = $1")
         .bind(meeting)
-        .fetch_optional(app.db().read())
+        .fetch_optional(conn)
         .await?
         .ok_or_else(|| ApiError::not_found("该活动"))?;
     let signer = signer(app, meeting, &row)?;

@@ -76,7 +76,8 @@ async fn roster(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult
     let mut out = Rows::with_capacity(rows.len());
     for row in rows {
         let (id, sealed): (String, Vec<u8>) = (row.try_get("id")?, row.try_get("phone_sealed")?);
-        let phone = app.keys().unseal(Purpose::Phone, &id, &sealed).context("a sealed phone does not open")?;
+        let phone =
+            app.keys().unseal(Purpose::Phone, &id, &sealed).context("a sealed phone does not open")?;
         let phone = String::from_utf8_lossy(&phone).into_owned();
         let weight: i64 = row.try_get("weight")?;
         out.push(vec![
@@ -161,7 +162,17 @@ async fn payments(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
         ]);
     }
     let headings = &[
-        "商户单号", "抽奖序号", "名次", "姓名", "部门", "金额（元）", "状态", "原因", "次数", "微信单号", "生成时间",
+        "商户单号",
+        "抽奖序号",
+        "名次",
+        "姓名",
+        "部门",
+        "金额（元）",
+        "状态",
+        "原因",
+        "次数",
+        "微信单号",
+        "生成时间",
         "发出时间",
     ];
     Ok(("发放明细", headings, out))

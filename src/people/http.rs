@@ -92,7 +92,9 @@ async fn file(mut form: Multipart) -> ApiResult<(String, bytes::Bytes)> {
 
 fn broken_form(error: &axum::extract::multipart::MultipartError) -> ApiError {
     match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => table::too_large("文件超过 10 MiB，请删去图片和多余的工作表，或分成几个文件导入。"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            table::too_large("文件超过 10 MiB，请删去图片和多余的工作表，或分成几个文件导入。")
+        }
         _ => ApiError::bad_request("form", "上传没有完整收到，请重试。"),
     }
 }

@@ -172,7 +172,9 @@ fn cash_story(win: &MyWin) -> String {
         }
         (Some(_), _) => format!("{amount} 元红包正在路上。"),
         (None, _) => match win.cash {
-            Some(AwardState::Suspended | AwardState::Cancelled) => "红包已暂停发放，请联系主持人。".to_owned(),
+            Some(AwardState::Suspended | AwardState::Cancelled) => {
+                "红包已暂停发放，请联系主持人。".to_owned()
+            }
             _ => format!("{amount} 元红包马上发出。"),
         },
     }

@@ -2,10 +2,18 @@
 //! (`roster`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`). Phone numbers are
 //! sealed at rest, found by a keyed index, and shown masked.
 
+mod export;
 pub mod follow;
+mod http;
 pub mod import;
+pub mod me;
+pub mod pending;
+pub mod roster;
+mod sql;
 pub mod table;
 pub mod xlsx_out;
+
+pub use http::router;
 
 use crate::{
     app::App,

@@ -11,7 +11,6 @@ use super::{
     table,
 };
 use crate::{
-    phone::Phone,
     app::App,
     audit::{self, Deed},
     auth::Staff,
@@ -20,6 +19,7 @@ use crate::{
     error::{ApiError, ApiResult},
     keys::{self, Purpose},
     meeting,
+    phone::Phone,
     pool::{self, Change},
     wire::{ImportReport, ImportStatus, RowOutcome},
 };
@@ -183,7 +183,13 @@ async fn pending(app: &App, tx: &mut Tx, meeting: &str, id: &str) -> ApiResult<O
     Ok(Some(serde_json::from_slice(&plain).context("a pending import")?))
 }
 
-async fn apply(app: &App, tx: &mut Tx, meeting: &str, rows: &[Parsed], plan: &Plan) -> ApiResult<Vec<Change>> {
+async fn apply(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &str,
+    rows: &[Parsed],
+    plan: &Plan,
+) -> ApiResult<Vec<Change>> {
     let mut changes = Vec::new();
     for change in &plan.changes {
         let known = &change.person;

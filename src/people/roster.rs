@@ -5,14 +5,13 @@ use super::{
     sql::{self, Person, Wanted, Written},
 };
 use crate::{
-    phone::Phone,
     app::App,
     audit::{self, Deed},
     auth::Staff,
     db::Tx,
     error::{ApiError, ApiResult},
-    keys,
-    meeting,
+    keys, meeting,
+    phone::Phone,
     pool::{self, Change},
     wire::{EditPerson, PeoplePage, PersonView, Role},
 };
@@ -36,7 +35,8 @@ pub async fn list(
     let mut conn = app.db().read().acquire().await?;
     meeting::load(&mut conn, meeting).await?;
     let search: String = import::tidy_text(search).chars().filter(|c| *c != '\0').take(SEARCH_MAX).collect();
-    let phone_index = Phone::parse(&search).map_or_else(|_| String::new(), |phone| phone.index(app.keys(), meeting));
+    let phone_index =
+        Phone::parse(&search).map_or_else(|_| String::new(), |phone| phone.index(app.keys(), meeting));
     let limit = limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let after = match after {
         "" => None,
@@ -65,8 +65,8 @@ fn unknown() -> ApiError {
 /// Adds a person, or brings back one who was taken off.
 pub async fn add(app: &App, staff: &Staff, meeting: &str, edit: &EditPerson) -> ApiResult<PersonView> {
     let known = checked(edit, 1)?;
-    let phone = checked_phone(edit)?
-        .ok_or_else(|| ApiError::invalid("phone_missing", "phone", "请填写手机号。"))?;
+    let phone =
+        checked_phone(edit)?.ok_or_else(|| ApiError::invalid("phone_missing", "phone", "请填写手机号。"))?;
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting).await?.must_be_open()?;
     staff_no_free(&mut tx, meeting, &known.staff_no, None).await?;
@@ -142,9 +142,9 @@ pub async fn unbind(app: &App, staff: &Staff, meeting: &str, id: &str) -> ApiRes
     meeting::lock(&mut tx, meeting).await?.must_be_open()?;
     let person = sql::get(tx.conn(), meeting, id).await?.ok_or_else(unknown)?;
     if sql::has_won(tx.conn(), meeting, id).await? {
-        staff.need(&[Role::Reviewer]).map_err(|_| {
-            ApiError::forbidden("role", "此人已有中奖记录，解除绑定需要审核人员操作。")
-        })?;
+        staff
+            .need(&[Role::Reviewer])
+            .map_err(|_| ApiError::forbidden("role", "此人已有中奖记录，解除绑定需要审核人员操作。"))?;
     }
     let changes = release(app, &mut tx, meeting, &person).await?;
     if !changes.is_empty() {
@@ -188,7 +188,11 @@ pub(super) async fn weigh(
     if before == after {
         return Ok(Vec::new());
     }
-    sqlx::query("update binding set weight = $1 where id = $2").bind(weight).bind(binding).execute(tx.conn()).await?;
+    sqlx::query("update binding set weight = $1 where id = $2")
+        .bind(weight)
+        .bind(binding)
+        .execute(tx.conn())
+        .await?;
     Ok(vec![pool::change(app, tx, meeting, Some(&before), after).await?])
 }
 
@@ -197,7 +201,10 @@ async fn release(app: &App, tx: &mut Tx, meeting: &str, person: &Person) -> ApiR
     let Some(binding) = &person.binding_id else { return Ok(Vec::new()) };
     let (before, mut after) = binding_member(tx, binding).await?;
     after.weight = 0;
-    sqlx::query("update binding set active = 0, weight = 0 where id = $1").bind(binding).execute(tx.conn()).await?;
+    sqlx::query("update binding set active = 0, weight = 0 where id = $1")
+        .bind(binding)
+        .execute(tx.conn())
+        .await?;
     Ok(vec![pool::change(app, tx, meeting, Some(&before), after).await?])
 }
 

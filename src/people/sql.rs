@@ -4,14 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{
-    import::{Known, Roster},
-};
+use super::import::{Known, Roster};
 use crate::{
-    phone::Phone,
     db::Tx,
     error::ApiResult,
     keys::{Keys, Purpose},
+    phone::Phone,
     wire::PersonView,
 };
 
@@ -61,11 +59,13 @@ fn person(row: &AnyRow) -> Result<Person, sqlx::Error> {
 
 /// A person who is on the roster now.
 pub(super) async fn get(conn: &mut AnyConnection, meeting: &str, id: &str) -> ApiResult<Option<Person>> {
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("{SELECT} where p.meeting_id = $1 and p.id = $2 and p.removed = 0")))
-        .bind(meeting)
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{SELECT} where p.meeting_id = $1 and p.id = $2 and p.removed = 0"
+    )))
+    .bind(meeting)
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
     Ok(row.as_ref().map(person).transpose()?)
 }
 
@@ -87,13 +87,15 @@ pub(super) async fn page(conn: &mut AnyConnection, wanted: &Wanted<'_>) -> ApiRe
          or p.phone_mask like $3 escape '\\')";
     let escaped = wanted.search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = format!("%{escaped}%");
-    let row = sqlx::query(sqlx::AssertSqlSafe(format!("select cast(count(*) as bigint) from person p where {MATCH}")))
-        .bind(wanted.meeting)
-        .bind(wanted.search)
-        .bind(&pattern)
-        .bind(wanted.phone_index)
-        .fetch_one(&mut *conn)
-        .await?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select cast(count(*) as bigint) from person p where {MATCH}"
+    )))
+    .bind(wanted.meeting)
+    .bind(wanted.search)
+    .bind(&pattern)
+    .bind(wanted.phone_index)
+    .fetch_one(&mut *conn)
+    .await?;
     let total: i64 = row.try_get(0)?;
     let (name, id) = wanted.after.clone().unwrap_or_default();
     let sql = format!(
@@ -158,11 +160,12 @@ pub(super) async fn staff_no_holder(
     if staff_no.is_empty() {
         return Ok(None);
     }
-    let row = sqlx::query("select id from person where meeting_id = $1 and staff_no = $2 and removed = 0 limit 1")
-        .bind(meeting)
-        .bind(staff_no)
-        .fetch_optional(conn)
-        .await?;
+    let row =
+        sqlx::query("select id from person where meeting_id = $1 and staff_no = $2 and removed = 0 limit 1")
+            .bind(meeting)
+            .bind(staff_no)
+            .fetch_optional(conn)
+            .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
@@ -231,7 +234,12 @@ pub(super) async fn update(tx: &mut Tx, written: &Written<'_>) -> ApiResult<()> 
 }
 
 /// Gives a person another phone.
-pub(super) async fn set_phone(tx: &mut Tx, keys: &Keys, written: &Written<'_>, phone: &Phone) -> ApiResult<()> {
+pub(super) async fn set_phone(
+    tx: &mut Tx,
+    keys: &Keys,
+    written: &Written<'_>,
+    phone: &Phone,
+) -> ApiResult<()> {
     let index = phone.index(keys, written.meeting);
     // Somebody who was taken off the roster may still stand there with this number.
     sqlx::query(

@@ -16,7 +16,7 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::{app::App, auth, error::ApiError, http as parts, idempotency};
+use crate::{app::App, auth, error::ApiError, http as parts, idempotency, pool};
 
 pub use openapi::document;
 
@@ -83,6 +83,7 @@ impl Running {
 pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
     idempotency::forget_running(&app).await?;
+    pool::rebuild_all(&app).await?;
     let router = router(&app);
     let stopping = app.stopping().clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

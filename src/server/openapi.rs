@@ -11,7 +11,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::App, auth, error::ProblemBody, meeting, round, stage, wire};
+use crate::{app::App, auth, binding, error::ProblemBody, meeting, people, round, stage, wire};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +33,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(meeting::router())
         .merge(round::router())
         .merge(stage::router())
+        .merge(people::router())
+        .merge(binding::router())
 }
 
 /// The finished document, for the file that the web client is generated from.

@@ -1,5 +1,6 @@
 //! Flows through a real server, with fakes only at the far end of the wire.
 mod harness;
+mod people;
 mod sandbox;
 mod store;
 mod tidy;

@@ -49,11 +49,19 @@ async fn import_flow(backend: Backend) {
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| (row["row"].as_i64().unwrap(), row["outcome"].as_str().unwrap(), row["code"].as_str().unwrap()))
+        .map(|row| {
+            (row["row"].as_i64().unwrap(), row["outcome"].as_str().unwrap(), row["code"].as_str().unwrap())
+        })
         .collect();
     assert_eq!(
         outcomes,
-        [(4, "new", ""), (5, "new", ""), (6, "error", "duplicate_in_file"), (7, "error", "phone_invalid"), (9, "new", "")]
+        [
+            (4, "new", ""),
+            (5, "new", ""),
+            (6, "error", "duplicate_in_file"),
+            (7, "error", "phone_invalid"),
+            (9, "new", "")
+        ]
     );
     assert!(!report.to_string().contains("13800138000"), "phones are masked");
     let accept = format!("/api/meetings/{meeting}/imports/{}/accept", report["id"].as_str().unwrap());
@@ -110,11 +118,17 @@ async fn roster_flow(backend: Backend) {
     add(&host, &meeting, "李四", "138-0013-8001").await;
     add(&host, &meeting, "100%_王", "+852 9123 4567").await;
     host.refused(&all, json!({ "name": "别人", "phone": "8613800138000" }), 409, "phone_taken").await;
-    host.refused(&all, json!({ "name": "长".repeat(5_000), "phone": "13800138009" }), 422, "name_too_long").await;
+    host.refused(&all, json!({ "name": "长".repeat(5_000), "phone": "13800138009" }), 422, "name_too_long")
+        .await;
     host.refused(&all, json!({ "name": "无号" }), 422, "phone_missing").await;
     let found = async |search: &str| {
         let page = host.get(&format!("{all}?search={search}")).await;
-        page["people"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        page["people"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(found("%E5%BC%A0").await, ["张三"]);
     assert_eq!(found("13800138001").await, ["李四"]);
@@ -139,7 +153,10 @@ async fn roster_flow(backend: Backend) {
     };
     assert_eq!(code(&edit(1, "13800138001").await), (409, "phone_taken"));
     let changed = edit(1, "13900139000").await.1;
-    assert_eq!((&changed["phone"], &changed["weight"], &changed["version"]), (&json!("139****9000"), &json!(5), &json!(2)));
+    assert_eq!(
+        (&changed["phone"], &changed["weight"], &changed["version"]),
+        (&json!("139****9000"), &json!(5), &json!(2))
+    );
     assert_eq!(code(&edit(1, "13900139000").await), (409, "stale"));
     let gone = host.request(Method::DELETE, &one).send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::OK);
@@ -203,7 +220,7 @@ async fn check_place(evening: &TestApp, host: &Api, meeting: &str, me: &Phone, p
     let view = host.get(&format!("/api/meetings/{meeting}")).await;
     let event = view["event"].as_str().unwrap().parse().unwrap();
     let salt: [u8; 32] = hex::decode(&me.salt).unwrap().try_into().unwrap();
-    let pid = kaijiang::draw::pid(&event, &salt, &format!("wx:{}", me.openid)).to_string();
+    let pid = kaijiang::draw::hash::pid(&event, &salt, &format!("wx:{}", me.openid)).to_string();
     assert_eq!((&place["index"], place["pid"].as_str().unwrap()), (&json!(0), pid.as_str()));
     assert_eq!(place["receipt"]["size"], 1);
     assert_eq!(loaded(evening, meeting).await, [(0, 1)]);
@@ -332,7 +349,8 @@ async fn a_log_in_works_once_and_only_in_its_browser() {
     let evening = TestApp::start(Backend::Light, json!({})).await;
     let host = evening.staff("host");
     let meeting = meeting(&host, false).await;
-    let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let http =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let begin = http.get(format!("{}/m/{meeting}/login", evening.base)).send().await.unwrap();
     assert_eq!(begin.status(), StatusCode::FOUND);
     let cookie = begin.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
