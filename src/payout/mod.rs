@@ -1,15 +1,34 @@
 //! Paying: one award, one packet, paid once. Write before calling, never forget a number, take every unclear answer as
 //! unknown, ask with the same number.
+//!
+//! [`awards`] says who gets what; [`next`] (pure) what a packet becomes after each answer; [`worker`] does it, step by
+//! durable step: reserve, about to call, call, answer stored, settled.
 
 pub mod awards;
 pub mod bill_no;
+pub mod channel;
 pub mod codes;
+mod day;
+mod follow;
+mod goods;
+pub mod http;
 pub mod next;
+mod prepare;
+pub mod sender;
+mod settle;
+mod sql;
+mod story;
+mod tell;
+pub mod views;
+pub mod worker;
 
 pub use awards::{
     Grant, NewAward, Seat, block_error, cancel_for_seats, create_awards, make_payable, reserve_redraw,
     seat_block, suspend,
 };
+pub use channel::check_config;
+pub use http::router;
+pub use worker::{Worker, run};
 
 use crate::app::App;
 

@@ -1,0 +1,197 @@
+//! Routes of awards, packets and the sender.
+
+use axum::{Json, extract::State};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    goods, sender, settle,
+    views::{self, AwardFilter, PacketFilter},
+};
+use crate::{
+    app::App,
+    audit::{self, Deed},
+    auth::Staff,
+    error::{ApiError, ApiResult, ProblemBody},
+    http::{Body, Idem, IdemHeader, Path, Query},
+    wire::{AwardView, CollectRequest, PacketPage, PacketView, Role, SenderView},
+};
+
+/// Shortest and longest claim code.
+const CODE: std::ops::RangeInclusive<usize> = 4..=16;
+
+/// Routes of this module.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(awards))
+        .routes(routes!(collect))
+        .routes(routes!(packets))
+        .routes(routes!(packet))
+        .routes(routes!(cancel))
+        .routes(routes!(sender))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+}
+
+/// Awards of the meeting.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/awards", tag = "money",
+    security(("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Meeting"), AwardFilter), responses(
+    (status = 200, body = Vec<AwardView>),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 422, description = "`query`", body = ProblemBody),
+))]
+async fn awards(
+    State(app): State<App>,
+    staff: Staff,
+    Path(meeting): Path<String>,
+    Query(filter): Query<AwardFilter>,
+) -> ApiResult<Json<Vec<AwardView>>> {
+    staff.need(&[Role::Host, Role::Finance, Role::Auditor])?;
+    Ok(Json(views::awards(&app, &meeting, &filter).await?))
+}
+
+/// Hand out goods against the winner's code.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/awards/collect", tag = "money",
+    security(("cookie" = []), ("bearer" = [])), request_body = CollectRequest,
+    params(("meeting" = String, Path, description = "Meeting")), responses(
+    (status = 200, body = AwardView),
+    (status = 400, description = "`json`, `idempotency_key`", body = ProblemBody),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`, `origin`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`not_confirmed`, `award_cancelled`, `already_collected`, `idempotency_mismatch`",
+        body = ProblemBody),
+    (status = 413, description = "`too_large`", body = ProblemBody),
+    (status = 415, description = "`content_type`", body = ProblemBody),
+    (status = 422, description = "`invalid`", body = ProblemBody),
+))]
+async fn collect(
+    State(app): State<App>,
+    staff: Staff,
+    Path(meeting): Path<String>,
+    Body(request): Body<CollectRequest>,
+) -> ApiResult<Json<AwardView>> {
+    staff.need(&[Role::Host])?;
+    let code = request.claim_code;
+    if !CODE.contains(&code.chars().count()) || code.contains('\0') {
+        return Err(ApiError::invalid("invalid", "claim_code", "兑奖码须为 4 到 16 个字符。"));
+    }
+    let id = goods::collect(&app, &staff, &meeting, &code).await?;
+    Ok(Json(views::one_award(&app, &id).await?))
+}
+
+/// Packets of the meeting, newest first.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/packets", tag = "money",
+    security(("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Meeting"), PacketFilter), responses(
+    (status = 200, body = PacketPage),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 422, description = "`query`", body = ProblemBody),
+))]
+async fn packets(
+    State(app): State<App>,
+    staff: Staff,
+    Path(meeting): Path<String>,
+    Query(filter): Query<PacketFilter>,
+) -> ApiResult<Json<PacketPage>> {
+    staff.need(&[Role::Finance, Role::Host, Role::Auditor])?;
+    Ok(Json(views::packets(&app, &meeting, &filter).await?))
+}
+
+/// One packet with every call to the payer.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/packets/{bill_no}", tag = "money",
+    security(("cookie" = []), ("bearer" = [])), params(
+        ("meeting" = String, Path, description = "Meeting"),
+        ("bill_no" = String, Path, description = "Bill number"),
+    ), responses(
+    (status = 200, body = PacketView),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn packet(
+    State(app): State<App>,
+    staff: Staff,
+    Path((meeting, bill)): Path<(String, String)>,
+) -> ApiResult<Json<PacketView>> {
+    staff.need(&[Role::Finance, Role::Auditor])?;
+    Ok(Json(views::one_packet(&app, &meeting, &bill).await?))
+}
+
+/// End a packet that was never paid, and its award with it.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/packets/{bill_no}/cancel", tag = "money",
+    security(("cookie" = []), ("bearer" = [])), params(
+        ("meeting" = String, Path, description = "Meeting"),
+        ("bill_no" = String, Path, description = "Bill number"),
+        IdemHeader,
+    ), responses(
+    (status = 200, body = PacketView),
+    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`, `origin`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`already_paid`, `outcome_unknown`, `already_failed`, `idempotency_mismatch`",
+        body = ProblemBody),
+))]
+async fn cancel(
+    State(app): State<App>,
+    staff: Staff,
+    Path((meeting, bill)): Path<(String, String)>,
+    _: Idem,
+) -> ApiResult<Json<PacketView>> {
+    staff.need(&[Role::Finance])?;
+    // Also answers 404 for a packet of another meeting.
+    views::one_packet(&app, &meeting, &bill).await?;
+    let mut tx = app.db().begin().await?;
+    let told = settle::cancel(&app, &mut tx, &bill).await?;
+    let deed = Deed { who: &staff.user, what: "packet.cancel", meeting: &meeting, target: &bill, note: "" };
+    audit::record(&mut tx, app.now(), &deed).await?;
+    tx.commit().await?;
+    told.publish(&app).await;
+    Ok(Json(views::one_packet(&app, &meeting, &bill).await?))
+}
+
+/// The sender of all packets.
+#[utoipa::path(get, path = "/api/sender", tag = "money", security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = SenderView),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+))]
+async fn sender(State(app): State<App>, staff: Staff) -> ApiResult<Json<SenderView>> {
+    staff.need(&[Role::Finance])?;
+    Ok(Json(sender::view(&app).await?))
+}
+
+/// Stop sending; queries go on.
+#[utoipa::path(post, path = "/api/sender/pause", tag = "money", security(("cookie" = []), ("bearer" = [])),
+    params(IdemHeader), responses(
+    (status = 200, body = SenderView),
+    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`, `origin`", body = ProblemBody),
+    (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
+))]
+async fn pause(State(app): State<App>, staff: Staff, _: Idem) -> ApiResult<Json<SenderView>> {
+    staff.need(&[Role::Finance])?;
+    sender::pause(&app, &staff).await?;
+    Ok(Json(sender::view(&app).await?))
+}
+
+/// Go on sending; what was refused for the reason of the stop is sent again with the same numbers.
+#[utoipa::path(post, path = "/api/sender/resume", tag = "money", security(("cookie" = []), ("bearer" = [])),
+    params(IdemHeader), responses(
+    (status = 200, body = SenderView),
+    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`, `origin`", body = ProblemBody),
+    (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
+))]
+async fn resume(State(app): State<App>, staff: Staff, _: Idem) -> ApiResult<Json<SenderView>> {
+    staff.need(&[Role::Finance])?;
+    sender::resume(&app, &staff).await?;
+    Ok(Json(sender::view(&app).await?))
+}

@@ -1,0 +1,219 @@
+//! T2: everything that must hold before a request leaves — a receiver, a follow, a free slot of the day, and the
+//! complete request, stored before it is sent for the first time.
+
+use anyhow::{Context, anyhow};
+use sqlx::Row;
+
+use super::{
+    channel::{Order, RedPacket},
+    day,
+    follow::{Followers, Follows},
+    sql::{self, Packet},
+};
+use crate::{
+    app::App,
+    clock::{Ms, next_beijing_midnight},
+    db::Tx,
+    error::ApiResult,
+    keys::Purpose,
+    wire::{MeetingSettings, PacketState},
+};
+
+const MINUTE: Ms = 60_000;
+/// A day that was full is tried again so long after midnight.
+const AFTER_MIDNIGHT: Ms = MINUTE;
+/// Most bytes of a remark.
+const REMARK_BYTES: usize = 255;
+
+/// A request that may leave.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    /// The bytes.
+    pub(super) request: String,
+    /// What they say, to compare the answer with.
+    pub(super) order: Order,
+}
+
+/// What preparing came to.
+#[derive(Debug)]
+pub(super) enum Ready {
+    Go(Box<Frozen>),
+    /// The packet waits; why and until when stands in its row.
+    Wait,
+}
+
+/// What of an order a query's answer is compared with.
+pub(super) fn bare_order(packet: &Packet) -> Order {
+    Order {
+        bill: packet.bill.clone(),
+        openid: packet.openid.clone(),
+        fen: packet.fen,
+        send_name: String::new(),
+        act_name: String::new(),
+        wishing: String::new(),
+        remark: String::new(),
+    }
+}
+
+struct Meeting {
+    name: String,
+    rehearsal: bool,
+    settings: MeetingSettings,
+    person: String,
+}
+
+/// Prepares a claimed packet for sending. A packet that was sent before keeps its request, byte for byte.
+pub(super) async fn prepare(
+    app: &App,
+    payer: &RedPacket,
+    followers: &Followers,
+    packet: &Packet,
+) -> ApiResult<Ready> {
+    let meeting = meeting(app, &packet.bill).await?;
+    let mut packet = packet.clone();
+    let first = matches!(packet.facts.state, PacketState::Queued | PacketState::Held | PacketState::Reserved);
+    if first {
+        match obstacle(app, followers, &meeting, &mut packet).await? {
+            None => {}
+            Some((reason, pause)) => return wait(app, &packet, reason, app.now() + pause).await,
+        }
+    }
+    let mut tx = app.db().begin().await?;
+    if !day::take_slot(app, &mut tx, &packet).await? {
+        return full_day(app, tx, &packet, first).await;
+    }
+    let request = if packet.request.is_empty() {
+        seal(app, &packet.bill, &payer.freeze(&order(app, &packet, &meeting)))
+    } else {
+        packet.request.clone()
+    };
+    if first && !sql::reserved(&mut tx, &packet, &request).await? {
+        return Ok(Ready::Wait);
+    }
+    tx.commit().await?;
+    let frozen = Frozen { request: open(app, &packet.bill, &request)?, order: bare_order(&packet) };
+    Ok(Ready::Go(Box::new(frozen)))
+}
+
+async fn full_day(app: &App, mut tx: Tx, packet: &Packet, first: bool) -> ApiResult<Ready> {
+    let morning = next_beijing_midnight(app.now()) + AFTER_MIDNIGHT;
+    if first {
+        sql::hold(&mut tx, packet, "day_limit", morning).await?;
+        tx.commit().await?;
+    } else {
+        tx.commit().await?;
+        sql::release(app, packet, Some(morning)).await?;
+    }
+    Ok(Ready::Wait)
+}
+
+async fn wait(app: &App, packet: &Packet, reason: &str, next_at: Ms) -> ApiResult<Ready> {
+    let mut tx = app.db().begin().await?;
+    sql::hold(&mut tx, packet, reason, next_at).await?;
+    tx.commit().await?;
+    Ok(Ready::Wait)
+}
+
+/// Why a packet cannot be paid now, and after which pause it is looked at again.
+async fn obstacle(
+    app: &App,
+    followers: &Followers,
+    meeting: &Meeting,
+    packet: &mut Packet,
+) -> ApiResult<Option<(&'static str, Ms)>> {
+    let limits = &app.config().limits;
+    if meeting.rehearsal {
+        return Ok(Some(("rehearsal", 60 * MINUTE)));
+    }
+    if !(limits.packet_min..=limits.packet_max).contains(&packet.fen) {
+        return Ok(Some(("amount_range", 60 * MINUTE)));
+    }
+    if packet.openid.is_empty() {
+        match bound_openid(app, &meeting.person).await? {
+            Some(openid) => packet.openid = openid,
+            None => return Ok(Some(("no_openid", MINUTE))),
+        }
+    }
+    if !meeting.settings.require_follow {
+        return Ok(None);
+    }
+    Ok(match followers.ask(app, &packet.openid).await? {
+        Follows::Yes => None,
+        Follows::No => Some(("not_following", MINUTE)),
+        Follows::Unclear => Some(("follow_check", MINUTE / 6)),
+    })
+}
+
+async fn bound_openid(app: &App, person: &str) -> ApiResult<Option<String>> {
+    let row = sqlx::query("select openid from binding where person_id = $1 and active = 1")
+        .bind(person)
+        .fetch_optional(app.db().read())
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+async fn meeting(app: &App, bill: &str) -> ApiResult<Meeting> {
+    let row = sqlx::query(
+        "select m.name, m.rehearsal, m.settings, a.person_id from packet p join award a on a.id = p.award_id \
+         join meeting m on m.id = a.meeting_id where p.bill_no = $1",
+    )
+    .bind(bill)
+    .fetch_one(app.db().read())
+    .await?;
+    let settings: String = row.try_get(2)?;
+    Ok(Meeting {
+        name: row.try_get(0)?,
+        rehearsal: row.try_get::<i64, _>(1)? != 0,
+        settings: serde_json::from_str(&settings).context("a meeting's settings")?,
+        person: row.try_get(3)?,
+    })
+}
+
+fn order(app: &App, packet: &Packet, meeting: &Meeting) -> Order {
+    let settings = &meeting.settings;
+    let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
+    Order {
+        send_name: or(&settings.send_name, &app.config().pay.send_name),
+        act_name: or(&settings.act_name, "抽奖"),
+        wishing: or(&settings.wishing, "恭喜中奖"),
+        remark: shortened(&meeting.name, REMARK_BYTES),
+        ..bare_order(packet)
+    }
+}
+
+/// The beginning of a text that fits, whole characters only, without what XML forbids.
+fn shortened(text: &str, bytes: usize) -> String {
+    let mut out = String::new();
+    for c in text.chars().filter(|c| crate::wechat::xml::is_xml_char(*c)) {
+        if out.len() + c.len_utf8() > bytes {
+            break;
+        }
+        out.push(c);
+    }
+    if out.is_empty() { "-".into() } else { out }
+}
+
+fn seal(app: &App, bill: &str, request: &str) -> String {
+    hex::encode(app.keys().seal(Purpose::Request, bill, request.as_bytes()))
+}
+
+fn open(app: &App, bill: &str, sealed: &str) -> ApiResult<String> {
+    let bytes = hex::decode(sealed).context("a stored request")?;
+    let plain = app
+        .keys()
+        .unseal(Purpose::Request, bill, &bytes)
+        .ok_or_else(|| anyhow!("a stored request does not open with this key"))?;
+    Ok(String::from_utf8(plain.to_vec()).context("a stored request")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn remarks_end_between_characters() {
+        assert_eq!(shortened("年会抽奖", 7), "年会");
+        assert_eq!(shortened("a\u{1}b", 9), "ab");
+        assert_eq!(shortened("", 9), "-");
+    }
+}

@@ -1,0 +1,199 @@
+//! The state of the whole sender: one row for all servers. Paused, it asks but sends nothing.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+
+use super::{channel::Channel, codes};
+use crate::{
+    app::App,
+    audit::{self, Deed},
+    auth::Staff,
+    budget::ledger,
+    clock::Ms,
+    db::{Db, Tx},
+    error::ApiResult,
+    wire::{Fen, SenderView, StateCount},
+};
+
+/// The database is older than the mark outside of it.
+pub const BEHIND_MARK: &str = "behind_mark";
+/// The far end is our sandbox, and that is not allowed here.
+pub const SANDBOX: &str = "sandbox_far_end";
+
+/// As stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// Sends nothing.
+    pub paused: bool,
+    /// Stable code.
+    pub reason: String,
+    /// When it was last paused or resumed, ms.
+    pub at: Ms,
+}
+
+impl Sender {
+    /// Reads it.
+    pub async fn load(db: &Db) -> Result<Self, sqlx::Error> {
+        let row =
+            sqlx::query("select value from instance where name = 'sender'").fetch_optional(db.read()).await?;
+        Self::read(row)
+    }
+
+    async fn locked(tx: &mut Tx) -> Result<Self, sqlx::Error> {
+        sqlx::query(
+            "insert into instance (name, value) values ('sender', '{\"paused\":false,\"reason\":\"\",\"at\":0}') \
+             on conflict (name) do update set value = instance.value",
+        )
+        .execute(tx.conn())
+        .await?;
+        let row =
+            sqlx::query("select value from instance where name = 'sender'").fetch_optional(tx.conn()).await?;
+        Self::read(row)
+    }
+
+    fn read(row: Option<sqlx::any::AnyRow>) -> Result<Self, sqlx::Error> {
+        let Some(row) = row else { return Ok(Self::default()) };
+        // What is not readable is not trusted: paused.
+        let text: String = row.try_get(0)?;
+        Ok(serde_json::from_str(&text).unwrap_or(Self { paused: true, reason: "unreadable".into(), at: 0 }))
+    }
+
+    async fn store(&self, tx: &mut Tx) -> Result<(), sqlx::Error> {
+        let text = serde_json::to_string(self).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        sqlx::query("update instance set value = $1 where name = 'sender'")
+            .bind(text)
+            .execute(tx.conn())
+            .await
+            .map(drop)
+    }
+}
+
+/// Stops the sender because of an answer or a finding; the first reason stays until somebody resumes.
+pub async fn stop(tx: &mut Tx, at: Ms, reason: &str) -> Result<(), sqlx::Error> {
+    let before = Sender::locked(tx).await?;
+    if before.paused {
+        return Ok(());
+    }
+    tracing::error!(reason, cause = codes::cause(reason), "the sender of packets is paused");
+    Sender { paused: true, reason: reason.into(), at }.store(tx).await
+}
+
+/// Finance stops it.
+pub async fn pause(app: &App, staff: &Staff) -> ApiResult<()> {
+    let mut tx = app.db().begin().await?;
+    let before = Sender::locked(&mut tx).await?;
+    if !before.paused {
+        Sender { paused: true, reason: "by_hand".into(), at: app.now() }.store(&mut tx).await?;
+        note(app, &mut tx, staff, "sender.pause", "").await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Finance lets it go on: what waited because of the stop is due now, refused orders with the same number.
+pub async fn resume(app: &App, staff: &Staff) -> ApiResult<()> {
+    let now = app.now();
+    let mut tx = app.db().begin().await?;
+    let before = Sender::locked(&mut tx).await?;
+    if !before.paused {
+        return Ok(());
+    }
+    Sender { paused: false, reason: String::new(), at: now }.store(&mut tx).await?;
+    sqlx::query("update packet set next_at = $1 where state = 'queued' and next_at > $1")
+        .bind(now)
+        .execute(tx.conn())
+        .await?;
+    for row in codes::SEND.iter().filter(|row| !row.cause.is_empty()) {
+        sqlx::query(
+            "update packet set reason = 'resume', next_at = $1, updated_at = $1 \
+             where state = 'blocked' and reason = $2",
+        )
+        .bind(now)
+        .bind(row.code)
+        .execute(tx.conn())
+        .await?;
+    }
+    note(app, &mut tx, staff, "sender.resume", &before.reason).await?;
+    tx.commit().await?;
+    if before.reason == BEHIND_MARK {
+        // Finance has matched the database with the payer: it is the truth from here on.
+        ledger::write_mark(app).await.context("the mark")?;
+    }
+    super::wake(app);
+    Ok(())
+}
+
+async fn note(app: &App, tx: &mut Tx, staff: &Staff, what: &str, note: &str) -> Result<(), sqlx::Error> {
+    let deed = Deed { who: &staff.user, what, meeting: "", target: "sender", note };
+    audit::record(tx, app.now(), &deed).await
+}
+
+/// Remembers what the far end is, for the view.
+pub async fn remember_far_end(tx: &mut Tx, sandbox: bool) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into instance (name, value) values ('far_end', $1) \
+         on conflict (name) do update set value = excluded.value",
+    )
+    .bind(if sandbox { "sandbox" } else { "real" })
+    .execute(tx.conn())
+    .await
+    .map(drop)
+}
+
+/// For pages: with what the configuration forbids, which no resume can change.
+pub async fn view(app: &App) -> ApiResult<SenderView> {
+    let stored = Sender::load(app.db()).await?;
+    let channel = Channel::open(app.config());
+    let (name, off) = match &channel {
+        Ok(channel) => (channel.name(), channel.off()),
+        Err(_) => ("red_packet", Some("configuration")),
+    };
+    let reason = off.map_or(stored.reason, str::to_owned);
+    let far_end = sqlx::query("select value from instance where name = 'far_end'")
+        .fetch_optional(app.db().read())
+        .await?;
+    let far_end: Option<String> = far_end.map(|row| row.try_get(0)).transpose()?;
+    let detail = match channel {
+        Err(error) => format!("支付配置有误，请技术人员检查后重启：{error:#}"),
+        Ok(_) => detail(&reason),
+    };
+    Ok(SenderView {
+        paused: stored.paused || off.is_some(),
+        detail,
+        reason,
+        channel: name.into(),
+        sandbox: far_end.as_deref() == Some("sandbox"),
+        counts: counts(app.db()).await?,
+    })
+}
+
+fn detail(reason: &str) -> String {
+    match reason {
+        "" => "正常发送。",
+        "by_hand" => "财务已暂停发送，恢复后继续。",
+        "not_configured" => "尚未配置商户（pay.mch_id 等），奖励会保留，配置并重启后自动发送。",
+        "transfer_later" => "商家转账（v3）将在后续版本提供；请配置 [pay] 红包，奖励会保留。",
+        BEHIND_MARK => "数据库比外部账本标记旧（可能是恢复了备份）：请财务与商户平台逐笔核对后再恢复。",
+        SANDBOX => "对端是模拟服务而未允许使用（sandbox.enabled）：请检查 pay.api_base。",
+        code => match codes::cause(code) {
+            "" => "发送已暂停，请财务检查后恢复。",
+            cause => cause,
+        },
+    }
+    .to_owned()
+}
+
+async fn counts(db: &Db) -> ApiResult<Vec<StateCount>> {
+    let rows = sqlx::query(
+        "select state, count(*), cast(coalesce(sum(amount_fen), 0) as bigint) from packet \
+         group by state order by state",
+    )
+    .fetch_all(db.read())
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let state = super::sql::state(&row.try_get::<String, _>(0)?)?;
+        found.push(StateCount { state, count: row.try_get(1)?, amount_fen: Fen(row.try_get(2)?) });
+    }
+    Ok(found)
+}

@@ -1,0 +1,203 @@
+//! T5: one transaction for all that an answer means — packet, award, budget, ledger, draw log, event.
+
+use sqlx::Row;
+
+use super::{
+    awards::AwardRow,
+    codes::Effect,
+    day,
+    next::{Money, Next, Outcome, Status, next},
+    sender, sql,
+    sql::Packet,
+    tell::{self, Told},
+};
+use crate::{
+    app::App,
+    budget::{self, ledger},
+    clock::Ms,
+    db::Tx,
+    error::ApiResult,
+    failpoint,
+    wire::PacketState,
+};
+
+/// A transaction that lost against another one is tried again so often.
+const TRIES: usize = 3;
+
+/// What a call was about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) packet: &'a Packet,
+    /// Empty when there was none ([`Outcome::Lost`]).
+    pub(super) id: &'a str,
+    pub(super) outcome: &'a Outcome,
+}
+
+/// Settles an answer and tells everybody. Answers what the packet became, `None` when the claim was gone: the
+/// answer is kept, and whoever holds the packet now will ask the payer.
+pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>> {
+    let mut logged = true;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match once(app, call, logged).await {
+            Ok(None) => return Ok(None),
+            Ok(Some((next, told))) => {
+                failpoint::hit("pay.after_settle");
+                if next.money != Money::Stay {
+                    mark(app).await;
+                }
+                told.publish(app).await;
+                return Ok(Some(next));
+            }
+            // Money that moved is booked even when the draw log does not take its line: the log is for people, and the
+            // refusal is an alarm of its own.
+            Err(error) if error.code() == tell::LOG_REFUSED && logged => logged = false,
+            Err(error) if tries < TRIES && error.status().is_server_error() => {
+                tracing::warn!(bill = call.packet.bill, %error, "settling is tried again");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn mark(app: &App) {
+    if let Err(error) = ledger::write_mark(app).await {
+        tracing::error!(error = format!("{error:#}"), "the ledger's mark could not be written");
+    }
+}
+
+async fn once(app: &App, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next, Told)>> {
+    let now = app.now();
+    let mut tx = app.db().begin().await?;
+    let award = AwardRow::of_packet(&mut tx, &call.packet.bill).await?;
+    lock_meeting(&mut tx, &award.meeting).await?;
+    if !call.id.is_empty() {
+        sql::note_outcome(&mut tx, call.id, &said(call.outcome)).await?;
+    }
+    let Some(packet) = Packet::claimed(&mut tx, &call.packet.bill, call.packet.epoch, now).await? else {
+        tx.commit().await?;
+        return Ok(None);
+    };
+    let next = next(&packet.facts, call.outcome);
+    let pays = matches!(next.money, Money::Pay | Money::PayAndReturn);
+    let sent_at = if pays { Some(now) } else { packet.facts.sent_at };
+    if !sql::become_next(&mut tx, &packet, &next, list_id(call.outcome), sent_at).await? {
+        return Ok(None);
+    }
+    let log = if logged { tell::log(app, &mut tx, &award, &packet, next.money).await? } else { None };
+    move_money(&mut tx, now, &award, &packet, next.money).await?;
+    match next.sender {
+        Effect::Pause => sender::stop(&mut tx, now, &next_code(call.outcome)).await?,
+        Effect::PauseAtThree if sql::three_in_a_row(&mut tx, &next_code(call.outcome)).await? => {
+            sender::stop(&mut tx, now, &next_code(call.outcome)).await?;
+        }
+        Effect::PauseAtThree | Effect::Slow | Effect::None => {}
+    }
+    let told = tell::seat_changed(app, &mut tx, &award, (packet.facts.state, next.state), log).await?;
+    failpoint::hit("pay.before_settle");
+    tx.commit().await?;
+    Ok(Some((next, told)))
+}
+
+/// All money of a meeting moves under its row lock, as draws do: no two transactions wait for each other crosswise.
+pub(super) async fn lock_meeting(tx: &mut Tx, meeting: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("update meeting set event_seq = event_seq where id = $1")
+        .bind(meeting)
+        .execute(tx.conn())
+        .await
+        .map(drop)
+}
+
+async fn move_money(tx: &mut Tx, now: Ms, award: &AwardRow, packet: &Packet, money: Money) -> ApiResult<()> {
+    let pays = matches!(money, Money::Pay | Money::PayAndReturn);
+    let returns = matches!(money, Money::Return | Money::PayAndReturn);
+    if pays {
+        budget::spend(tx, now, award.part(), award.fen, &packet.bill).await?;
+        award.set_state(tx, now, "paid").await?;
+    }
+    if returns {
+        budget::give_back(tx, now, &award.budget, award.fen, &packet.bill).await?;
+        award.set_state(tx, now, "returned").await?;
+    }
+    if money == Money::Release {
+        budget::release(tx, now, award.part(), award.fen).await?;
+        award.set_state(tx, now, "failed").await?;
+        day::give_back_slot(tx, packet).await?;
+    }
+    Ok(())
+}
+
+fn list_id(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Sent { list_id } | Outcome::Found { list_id, .. } => list_id,
+        Outcome::SendError { .. } | Outcome::QueryError { .. } | Outcome::Lost => "",
+    }
+}
+
+fn next_code(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
+        Outcome::Sent { .. } | Outcome::Found { .. } | Outcome::Lost => String::new(),
+    }
+}
+
+/// The outcome of a call in one word, as stored.
+fn said(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Sent { .. } => "sent".into(),
+        Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
+        Outcome::Found { status, .. } => match status {
+            Status::Sending => "SENDING",
+            Status::Stuck => "SENDING_REASON",
+            Status::Sent => "SENT",
+            Status::Received => "RECEIVED",
+            Status::Failed => "FAILED",
+            Status::Refunding => "RFUND_ING",
+            Status::Refunded => "REFUND",
+            Status::Other => "other",
+        }
+        .into(),
+        Outcome::Lost => "lost".into(),
+    }
+}
+
+/// A person of finance ends a packet that was never paid and never will be, and its award with it.
+///
+/// 409 `already_paid` / `outcome_unknown` when that is not certain. Cancelling again what is cancelled changes nothing.
+pub(super) async fn cancel(app: &App, tx: &mut Tx, bill: &str) -> ApiResult<Told> {
+    let now = app.now();
+    let award = AwardRow::of_packet(tx, bill).await?;
+    lock_meeting(tx, &award.meeting).await?;
+    let done = sqlx::query(
+        "update packet set state = 'cancelled', reason = 'by_hand', next_at = $1, epoch = epoch + 1, lease_until = 0, \
+         updated_at = $2 where bill_no = $3 and state in ('queued', 'held', 'reserved', 'refused')",
+    )
+    .bind(super::awards::NEVER)
+    .bind(now)
+    .bind(bill)
+    .execute(tx.conn())
+    .await?;
+    let row = sqlx::query("select state, sent_at from packet where bill_no = $1")
+        .bind(bill)
+        .fetch_one(tx.conn())
+        .await?;
+    let state = sql::state(&row.try_get::<String, _>(0)?)?;
+    let sent: Option<Ms> = row.try_get(1)?;
+    if !crate::db::hit(&done) {
+        return match state {
+            PacketState::Cancelled => Ok(Told::nothing()),
+            _ if sent.is_some() => Err(super::block_error("already_paid")),
+            PacketState::Failed => Err(crate::error::ApiError::conflict(
+                "already_failed",
+                "该红包已确认失败，没有付款，无需取消。",
+            )),
+            _ => Err(super::block_error("outcome_unknown")),
+        };
+    }
+    if matches!(award.state.as_str(), "waiting" | "payable" | "suspended") {
+        budget::release(tx, now, award.part(), award.fen).await?;
+        award.set_state(tx, now, "cancelled").await?;
+    }
+    tell::seat_changed(app, tx, &award, (PacketState::Queued, state), None).await
+}

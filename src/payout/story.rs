@@ -1,0 +1,120 @@
+//! What happens next with a packet or an award, in Chinese, for people who do not know the payer's codes.
+
+use crate::{
+    clock::{DAY, Ms, beijing_words},
+    wire::{AwardKind, AwardState, PacketState},
+};
+
+use super::{awards::NEVER, codes};
+
+/// What a packet's sentences are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub(super) state: PacketState,
+    pub(super) reason: &'a str,
+    pub(super) next_at: Ms,
+    pub(super) created_at: Ms,
+    pub(super) sent_at: Option<Ms>,
+    pub(super) updated_at: Ms,
+    pub(super) sends: i64,
+    pub(super) queries: i64,
+}
+
+/// The story so far, oldest first.
+pub(super) fn packet(told: Told<'_>) -> Vec<String> {
+    let mut story = vec![format!("{} 中奖确认，红包进入队列。", beijing_words(told.created_at))];
+    if told.sends > 0 {
+        story.push(format!("已用同一单号提交 {} 次，查询 {} 次。", told.sends, told.queries));
+    }
+    if let Some(sent) = told.sent_at {
+        story.push(format!("{} 微信确认已发放。", beijing_words(sent)));
+    }
+    story.push(now(told));
+    story
+}
+
+fn now(told: Told<'_>) -> String {
+    let again = if told.next_at == NEVER || told.next_at == 0 {
+        String::new()
+    } else {
+        format!("下次处理时间 {}。", beijing_words(told.next_at))
+    };
+    let reason = reason(told.reason);
+    match told.state {
+        PacketState::Queued | PacketState::Reserved => format!("等待发送。{reason}"),
+        PacketState::Sending => "正在发送。".into(),
+        PacketState::Sent => {
+            let until = told.sent_at.map_or(told.updated_at, |sent| sent + DAY);
+            format!("等待领取，{} 前未领取将自动退回。", beijing_words(until))
+        }
+        PacketState::Received => format!("{} 已领取。", beijing_words(told.updated_at)),
+        PacketState::Held => format!("暂缓发送：{reason}{again}"),
+        PacketState::Unknown => format!("结果待确认，正在用原单号查询或重试，不会重复付款。{reason}{again}"),
+        PacketState::Blocked => format!("微信暂未受理，金额仍为该中奖者保留。{reason}{again}"),
+        PacketState::Refused => format!("微信明确拒绝，没有付款，请财务处理。{reason}"),
+        PacketState::Refunded => "超过 24 小时未领取，款项已退回。".into(),
+        PacketState::Failed => "微信确认未付款，金额已释放。".into(),
+        PacketState::Cancelled => "已取消，没有付款。".into(),
+        PacketState::NeedsHuman => format!("需要财务人工核对，金额仍保留。{reason}{again}"),
+    }
+}
+
+/// A stored reason in words; the code itself when it is one of the payer's that has no words here.
+fn reason(code: &str) -> String {
+    let words = match code {
+        "" | "lost" | "NOT_FOUND" | "sending" | "refunding" | "resume" => "",
+        "day_limit" => "该中奖者今日红包已达上限，次日自动发送。",
+        "no_openid" => "该中奖者尚未绑定微信，绑定后自动发送。",
+        "not_following" => "该中奖者未关注公众号，关注后自动发送。",
+        "follow_check" => "暂时无法确认是否关注公众号，稍后重试。",
+        "amount_range" => "金额超出当前配置的红包范围，请检查 limits 配置。",
+        "suspended" => "该席位已被搁置，恢复“到场”后继续。",
+        "replaced" => "该席位已被重抽或作废。",
+        "by_hand" => "由财务取消。",
+        "rehearsal" => "彩排不付款。",
+        "timeout" | "broken" | "http_5xx" | "unreadable" | "fail" | "SYSTEMERROR" => {
+            "没有收到微信的明确答复。"
+        }
+        "not_sent" => "暂时连不上微信支付。",
+        "mismatch" => "微信的答复与请求不一致，请财务留意。",
+        "PROCESSING" => "微信已受理，稍后查询结果。",
+        "FREQ_LIMIT" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",
+        "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT" => "该中奖者今日领取已达微信上限，次日再试。",
+        "OPENID_ERROR" => "该微信号不属于本公众号。",
+        "PARAM_ERROR" => "微信认为请求参数有误。",
+        "MONEY_LIMIT" => "金额超出商户允许范围。",
+        "V2_ACCOUNT_SIMPLE_BAN" => "收款人微信未实名。",
+        "NO_AUTH" => "微信风控或权限拒绝（也可能是调用 IP 不在白名单）。",
+        "SEND_FAILED" => "微信称发放失败，正在查询确认。",
+        "failed_once" => "查询显示失败，10 分钟后复核。",
+        "failed_after_sent" => "微信先确认发放、后又称失败。",
+        "late_success" => "已按未付款处理的单号又显示已付款。",
+        "no_end" => "发放后长时间没有领取或退回记录。",
+        "FATAL_ERROR" => "微信称与原单参数不一致，可能已付款。",
+        other => match codes::cause(other) {
+            "" => return format!("（{other}）"),
+            cause => cause,
+        },
+    };
+    words.to_owned()
+}
+
+/// What happens next with an award.
+pub(super) fn award(kind: AwardKind, state: AwardState, packet: Option<PacketState>) -> &'static str {
+    match (kind, state) {
+        (_, AwardState::Waiting) => "等待主持人确认到场。",
+        (AwardKind::Goods, AwardState::Payable) => "请凭兑奖码领取奖品。",
+        (_, AwardState::Payable) => match packet {
+            Some(PacketState::Held | PacketState::Blocked) => "暂缓发送，满足条件后自动发送。",
+            Some(PacketState::Unknown | PacketState::Sending) => "正在发送，结果待确认。",
+            Some(PacketState::Refused | PacketState::NeedsHuman) => "需要财务处理。",
+            _ => "排队等待发送。",
+        },
+        (_, AwardState::Suspended) => "席位已搁置，恢复“到场”后继续。",
+        (_, AwardState::Cancelled) => "已取消。",
+        (_, AwardState::Paid) => "红包已发放。",
+        (_, AwardState::Collected) => "奖品已领取。",
+        (_, AwardState::Returned) => "24 小时未领取，款项已退回。",
+        (_, AwardState::Failed) => "发放失败，没有付款，请财务处理。",
+    }
+}

@@ -1,0 +1,241 @@
+//! The sender: claims what is due, calls the payer, settles the answer. Several calls at once, one per person, and no
+//! transaction open during any of them. Everything it needs to go on after a crash is in SQL.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use super::{
+    awards,
+    channel::{Answer, Channel, RedPacket},
+    codes::Effect,
+    follow::Followers,
+    next::{Act, Outcome, plan},
+    prepare::{self, Ready},
+    sender::{self, SANDBOX, Sender},
+    settle::{Call, settle},
+    sql::{self, Packet},
+};
+use crate::{app::App, budget::ledger, clock::Ms, error::ApiResult, failpoint};
+
+/// Calls at once.
+const CALLS: usize = 16;
+/// How often it looks by itself.
+const TICK: Duration = Duration::from_secs(1);
+/// After "too fast" nothing is sent for so long.
+const SLOW: Ms = 1_000;
+/// How long a far end that does not answer the first question is left alone.
+const PROBE_PAUSE: Ms = 5_000;
+/// Name of the bucket that all servers share.
+const BUCKET: &str = "pay";
+
+/// The sender of one process.
+#[derive(Debug)]
+pub struct Worker {
+    app: App,
+    channel: Channel,
+    followers: Followers,
+    slow_until: AtomicI64,
+    /// The moment of the sender's last pause or resume for which the far end was asked who it is, and when to ask again.
+    probed: Mutex<(Option<Ms>, Ms)>,
+}
+
+/// Runs the sender until the server stops; finishes what runs, gives back what it only claimed.
+pub async fn run(app: App) {
+    let worker = match Worker::open(&app).await {
+        Ok(worker) => worker,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the sender of packets is off");
+            return;
+        }
+    };
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut running = FuturesUnordered::new();
+    loop {
+        match worker.claim(CALLS - running.len()).await {
+            Ok(claimed) => running.extend(claimed.into_iter().map(|packet| worker.work(packet))),
+            Err(error) => tracing::error!(%error, "packets could not be claimed"),
+        }
+        tokio::select! {
+            Some(()) = running.next() => {}
+            () = app.pay_wake().notified() => {}
+            _ = tick.tick() => {}
+            () = app.stopping().cancelled() => break,
+        }
+    }
+    while running.next().await.is_some() {}
+}
+
+impl Worker {
+    /// Opens the channel, compares the database with its mark, and gives awards that waited for a merchant their packet.
+    pub async fn open(app: &App) -> anyhow::Result<Self> {
+        let channel = Channel::open(app.config())?;
+        if let Some(reason) = channel.off() {
+            tracing::warn!(reason, "the sender of packets is off: awards wait");
+        }
+        let behind = ledger::behind_mark(app).await?;
+        let mut tx = app.db().begin().await?;
+        if behind {
+            sender::stop(&mut tx, app.now(), sender::BEHIND_MARK).await?;
+        }
+        awards::issue(app, &mut tx, None).await?;
+        tx.commit().await?;
+        Ok(Self {
+            app: app.clone(),
+            channel,
+            followers: Followers::open(app.config())?,
+            slow_until: AtomicI64::new(0),
+            probed: Mutex::new((None, 0)),
+        })
+    }
+
+    /// Works on all that is due now, and answers how many packets that were. `run` does the same without end.
+    pub async fn pass(&self) -> ApiResult<usize> {
+        let mut done = 0;
+        loop {
+            let claimed = self.claim(CALLS).await?;
+            if claimed.is_empty() {
+                return Ok(done);
+            }
+            let mut running: FuturesUnordered<_> =
+                claimed.into_iter().map(|packet| self.work(packet)).collect();
+            while running.next().await.is_some() {
+                done += 1;
+            }
+        }
+    }
+
+    async fn claim(&self, room: usize) -> ApiResult<Vec<Packet>> {
+        let Channel::RedPacket(payer) = &self.channel else { return Ok(Vec::new()) };
+        if room == 0 || self.app.stopping().is_cancelled() {
+            return Ok(Vec::new());
+        }
+        let sends = self.may_send(payer).await?;
+        sql::claim_due(&self.app, i64::try_from(room).unwrap_or(i64::MAX), sends).await
+    }
+
+    async fn may_send(&self, payer: &RedPacket) -> ApiResult<bool> {
+        let sender = Sender::load(self.app.db()).await?;
+        let now = self.app.now();
+        if sender.paused || now < self.slow_until.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        self.known_far_end(payer, sender.at).await
+    }
+
+    /// Before the first packet, and again after each resume, the far end is asked for a number that nobody has: our
+    /// sandbox says who it is.
+    async fn known_far_end(&self, payer: &RedPacket, since: Ms) -> ApiResult<bool> {
+        let now = self.app.now();
+        let (asked, again_at) = *self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked == Some(since) {
+            return Ok(true);
+        }
+        if now < again_at || !self.anything_to_send(now).await? {
+            return Ok(false);
+        }
+        let answer = payer.query(&format!("{}probe", self.app.config().pay.mch_id)).await;
+        let answered = answer.status.is_some();
+        let allowed = !answer.sandbox || self.app.config().sandbox.enabled;
+        if answered {
+            let mut tx = self.app.db().begin().await?;
+            sender::remember_far_end(&mut tx, answer.sandbox).await?;
+            if !allowed {
+                sender::stop(&mut tx, now, SANDBOX).await?;
+            }
+            tx.commit().await?;
+        } else {
+            tracing::warn!(failure = answer.failure, "the payer does not answer");
+        }
+        let known = answered && allowed;
+        *self.probed.lock().unwrap_or_else(PoisonError::into_inner) =
+            (known.then_some(since), now + PROBE_PAUSE);
+        Ok(known)
+    }
+
+    async fn anything_to_send(&self, now: Ms) -> ApiResult<bool> {
+        let row = sqlx::query(
+            "select bill_no from packet where next_at <= $1 and state in \
+             ('queued', 'held', 'reserved', 'unknown', 'blocked') limit 1",
+        )
+        .bind(now)
+        .fetch_optional(self.app.db().read())
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// One claimed packet. Errors are ours (SQL): they are logged here, and the lease brings the packet back.
+    async fn work(&self, packet: Packet) {
+        let Channel::RedPacket(payer) = &self.channel else { return };
+        let stopping = self.app.stopping().is_cancelled();
+        let act = if stopping { Act::Rest } else { plan(&packet.facts, false) };
+        let done = match act {
+            Act::Send => self.send(payer, &packet).await,
+            Act::Query => self.query(payer, &packet).await,
+            Act::Recover => self.settle(&packet, "", &Outcome::Lost).await,
+            Act::Rest => sql::release(&self.app, &packet, None).await,
+        };
+        if let Err(error) = done {
+            tracing::error!(bill = packet.bill, ?act, %error, "a packet could not be worked on");
+        }
+    }
+
+    async fn send(&self, payer: &RedPacket, packet: &Packet) -> ApiResult<()> {
+        let ready = match prepare::prepare(&self.app, payer, &self.followers, packet).await? {
+            Ready::Go(ready) => ready,
+            Ready::Wait => return Ok(()),
+        };
+        failpoint::hit("pay.after_reserve");
+        self.take_turn().await;
+        if self.app.stopping().is_cancelled() {
+            return sql::release(&self.app, packet, None).await;
+        }
+        let Some(call) = sql::begin_call(&self.app, packet, true).await? else {
+            return sql::release(&self.app, packet, None).await;
+        };
+        failpoint::hit("pay.before_call");
+        let answer = payer.send(ready.request).await;
+        failpoint::hit("pay.after_answer");
+        self.keep(&call, &answer).await?;
+        self.settle(packet, &call, &payer.read_send(&answer, &ready.order)).await
+    }
+
+    async fn query(&self, payer: &RedPacket, packet: &Packet) -> ApiResult<()> {
+        self.take_turn().await;
+        let Some(call) = sql::begin_call(&self.app, packet, false).await? else { return Ok(()) };
+        let answer = payer.query(&packet.bill).await;
+        self.keep(&call, &answer).await?;
+        self.settle(packet, &call, &payer.read_query(&answer, &prepare::bare_order(packet))).await
+    }
+
+    async fn keep(&self, call: &str, answer: &Answer) -> ApiResult<()> {
+        sql::store_answer(&self.app, call, answer).await?;
+        failpoint::hit("pay.after_store");
+        Ok(())
+    }
+
+    async fn settle(&self, packet: &Packet, id: &str, outcome: &Outcome) -> ApiResult<()> {
+        let next = settle(&self.app, Call { packet, id, outcome }).await?;
+        if next.is_some_and(|next| next.sender == Effect::Slow) {
+            self.slow_until.store(self.app.now() + SLOW, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Waits for this call's turn in the rate that all servers share. Without a store the payer's own limit holds.
+    async fn take_turn(&self) {
+        match self.app.store().take_token(BUCKET, self.app.config().limits.rate_per_second).await {
+            Ok(wait) => {
+                tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))).await;
+            }
+            Err(error) => tracing::warn!(%error, "the store gives no turn"),
+        }
+    }
+}
