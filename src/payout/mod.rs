@@ -9,7 +9,6 @@ pub mod bill_no;
 pub mod channel;
 pub mod codes;
 mod day;
-mod follow;
 mod goods;
 pub mod http;
 pub mod next;

@@ -7,7 +7,6 @@ use sqlx::Row;
 use super::{
     channel::{Order, RedPacket},
     day,
-    follow::{Followers, Follows},
     sql::{self, Packet},
 };
 use crate::{
@@ -16,6 +15,7 @@ use crate::{
     db::Tx,
     error::ApiResult,
     keys::Purpose,
+    people::follow,
     wire::{MeetingSettings, PacketState},
 };
 
@@ -63,17 +63,12 @@ struct Meeting {
 }
 
 /// Prepares a claimed packet for sending. A packet that was sent before keeps its request, byte for byte.
-pub(super) async fn prepare(
-    app: &App,
-    payer: &RedPacket,
-    followers: &Followers,
-    packet: &Packet,
-) -> ApiResult<Ready> {
+pub(super) async fn prepare(app: &App, payer: &RedPacket, packet: &Packet) -> ApiResult<Ready> {
     let meeting = meeting(app, &packet.bill).await?;
     let mut packet = packet.clone();
     let first = matches!(packet.facts.state, PacketState::Queued | PacketState::Held | PacketState::Reserved);
     if first {
-        match obstacle(app, followers, &meeting, &mut packet).await? {
+        match obstacle(app, &meeting, &mut packet).await? {
             None => {}
             Some((reason, pause)) => return wait(app, &packet, reason, app.now() + pause).await,
         }
@@ -117,7 +112,6 @@ async fn wait(app: &App, packet: &Packet, reason: &str, next_at: Ms) -> ApiResul
 /// Why a packet cannot be paid now, and after which pause it is looked at again.
 async fn obstacle(
     app: &App,
-    followers: &Followers,
     meeting: &Meeting,
     packet: &mut Packet,
 ) -> ApiResult<Option<(&'static str, Ms)>> {
@@ -137,10 +131,11 @@ async fn obstacle(
     if !meeting.settings.require_follow {
         return Ok(None);
     }
-    Ok(match followers.ask(app, &packet.openid).await? {
-        Follows::Yes => None,
-        Follows::No => Some(("not_following", MINUTE)),
-        Follows::Unclear => Some(("follow_check", MINUTE / 6)),
+    Ok(match follow::check(app, &packet.openid).await {
+        Ok(true) => None,
+        Ok(false) => Some(("not_following", MINUTE)),
+        // Nobody could say: no money goes out on a guess.
+        Err(_) => Some(("follow_check", MINUTE / 6)),
     })
 }
 

@@ -29,7 +29,6 @@ const COLUMNS: &str = "p.bill_no, p.award_id, p.attempt, p.openid, p.amount_fen,
 #[derive(Clone, Debug)]
 pub(super) struct Packet {
     pub(super) bill: String,
-    pub(super) award: String,
     pub(super) attempt: i64,
     pub(super) openid: String,
     pub(super) fen: i64,
@@ -70,7 +69,6 @@ impl Packet {
     fn read(row: &AnyRow, at: Ms) -> anyhow::Result<Self> {
         Ok(Self {
             bill: row.try_get(0)?,
-            award: row.try_get(1)?,
             attempt: row.try_get(2)?,
             openid: row.try_get(3)?,
             fen: row.try_get(4)?,

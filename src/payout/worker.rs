@@ -15,7 +15,6 @@ use super::{
     awards,
     channel::{Answer, Channel, RedPacket},
     codes::Effect,
-    follow::Followers,
     next::{Act, Outcome, plan},
     prepare::{self, Ready},
     sender::{self, SANDBOX, Sender},
@@ -40,7 +39,6 @@ const BUCKET: &str = "pay";
 pub struct Worker {
     app: App,
     channel: Channel,
-    followers: Followers,
     slow_until: AtomicI64,
     /// The moment of the sender's last pause or resume for which the far end was asked who it is, and when to ask again.
     probed: Mutex<(Option<Ms>, Ms)>,
@@ -87,13 +85,7 @@ impl Worker {
         }
         awards::issue(app, &mut tx, None).await?;
         tx.commit().await?;
-        Ok(Self {
-            app: app.clone(),
-            channel,
-            followers: Followers::open(app.config())?,
-            slow_until: AtomicI64::new(0),
-            probed: Mutex::new((None, 0)),
-        })
+        Ok(Self { app: app.clone(), channel, slow_until: AtomicI64::new(0), probed: Mutex::new((None, 0)) })
     }
 
     /// Works on all that is due now, and answers how many packets that were. `run` does the same without end.
@@ -188,7 +180,7 @@ impl Worker {
     }
 
     async fn send(&self, payer: &RedPacket, packet: &Packet) -> ApiResult<()> {
-        let ready = match prepare::prepare(&self.app, payer, &self.followers, packet).await? {
+        let ready = match prepare::prepare(&self.app, payer, packet).await? {
             Ready::Go(ready) => ready,
             Ready::Wait => return Ok(()),
         };

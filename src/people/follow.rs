@@ -38,6 +38,11 @@ pub async fn follows(app: &App, openid: &str) -> ApiResult<bool> {
             return Ok(subscribed != 0);
         }
     }
+    check(app, openid).await
+}
+
+/// Asks the account itself, and records what it says: before money goes out, what is known is not enough.
+pub async fn check(app: &App, openid: &str) -> ApiResult<bool> {
     let subscribed = ask(app, openid).await.map_err(|error| refused(&error))?;
     let mut tx = app.db().begin().await?;
     set(&mut tx, openid, subscribed, "", app.now()).await?;

@@ -11,7 +11,9 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::App, auth, binding, error::ProblemBody, meeting, people, round, stage, wire};
+use crate::{
+    app::App, auth, binding, budget, error::ProblemBody, meeting, payout, people, round, stage, wire,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +37,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(stage::router())
         .merge(people::router())
         .merge(binding::router())
+        .merge(budget::router())
+        .merge(payout::router())
 }
 
 /// The finished document, for the file that the web client is generated from.

@@ -12,7 +12,8 @@ pub(super) fn of(app: &App, parts: &Parts) -> Option<IpAddr> {
     let trusted = &app.config().server.trusted_proxies;
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     let mut address = peer.ip();
-    let forwarded = parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
+    let forwarded =
+        parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|value| value.to_str().ok());
     let mut hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
     while trusted.contains(&address)
         && let Some(before) = hops.pop().and_then(|hop| hop.parse().ok())

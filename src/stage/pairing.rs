@@ -28,7 +28,10 @@ pub(super) async fn make(app: &App, who: &str, meeting: &str) -> ApiResult<Pairi
     let code = format!("{:08}", u64::from_be_bytes(random()) % 100_000_000);
     let expires_at = app.now() + CODE_MS;
     let mut tx = app.db().begin().await?;
-    sqlx::query("delete from screen_pairing where expires_at <= $1").bind(app.now()).execute(tx.conn()).await?;
+    sqlx::query("delete from screen_pairing where expires_at <= $1")
+        .bind(app.now())
+        .execute(tx.conn())
+        .await?;
     // Two codes that are alike in the same ten minutes: the later one counts.
     sqlx::query(
         "insert into screen_pairing (code_hash, meeting_id, expires_at) values ($1, $2, $3) \
@@ -46,7 +49,12 @@ pub(super) async fn make(app: &App, who: &str, meeting: &str) -> ApiResult<Pairi
 }
 
 /// Takes a code and gives a ticket.
-pub(super) async fn take(app: &App, address: Option<IpAddr>, meeting: &str, typed: &str) -> ApiResult<Ticket> {
+pub(super) async fn take(
+    app: &App,
+    address: Option<IpAddr>,
+    meeting: &str,
+    typed: &str,
+) -> ApiResult<Ticket> {
     known(app, meeting).await?;
     if let Some(address) = address {
         throttle(app, &format!("pair:{address}"), TRIES_ADDRESS).await?;

@@ -74,7 +74,8 @@ pub(super) async fn connect(
     let permit = app.hub().permit(&caller.session)?;
     let response = upgrade.response();
     let check = (query.role == SocketRole::Control).then(|| still_staff(&app, &parts.headers));
-    let visit = Visit { app: app.clone(), meeting, role: query.role, after: query.after, openid: caller.openid };
+    let visit =
+        Visit { app: app.clone(), meeting, role: query.role, after: query.after, openid: caller.openid };
     app.spawn(visit.run(upgrade, permit, check));
     Ok(response)
 }
