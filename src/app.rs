@@ -1,6 +1,11 @@
 //! The handles that every part of the server shares: built once, cheap to clone.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anyhow::bail;
 use sqlx::Row;
@@ -11,10 +16,8 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    drawlog::DrawLogs,
     keys::Keys,
     live::{Hub, HubParts},
-    round::Desk,
     sms::Sms,
     store::Store,
     wechat::account::Account,
@@ -40,8 +43,7 @@ struct Inner {
     tasks: TaskTracker,
     stopping: CancellationToken,
     pay_wake: Notify,
-    draw_logs: DrawLogs,
-    desk: Desk,
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl App {
@@ -53,7 +55,6 @@ impl App {
         let store = Store::open(&config, &clock)?;
         let sms = Sms::open(&config)?;
         let account = Account::open(&config.wechat)?;
-        let (draw_logs, desk) = (DrawLogs::default(), Desk::default());
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let hub = Hub::start(HubParts {
             db: db.clone(),
@@ -78,8 +79,7 @@ impl App {
             tasks,
             stopping,
             pay_wake,
-            draw_logs,
-            desk,
+            kept: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -145,14 +145,13 @@ impl App {
         self.hub().publish_ephemeral(meeting, body);
     }
 
-    /// What is kept of the draw logs in memory.
-    pub fn draw_logs(&self) -> &DrawLogs {
-        &self.inner.draw_logs
-    }
-
-    /// What draws keep in memory.
-    pub fn desk(&self) -> &Desk {
-        &self.inner.desk
+    /// What a module keeps in memory of this process between two requests, one of each type; made when first asked
+    /// for. So the modules that build on this one need not be known here.
+    pub fn kept<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        // The slot of a type holds that type; a fresh one would only be slower, never wrong.
+        Arc::clone(slot).downcast().unwrap_or_default()
     }
 
     /// Runs a task that shutdown waits for; it must watch [`Self::stopping`].

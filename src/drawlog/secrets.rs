@@ -8,7 +8,7 @@ use ed25519_dalek::SigningKey;
 use sqlx::{AnyConnection, Row, any::AnyRow};
 use zeroize::Zeroizing;
 
-use super::to_wire;
+use super::{state::DrawLogs, to_wire};
 use crate::{
     app::App,
     draw::{
@@ -69,7 +69,7 @@ impl Birth {
 
 /// The signer from a meeting's row with `event` and `log_secret`, or the one already in memory.
 pub(super) fn signer(app: &App, meeting: &str, row: &AnyRow) -> ApiResult<Arc<Signer>> {
-    if let Some(known) = app.draw_logs().signer(meeting) {
+    if let Some(known) = app.kept::<DrawLogs>().signer(meeting) {
         return Ok(known);
     }
     let event: String = row.try_get("event")?;
@@ -83,7 +83,7 @@ pub(super) fn signer(app: &App, meeting: &str, row: &AnyRow) -> ApiResult<Arc<Si
         event: event.parse().ok().context("stored event of a meeting")?,
         key: SigningKey::from_bytes(seed),
     });
-    app.draw_logs().keep_signer(meeting, Arc::clone(&made));
+    app.kept::<DrawLogs>().keep_signer(meeting, Arc::clone(&made));
     Ok(made)
 }
 

@@ -57,7 +57,7 @@ impl DrawLogs {
 
 /// The state over all committed lines, read outside of any transaction.
 pub(super) async fn committed(app: &App, meeting: &str) -> ApiResult<Arc<LogState>> {
-    let known = app.draw_logs().state(meeting).unwrap_or_default();
+    let known = app.kept::<DrawLogs>().state(meeting).unwrap_or_default();
     let mut conn = app.db().read().acquire().await?;
     let fresh = lines(&mut conn, meeting, i64::try_from(known.size()).context("size")?, i64::MAX).await?;
     if fresh.is_empty() {
@@ -66,7 +66,7 @@ pub(super) async fn committed(app: &App, meeting: &str) -> ApiResult<Arc<LogStat
     let mut state = LogState::clone(&known);
     replay(&mut state, &fresh)?;
     let state = Arc::new(state);
-    app.draw_logs().keep_state(meeting, Arc::clone(&state));
+    app.kept::<DrawLogs>().keep_state(meeting, Arc::clone(&state));
     Ok(state)
 }
 

@@ -1,7 +1,7 @@
 //! The commit: prize, winners, rules and pool go into the log before any randomness is made.
 
 use super::{
-    check, convert,
+    Desk, check, convert,
     electorate::{self, Electorate, Rules},
     pools, prizes, rounds, rows, views,
 };
@@ -148,7 +148,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     };
     audit::record(&mut tx, now, &deed).await?;
     tell::commit(app, tx, &id, told).await?;
-    app.desk().keep_pool(&id, n, plan.electorate.tree);
+    app.kept::<Desk>().keep_pool(&id, n, plan.electorate.tree);
     Ok(Committed { draw: n, view, log: logged.checkpoint, code: logged.code })
 }
 

@@ -44,7 +44,7 @@ pub use seats::{confirm_all, mark, sweep};
 pub use taps::tap;
 pub use void::void;
 
-use crate::app::App;
+use crate::{app::App, error::ApiResult, wire::DrawView};
 
 /// How often rounds with `confirm = auto` are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -62,6 +62,12 @@ impl Desk {
         let mut queues = self.taps.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(queues.entry(meeting.to_owned()).or_default())
     }
+}
+
+/// All draws of a meeting by number, as everybody may see them.
+pub async fn views_of(app: &App, meeting: &str) -> ApiResult<Vec<DrawView>> {
+    let mut conn = app.db().read().acquire().await?;
+    views::all(&mut conn, meeting).await
 }
 
 /// Routes of this module.

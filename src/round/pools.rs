@@ -77,18 +77,19 @@ pub(super) async fn tree_of(bytes: Vec<u8>) -> ApiResult<PoolTree> {
 
 /// The tree of a committed pool, from memory or SQL.
 pub(super) async fn tree(app: &App, meeting: &str, n: i64) -> ApiResult<Arc<PoolTree>> {
-    if let Some(known) = app.desk().pool(meeting, n) {
+    if let Some(known) = app.kept::<Desk>().pool(meeting, n) {
         return Ok(known);
     }
     // One at a time: thousands of phones ask at once after a restart.
-    let _turn = app.desk().building.lock().await;
-    if let Some(known) = app.desk().pool(meeting, n) {
+    let desk = app.kept::<Desk>();
+    let _turn = desk.building.lock().await;
+    if let Some(known) = app.kept::<Desk>().pool(meeting, n) {
         return Ok(known);
     }
     let mut conn = app.db().read().acquire().await?;
     let bytes = bytes(&mut conn, meeting, n).await?;
     drop(conn);
-    Ok(app.desk().keep_pool(meeting, n, tree_of(bytes).await?))
+    Ok(app.kept::<Desk>().keep_pool(meeting, n, tree_of(bytes).await?))
 }
 
 impl Desk {

@@ -16,7 +16,7 @@ use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 use tokio::sync::oneshot;
 
-use super::{convert, entropy, rows};
+use super::{Desk, convert, entropy, rows};
 use crate::{
     app::App,
     db::Tx,
@@ -52,7 +52,7 @@ pub async fn tap(app: &App, meeting: &str, openid: &str, request: TapRequest) ->
     if request.r.parse::<Hash32>().is_err() {
         return Err(ApiError::invalid("invalid", "r", "随机数应为 64 个小写十六进制字符。"));
     }
-    let queue = app.desk().taps(meeting);
+    let queue = app.kept::<Desk>().taps(meeting);
     loop {
         let (answer, mut answered) = oneshot::channel();
         let mine = Waiting { openid: openid.into(), draw: request.draw, r: request.r.clone(), answer };

@@ -1,4 +1,5 @@
 //! Flows through a real server, with fakes only at the far end of the wire.
+mod draws;
 mod harness;
 mod people;
 mod sandbox;
