@@ -1,0 +1,77 @@
+import type { ComposerTranslation } from 'vue-i18n';
+import { formatFen } from '../../shared/format';
+import type { Wire } from '../../wire';
+
+type T = ComposerTranslation;
+
+/** Cash and goods of a round in words. */
+export function awardWords(t: T, round: Wire['RoundView'], prize: Wire['PrizeView'] | undefined): string {
+  const parts: string[] = [];
+  if (round.award.mode === 'fixed') parts.push(t('award.each', { money: formatFen(round.award.fen) }));
+  if (round.award.mode === 'split') parts.push(t('award.together', { money: formatFen(round.award.fen) }));
+  if (prize !== undefined && prize.kind !== 'cash' && prize.goods !== '') parts.push(prize.goods);
+  return parts.join(' + ') || t('award.nothing');
+}
+
+export function sourceWords(t: T, source: Wire['Source']): string {
+  if (source.s === 'audience') return t('source.audience');
+  if (source.s === 'words') return t('source.words', { count: source.count });
+  if (source.sides === 10) return t('source.digits', { count: source.count });
+  return t('source.dice', { count: source.count, sides: source.sides });
+}
+
+export function sourcesWords(t: T, sources: readonly Wire['Source'][]): string {
+  return sources.map((source) => sourceWords(t, source)).join(' → ') || t('source.none');
+}
+
+/** A closed value as it is read out. */
+export function valueWords(t: T, value: Wire['EntropyValue']): string {
+  if ('rolls' in value) return value.rolls.join(value.rolls.some((face) => face > 9) ? ' · ' : ' ');
+  if ('words' in value) return value.words.join(' · ');
+  return t('source.taps', { m: value.m });
+}
+
+type Tone = 'good' | 'warn' | 'bad' | 'plain' | 'busy';
+
+const PACKET_TONES: Record<Wire['PacketState'], Tone> = {
+  queued: 'busy',
+  reserved: 'busy',
+  sending: 'busy',
+  sent: 'good',
+  received: 'good',
+  held: 'warn',
+  unknown: 'warn',
+  blocked: 'bad',
+  refused: 'bad',
+  refunded: 'plain',
+  failed: 'bad',
+  cancelled: 'plain',
+  needs_human: 'bad',
+};
+
+/** Colour of a packet's state; states of a newer server are plain. */
+export function packetTone(state: Wire['PacketState']): Tone {
+  return PACKET_TONES[state] ?? 'plain';
+}
+
+const AWARD_TONES: Record<Wire['AwardState'], Tone> = {
+  waiting: 'plain',
+  payable: 'busy',
+  suspended: 'warn',
+  cancelled: 'plain',
+  paid: 'good',
+  collected: 'good',
+  returned: 'warn',
+  failed: 'bad',
+};
+
+export function awardTone(state: Wire['AwardState']): Tone {
+  return AWARD_TONES[state] ?? 'plain';
+}
+
+export function seatTone(status: Wire['SeatStatus']): Tone {
+  if (status === 'present') return 'good';
+  return status === 'waiting' ? 'warn' : 'plain';
+}
+
+export type { Tone };

@@ -1,0 +1,34 @@
+import { createRouter, createWebHashHistory } from 'vue-router';
+
+/** Panels of a meeting by the last part of the address, in the order of the tabs. */
+export const PANELS = ['run', 'people', 'prizes', 'money', 'proof'] as const;
+export type Panel = (typeof PANELS)[number];
+
+/** The code of a one-time set-up link (`/control#setup=CODE`), taken out of the address at once. */
+export const setupCode = ((): string | null => {
+  const match = /^#\/?setup=([^&]+)/.exec(location.hash);
+  if (!match) return null;
+  history.replaceState(null, '', location.pathname + location.search);
+  return decodeURIComponent(match[1] ?? '');
+})();
+
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [
+    { path: '/', name: 'meetings', component: () => import('./panels/MeetingsPage.vue') },
+    {
+      path: '/m/:meeting',
+      component: () => import('./panels/MeetingPage.vue'),
+      props: true,
+      children: [
+        { path: '', redirect: (to) => `${to.path.replace(/\/$/, '')}/run` },
+        { path: 'run', name: 'run', component: () => import('./run/RunPanel.vue') },
+        { path: 'people', name: 'people', component: () => import('./panels/PeoplePanel.vue') },
+        { path: 'prizes', name: 'prizes', component: () => import('./panels/PrizesPanel.vue') },
+        { path: 'money', name: 'money', component: () => import('./panels/MoneyPanel.vue') },
+        { path: 'proof', name: 'proof', component: () => import('./panels/ProofPanel.vue') },
+      ],
+    },
+    { path: '/:rest(.*)*', redirect: '/' },
+  ],
+});
