@@ -1,10 +1,8 @@
 //! WebSocket frames (RFC 6455). Frames of a server carry no mask, so one encoded frame serves every socket; what a
 //! client may send is so little that reading it takes no library and no buffer while it is silent.
 
-use std::collections::HashMap;
-
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 /// Largest message of a client, bytes.
 pub(super) const MESSAGE_MAX: usize = 4096;
@@ -154,7 +152,7 @@ impl Reader {
                 }
                 let message = std::mem::take(&mut self.message);
                 let text = std::str::from_utf8(&message).map_err(|_| NOT_TEXT)?;
-                let _: HashMap<String, IgnoredAny> = serde_json::from_str(text).map_err(|_| POLICY)?;
+                let _: Map<String, Value> = serde_json::from_str(text).map_err(|_| POLICY)?;
                 Ok(Some(Incoming::Text))
             }
             0x2 => Err(POLICY),
@@ -226,7 +224,7 @@ mod tests {
         match u8::try_from(payload.len()) {
             Ok(short) if short < 126 => out.push(0x80 | short),
             _ => {
-                out.push(0x80 | 126);
+                out.push(0xFE);
                 out.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
             }
         }

@@ -111,13 +111,11 @@ impl Upgrade {
 
 /// Takes hyper's wrapping off.
 fn bare(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    match hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => Some((parts.io.into_inner(), parts.read_buf.to_vec())),
-        Err(_) => {
-            tracing::error!("a socket's connection is not plain TCP: TLS belongs in front of this server");
-            None
-        }
-    }
+    let Ok(parts) = hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) else {
+        tracing::error!("a socket's connection is not plain TCP: TLS belongs in front of this server");
+        return None;
+    };
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 /// Runs a socket until it ends.
@@ -256,10 +254,9 @@ fn take(outlet: &Outlet, reader: &mut Reader, watch: &mut Watch, bytes: &[u8]) -
     for incoming in reader.take(bytes).map_err(End::Code)? {
         (watch.heard, watch.pinged) = (Instant::now(), false);
         match incoming {
-            Incoming::Pong => {}
             Incoming::Close => return Err(End::Code(frames::NORMAL)),
             Incoming::Text | Incoming::Ping(_) if !watch.count() => return Err(End::Code(frames::POLICY)),
-            Incoming::Text => {}
+            Incoming::Text | Incoming::Pong => {}
             Incoming::Ping(payload) => outlet.push(&Frame::pong(&payload)),
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     http::{Path, Query},
     keys::token_hash,
     live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, events},
+    people,
     wire::{Body, Message},
 };
 
@@ -177,14 +178,17 @@ impl Visit {
 
     /// What comes first, and the number of the event up to which it tells.
     async fn first(&self, seat: &Seat) -> ApiResult<(i64, Vec<Frame>)> {
-        let (seq, mut frames) = match self.missed().await? {
-            Some((seq, frame)) => (seq, Vec::from_iter(frame)),
-            None => {
-                let (seq, frame) = seat.snapshot(self.snapshot()).await?;
-                (seq, vec![frame])
-            }
+        let (seq, mut frames) = if let Some((seq, frame)) = self.missed().await? {
+            (seq, Vec::from_iter(frame))
+        } else {
+            let (seq, frame) = seat.snapshot(self.snapshot()).await?;
+            (seq, vec![frame])
         };
         frames.extend(seat.counts());
+        if let Some(openid) = &self.openid {
+            let me = people::me::view(&self.app, &self.meeting, openid).await?;
+            frames.push(Frame::text(0, &self.text(None, Body::Me(Box::new(me)))));
+        }
         Ok((seq, frames))
     }
 

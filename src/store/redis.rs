@@ -240,7 +240,8 @@ impl Redis {
     }
 
     pub(super) async fn get(&self, name: &str) -> Result<Option<String>, StoreError> {
-        self.run(&self.scripts.get, &[format!("kj:value:{name}")], &args![self.now()]).await
+        let args = args![self.now()];
+        self.run(&self.scripts.get, &[format!("kj:value:{name}")], &args).await
     }
 
     pub(super) async fn set(&self, name: &str, value: &str, ttl_ms: i64) -> Result<(), StoreError> {
@@ -254,7 +255,8 @@ impl Redis {
     }
 
     pub(super) async fn unlock(&self, name: &str, owner: &str) -> Result<(), StoreError> {
-        self.run(&self.scripts.unlock, &[format!("kj:lock:{name}")], &args![owner]).await
+        let args = args![owner];
+        self.run(&self.scripts.unlock, &[format!("kj:lock:{name}")], &args).await
     }
 
     pub(super) async fn publish(&self, meeting: &str, payload: &[u8]) -> Result<(), StoreError> {
@@ -281,6 +283,7 @@ impl Redis {
     }
 
     pub(super) async fn viewers(&self, meeting: &str) -> Result<i64, StoreError> {
-        self.run(&self.scripts.viewers, &[format!("kj:viewers:{meeting}")], &args![self.now()]).await
+        let args = args![self.now()];
+        self.run(&self.scripts.viewers, &[format!("kj:viewers:{meeting}")], &args).await
     }
 }

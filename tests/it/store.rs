@@ -9,23 +9,26 @@ use kaijiang::{
     store::{CodeTry, Hit, Member, Notice, Pool, Store, Subscription},
 };
 
-/// Redis of the test run.
-pub fn redis_url() -> String {
-    std::env::var("KAIJIANG_TEST_REDIS")
-        .expect("KAIJIANG_TEST_REDIS is not set: run the tests through `tests/with-services cargo test`")
+/// Redis of the test run, at a database number: tests that break connections have one of their own.
+pub(crate) fn redis_url(number: u8) -> String {
+    let address = std::env::var("KAIJIANG_TEST_REDIS")
+        .expect("KAIJIANG_TEST_REDIS is not set: run the tests as `tests/with-services cargo test`");
+    let mut address = url::Url::parse(&address).unwrap();
+    address.set_path(&number.to_string());
+    address.to_string()
 }
 
-fn open(redis: bool) -> (Store, Clock) {
+fn at(redis: &str) -> (Store, Clock) {
     let clock = Clock::fixed(1_795_000_000_000);
     let mut config = Config::load(None).unwrap();
-    config.redis.url = if redis { redis_url().as_str().into() } else { "".into() };
+    config.redis.url = redis.into();
     (Store::open(&config, &clock).unwrap(), clock)
 }
 
 macro_rules! contract {
     ($($name:ident)*) => {
-        mod memory { $(#[tokio::test] async fn $name() { let (store, clock) = super::open(false); super::$name(store, clock).await; })* }
-        mod redis { $(#[tokio::test] async fn $name() { let (store, clock) = super::open(true); super::$name(store, clock).await; })* }
+        mod memory { $(#[tokio::test] async fn $name() { let (store, clock) = super::at(""); super::$name(store, clock).await; })* }
+        mod redis { $(#[tokio::test] async fn $name() { let (store, clock) = super::at(&super::redis_url(0)); super::$name(store, clock).await; })* }
     };
 }
 
@@ -259,29 +262,36 @@ async fn viewers_of_all_servers_add_up_while_they_report(store: Store, clock: Cl
 /// Redis closes the subscription's connection: it comes back and says that something may have been missed.
 #[tokio::test]
 async fn a_lost_subscription_comes_back() {
-    let (store, _) = open(true);
+    let (store, _) = at(&redis_url(9));
     let meeting = row_id();
     let mut subscription = store.subscribe();
     assert_eq!(subscription.next().await, Notice::Resync);
-    kill_subscriptions().await;
+    kill_subscriptions(9).await;
     let again = async { while subscription.next().await != Notice::Resync {} };
     tokio::time::timeout(std::time::Duration::from_secs(10), again).await.expect("it did not come back");
     store.publish(&meeting, b"after").await.unwrap();
     assert_eq!(heard(&mut subscription, &meeting).await, b"after");
 }
 
-/// Makes Redis close every subscription.
-pub async fn kill_subscriptions() {
-    let client = ::redis::Client::open(redis_url()).unwrap();
+/// Makes Redis close every subscription that was made under this database number.
+pub(crate) async fn kill_subscriptions(number: u8) {
+    let client = ::redis::Client::open(redis_url(number)).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let killed: i64 = ::redis::cmd("CLIENT")
-        .arg("KILL")
-        .arg("TYPE")
-        .arg("PUBSUB")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
-    assert!(killed > 0, "there was no subscription");
+    let list: String =
+        ::redis::cmd("CLIENT").arg(&["LIST", "TYPE", "PUBSUB"]).query_async(&mut connection).await.unwrap();
+    let field = |line: &str, name: &str| {
+        line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(ToOwned::to_owned))
+    };
+    let mut killed = 0;
+    for line in list.lines().filter(|line| field(line, "db").as_deref() == Some(&number.to_string())) {
+        let id = field(line, "id").unwrap();
+        killed += ::redis::cmd("CLIENT")
+            .arg(&["KILL", "ID", &id])
+            .query_async::<i64>(&mut connection)
+            .await
+            .unwrap();
+    }
+    assert!(killed > 0, "there was no subscription in {list}");
 }
 
 /// A Redis that is not there gives an error that asks to try again, quickly, and does not hinder the start.
