@@ -104,7 +104,11 @@ async fn private_messages_reach_only_their_own() {
         assert_eq!(socket.read().await["type"], "snapshot");
     }
     for socket in &mut mine {
-        assert_eq!(socket.read_type("me").await["data"]["step"], "follow", "the present state comes by itself");
+        assert_eq!(
+            socket.read_type("me").await["data"]["step"],
+            "follow",
+            "the present state comes by itself"
+        );
     }
     hall.evening.app.publish_to(&hall.meeting, "openid-of-wang", me("王"));
     for socket in &mut mine {
