@@ -2,31 +2,65 @@
 
 use std::sync::OnceLock;
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use ::http::{StatusCode, header};
+use axum::{Json, extract::State, response::IntoResponse};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::app::App;
+use crate::{app::App, payout::sender::Sender, wire::Done};
 
 /// The metrics recorder is one per process by its nature.
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn router() -> OpenApiRouter<App> {
     METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(render))
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(render))
 }
 
-async fn healthz() -> impl IntoResponse {
-    Json(json!({ "ok": true }))
+/// Whether this server can take requests.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct ServerReadiness {
+    /// SQL and store answer.
+    ok: bool,
+    /// The database answers.
+    sql: bool,
+    /// The store answers.
+    store: bool,
+    /// `running`, or why the sender pauses: no failure of this server.
+    sender: String,
 }
 
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Done)))]
+async fn healthz() -> Json<Done> {
+    Json(Done::OK)
+}
+
+/// SQL and store answer; a paused sender is reported, not a failure.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, body = ServerReadiness),
+    (status = 503, description = "SQL or store is away.", body = ServerReadiness),
+))]
 async fn readyz(State(app): State<App>) -> impl IntoResponse {
     let sql = sqlx::query("select 1").fetch_one(app.db().read()).await.is_ok();
-    let status = if sql { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ok": sql, "sql": sql })))
+    let store = app.store().ping().await.is_ok();
+    let sender = match Sender::load(app.db()).await {
+        Ok(sender) if sender.paused => sender.reason,
+        Ok(_) => "running".to_owned(),
+        Err(_) => "unknown".to_owned(),
+    };
+    let ok = sql && store;
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ServerReadiness { ok, sql, store, sender }))
 }
 
+/// Counters for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, description = "Prometheus text format.", body = String, content_type = "text/plain"),
+))]
 async fn render() -> impl IntoResponse {
     let text = METRICS.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default();
-    ([("content-type", "text/plain; version=0.0.4")], text)
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

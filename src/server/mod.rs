@@ -28,7 +28,6 @@ pub fn router(app: &App) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
     let document = openapi::finish(document);
     api.merge(pages::router())
-        .merge(health::router())
         .merge(openapi::served(&document))
         .fallback(parts::no_route)
         .method_not_allowed_fallback(parts::no_method)

@@ -39,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(binding::router())
         .merge(budget::router())
         .merge(payout::router())
+        .merge(super::health::router())
 }
 
 /// The finished document, for the file that the web client is generated from.
