@@ -42,6 +42,7 @@ pub(super) enum SocketRole {
 #[into_params(parameter_in = Query)]
 pub(super) struct SocketQuery {
     /// `screen` (ticket), `attendee` (phone's cookie) or `control` (staff).
+    #[param(inline)]
     role: SocketRole,
     /// Number of the last event that was seen: when it is recent, the missed events come instead of a snapshot.
     #[param(minimum = 0)]
@@ -141,6 +142,7 @@ fn still_staff(app: &App, headers: &HeaderMap) -> Check {
 struct Visit {
     app: App,
     meeting: String,
+    #[param(inline)]
     role: SocketRole,
     after: Option<i64>,
     openid: Option<String>,

@@ -84,8 +84,7 @@ impl Phone {
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
         let sms = self.http.get(format!("{}/sandbox/sms?phone={phone}", self.sandbox));
         let (_, messages) = answer(sms).await;
-        let last = messages.as_array().and_then(|all| all.last()).unwrap_or(&messages["latest"]).clone();
-        last["code"].as_str().unwrap_or_else(|| panic!("no code was sent: {messages}")).to_owned()
+        messages["latest"].as_str().unwrap_or_else(|| panic!("no code was sent: {messages}")).to_owned()
     }
 
     /// Binds with a code.
