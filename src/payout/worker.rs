@@ -3,13 +3,14 @@
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::task::JoinSet;
 
 use super::{
     awards,
@@ -47,7 +48,7 @@ pub struct Worker {
 /// Runs the sender until the server stops; finishes what runs, gives back what it only claimed.
 pub async fn run(app: App) {
     let worker = match Worker::open(&app).await {
-        Ok(worker) => worker,
+        Ok(worker) => Arc::new(worker),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the sender of packets is off");
             return;
@@ -55,20 +56,26 @@ pub async fn run(app: App) {
     };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut running = FuturesUnordered::new();
+    // Tasks of their own: a packet that is in the middle of a transaction goes on while the next ones are claimed.
+    let mut running = JoinSet::new();
     loop {
         match worker.claim(CALLS - running.len()).await {
-            Ok(claimed) => running.extend(claimed.into_iter().map(|packet| worker.work(packet))),
+            Ok(claimed) => {
+                for packet in claimed {
+                    let worker = Arc::clone(&worker);
+                    running.spawn(async move { worker.work(packet).await });
+                }
+            }
             Err(error) => tracing::error!(%error, "packets could not be claimed"),
         }
         tokio::select! {
-            Some(()) = running.next() => {}
+            Some(_) = running.join_next() => {}
             () = app.pay_wake().notified() => {}
             _ = tick.tick() => {}
             () = app.stopping().cancelled() => break,
         }
     }
-    while running.next().await.is_some() {}
+    while running.join_next().await.is_some() {}
 }
 
 impl Worker {
