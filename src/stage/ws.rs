@@ -142,7 +142,6 @@ fn still_staff(app: &App, headers: &HeaderMap) -> Check {
 struct Visit {
     app: App,
     meeting: String,
-    #[param(inline)]
     role: SocketRole,
     after: Option<i64>,
     openid: Option<String>,
