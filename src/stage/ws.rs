@@ -150,9 +150,11 @@ struct Visit {
 impl Visit {
     async fn run(self, upgrade: Upgrade, permit: Permit, check: Option<Check>) {
         let stopping = self.app.stopping().clone();
+        // On the heap, and gone before the socket's long life: a task keeps room for the largest thing it ever awaits.
+        let begin = Box::pin(self.begin(upgrade, permit));
         let begun = tokio::select! {
             () = stopping.cancelled() => None,
-            begun = self.begin(upgrade, permit) => begun,
+            begun = begin => begun,
         };
         let Some((outlet, early, seat)) = begun else { return };
         let clock = self.app.clock().clone();

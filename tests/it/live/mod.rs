@@ -23,7 +23,11 @@ struct Hall {
 
 impl Hall {
     async fn open(overrides: Value) -> Self {
-        let evening = TestApp::start(Backend::Light, overrides).await;
+        Self::on(Backend::Light, overrides).await
+    }
+
+    async fn on(backend: Backend, overrides: Value) -> Self {
+        let evening = TestApp::start(backend, overrides).await;
         let host = evening.staff("host");
         let meeting =
             host.post("/api/meetings", json!({ "name": "年会" })).await["id"].as_str().unwrap().to_owned();

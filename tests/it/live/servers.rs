@@ -1,10 +1,13 @@
-//! Several servers on one Redis.
+//! Several servers on one PostgreSQL and one Redis.
 
 use kaijiang::{app::App, clock::Clock, server, wire::Body};
 use serde_json::json;
 
 use super::{Hall, socket::Door};
-use crate::store::{kill_subscriptions, redis_url};
+use crate::{
+    harness::Backend,
+    store::{kill_subscriptions, redis_url},
+};
 
 /// A second server on the same database and Redis.
 async fn second(hall: &Hall) -> (server::Running, App, String) {
@@ -16,7 +19,7 @@ async fn second(hall: &Hall) -> (server::Running, App, String) {
 
 #[tokio::test]
 async fn two_servers_tell_the_same() {
-    let hall = Hall::open(json!({ "redis": { "url": redis_url(10) } })).await;
+    let hall = Hall::on(Backend::Heavy, json!({ "redis": { "url": redis_url(10) } })).await;
     let (running, app, base) = second(&hall).await;
     let mut here = hall.screen().open().await;
     let mut there = Door { base: base.clone(), ..hall.screen() }.open().await;
