@@ -1,24 +1,19 @@
 //! Routes of meetings.
 
 use axum::{Json, extract::State};
-use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
     auth::Staff,
     error::{ApiResult, ProblemBody},
-    http::{Body, Idem, IdemHeader, Path},
-    wire::{EditMeeting, MeetingView, NewMeeting, Role},
+    http::{Body, Path},
+    wire::{EditMeeting, MeetingView, Role},
 };
 
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(view, edit))
-        .routes(routes!(close))
-        .routes(routes!(public))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(view, edit)).routes(routes!(public))
 }
 
 /// All meetings, newest first.
@@ -28,23 +23,6 @@ pub fn router() -> OpenApiRouter<App> {
 ))]
 async fn list(State(app): State<App>, _staff: Staff) -> ApiResult<Json<Vec<MeetingView>>> {
     super::list(&app).await.map(Json)
-}
-
-/// Make a meeting, or a rehearsal of one.
-#[utoipa::path(post, path = "/api/meetings", tag = "meetings", security(("cookie" = []), ("bearer" = [])),
-    request_body = NewMeeting, responses(
-    (status = 201, body = MeetingView),
-    (status = 401, description = "`login`", body = ProblemBody),
-    (status = 403, description = "`role`", body = ProblemBody),
-    (status = 422, description = "`text`, `invalid`", body = ProblemBody),
-))]
-async fn create(
-    State(app): State<App>,
-    staff: Staff,
-    Body(new): Body<NewMeeting>,
-) -> ApiResult<(StatusCode, Json<MeetingView>)> {
-    staff.need(&[Role::Host])?;
-    Ok((StatusCode::CREATED, Json(super::create(&app, &staff.user, new).await?)))
 }
 
 /// One meeting.
@@ -76,27 +54,6 @@ async fn edit(
 ) -> ApiResult<Json<MeetingView>> {
     staff.need(&[Role::Host])?;
     super::edit(&app, &staff.user, &id, edit).await.map(Json)
-}
-
-/// Close the meeting's log for good.
-#[utoipa::path(post, path = "/api/meetings/{meeting}/close", tag = "meetings",
-    security(("cookie" = []), ("bearer" = [])),
-    params(("meeting" = String, Path, description = "Id of the meeting"), IdemHeader), responses(
-    (status = 200, body = MeetingView),
-    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
-    (status = 401, description = "`login`", body = ProblemBody),
-    (status = 403, description = "`role`", body = ProblemBody),
-    (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`draw_open`", body = ProblemBody),
-))]
-async fn close(
-    State(app): State<App>,
-    staff: Staff,
-    Path(id): Path<String>,
-    _idem: Idem,
-) -> ApiResult<Json<MeetingView>> {
-    staff.need(&[Role::Host])?;
-    super::close(&app, &staff.user, &id).await.map(Json)
 }
 
 /// What a page needs before its socket opens.

@@ -2,7 +2,6 @@
 
 pub mod check;
 mod http;
-mod rehearsal;
 mod sql;
 pub mod tell;
 
@@ -16,38 +15,32 @@ use crate::{
     audit::{self, Deed},
     clock,
     db::{Tx, hit},
-    draw::Body as LogBody,
     drawlog,
     error::{ApiError, ApiResult},
     keys,
-    wire::{Body, EditMeeting, MeetingSettings, MeetingStatus, MeetingView, NewMeeting},
+    wire::{Body, EditMeeting, MeetingSettings, MeetingView, NewMeeting},
 };
 
 /// Links of a meeting's chain of secrets: the most draws it can have, rehearsed and void ones included.
 const LINKS: u32 = 1_024;
 
-/// Makes a meeting, its keys and the first line of its log; a rehearsal also gets prizes, rounds and made-up people.
+/// Makes a meeting, its keys and the first line of its log.
 pub async fn create(app: &App, who: &str, new: NewMeeting) -> ApiResult<MeetingView> {
+    let mut tx = app.db().begin().await?;
+    let made = create_in(app, &mut tx, who, &new).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// As [`create`], inside a transaction; with `rehearsal_of` the meeting is marked as a rehearsal and still empty.
+pub async fn create_in(app: &App, tx: &mut Tx, who: &str, new: &NewMeeting) -> ApiResult<MeetingView> {
     check::name(&new.name)?;
     check::settings(&new.settings)?;
-    let mut tx = app.db().begin().await?;
-    let original = match &new.rehearsal_of {
-        None => None,
-        Some(id) => Some(load(tx.conn(), id).await.map_err(|error| match error.code() {
-            "not_found" => ApiError::invalid("invalid", "rehearsal_of", "没有这个活动，请刷新后重选。"),
-            _ => error,
-        })?),
-    };
     let id = keys::short_id();
-    insert(app, &mut tx, &id, &new).await?;
-    if let Some(original) = original {
-        rehearsal::fill(app, &mut tx, &original.id, &id).await?;
-    }
+    insert(app, tx, &id, new).await?;
     let made = load(tx.conn(), &id).await?.view();
     let what = if made.rehearsal { "meeting.rehearse" } else { "meeting.create" };
-    audit::record(&mut tx, app.now(), &Deed { who, what, meeting: &id, target: &id, note: &new.name })
-        .await?;
-    tx.commit().await?;
+    audit::record(tx, app.now(), &Deed { who, what, meeting: &id, target: &id, note: &new.name }).await?;
     Ok(made)
 }
 
@@ -114,30 +107,8 @@ pub async fn edit(app: &App, who: &str, id: &str, edit: EditMeeting) -> ApiResul
     finish(app, tx, &Deed { who, what: "meeting.edit", meeting: id, target: id, note: &edit.name }).await
 }
 
-/// Closes the log. Whoever was not confirmed until now gets nothing; packets already payable are still paid.
-pub async fn close(app: &App, who: &str, id: &str) -> ApiResult<MeetingView> {
-    let mut tx = app.db().begin().await?;
-    let meeting = lock(&mut tx, id).await?;
-    if meeting.status == MeetingStatus::Closed {
-        return Ok(meeting.view());
-    }
-    let open = sqlx::query("select n from draw where meeting_id = $1 and state = 'committed'")
-        .bind(id)
-        .fetch_optional(tx.conn())
-        .await?;
-    if open.is_some() {
-        return Err(ApiError::conflict("draw_open", "还有抽奖没有结束，请先公布结果或作废，再结束活动。"));
-    }
-    drawlog::append(app, &mut tx, id, LogBody::Close).await?;
-    sqlx::query("update meeting set status = 'closed', closed_at = $1, version = version + 1 where id = $2")
-        .bind(app.now())
-        .bind(id)
-        .execute(tx.conn())
-        .await?;
-    finish(app, tx, &Deed { who, what: "meeting.close", meeting: id, target: id, note: "" }).await
-}
-
-async fn finish(app: &App, mut tx: Tx, deed: &Deed<'_>) -> ApiResult<MeetingView> {
+/// Tells the meeting anew, records the deed, commits.
+pub async fn finish(app: &App, mut tx: Tx, deed: &Deed<'_>) -> ApiResult<MeetingView> {
     let (now, id) = (app.now(), deed.meeting);
     let changed = load(tx.conn(), id).await?.view();
     let told = tell::event(&mut tx, id, now, Body::Meeting(changed.clone())).await?;

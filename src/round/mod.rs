@@ -5,6 +5,7 @@
 //! server that was killed between two lines goes on where the log stands.
 
 mod check;
+mod closing;
 mod commit;
 mod convert;
 mod electorate;
@@ -12,12 +13,14 @@ mod entropy;
 mod holders;
 mod http;
 mod http_draws;
+mod http_meetings;
 mod http_public;
 mod pools;
 pub mod prizes;
 mod proofs;
 mod readiness;
 mod redraw;
+mod rehearsal;
 mod result;
 pub mod rounds;
 mod rows;
@@ -32,19 +35,27 @@ use std::{
     time::Duration,
 };
 
+use sqlx::Row;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use closing::close_meeting;
 pub use commit::commit;
 pub use entropy::close_source;
 pub use proofs::{bundle, draw_bundle, log_page, my_proof};
 pub use readiness::check as readiness;
 pub use redraw::redraw;
+pub use rehearsal::create_meeting;
 pub use result::reveal;
 pub use seats::{confirm_all, mark, sweep};
 pub use taps::tap;
 pub use void::void;
 
-use crate::{app::App, error::ApiResult, wire::DrawView};
+use crate::{
+    app::App,
+    error::ApiResult,
+    people,
+    wire::{Body, DrawView},
+};
 
 /// How often rounds with `confirm = auto` are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -70,9 +81,40 @@ pub async fn views_of(app: &App, meeting: &str) -> ApiResult<Vec<DrawView>> {
     views::all(&mut conn, meeting).await
 }
 
+/// Brings the own page of each winner of a draw to their phones, after the commit. Nobody waits for it: the page also
+/// comes with the next snapshot.
+fn tell_winners(app: &App, meeting: &str, n: i64) {
+    let (app, meeting) = (app.clone(), meeting.to_owned());
+    app.clone().spawn(async move {
+        if let Err(error) = tell_winners_now(&app, &meeting, n).await {
+            tracing::warn!(meeting, n, %error, "winners could not be told on their phones");
+        }
+    });
+}
+
+async fn tell_winners_now(app: &App, meeting: &str, n: i64) -> ApiResult<()> {
+    let rows = sqlx::query(
+        "select b.openid from seat s join binding b on b.id = s.binding_id where s.meeting_id = $1 and s.n = $2 \
+         order by s.rank",
+    )
+    .bind(meeting)
+    .bind(n)
+    .fetch_all(app.db().read())
+    .await?;
+    for row in rows {
+        if app.stopping().is_cancelled() {
+            return Ok(());
+        }
+        let openid: String = row.try_get(0)?;
+        let page = people::me::view(app, meeting, &openid).await?;
+        app.publish_to(meeting, &openid, Body::Me(Box::new(page)));
+    }
+    Ok(())
+}
+
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
-    http::router().merge(http_draws::router()).merge(http_public::router())
+    http_meetings::router().merge(http::router()).merge(http_draws::router()).merge(http_public::router())
 }
 
 /// Confirms winners of rounds with `confirm = auto` when their time has come, until the server stops.

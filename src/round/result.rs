@@ -187,5 +187,9 @@ async fn finish(
     let deed = Deed { who, what: "draw.result", meeting: id, target: &draw.n.to_string(), note: "" };
     audit::record(&mut tx, now, &deed).await?;
     tell::commit(app, tx, id, told).await?;
+    super::tell_winners(app, id, draw.n);
+    if draw.parent > 0 {
+        super::tell_winners(app, id, draw.parent);
+    }
     Ok(view)
 }

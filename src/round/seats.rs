@@ -169,6 +169,7 @@ async fn finish(
     audit::record(&mut tx, now, deed).await?;
     tell::commit(app, tx, deed.meeting, vec![told]).await?;
     payout::wake(app);
+    super::tell_winners(app, deed.meeting, n);
     Ok(())
 }
 

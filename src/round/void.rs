@@ -107,5 +107,9 @@ async fn finish(
         Deed { who, what: "draw.void", meeting: id, target: &draw.n.to_string(), note: &view.void_reason };
     audit::record(&mut tx, now, &deed).await?;
     tell::commit(app, tx, id, told).await?;
+    super::tell_winners(app, id, draw.n);
+    if draw.parent > 0 {
+        super::tell_winners(app, id, draw.parent);
+    }
     Ok(view)
 }

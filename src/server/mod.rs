@@ -16,7 +16,7 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::{app::App, auth, error::ApiError, http as parts, idempotency, payout, pool};
+use crate::{app::App, auth, error::ApiError, http as parts, idempotency, payout, round, pool};
 
 pub use openapi::document;
 
@@ -84,6 +84,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     idempotency::forget_running(&app).await?;
     pool::rebuild_all(&app).await?;
     app.spawn(payout::run(app.clone()));
+    app.spawn(round::run_sweep(app.clone()));
     let router = router(&app);
     let stopping = app.stopping().clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -2,11 +2,12 @@
 
 mod crash;
 mod race;
+mod rules;
 mod stage;
 
 use kaijiang::{
     draw::verify::Report,
-    meeting, round,
+    round,
     wire::{Award, DrawState, EntropyInput, Fen, RedrawRequest, RoundStatus, SeatStatus, Source},
 };
 
@@ -67,7 +68,10 @@ async fn every_step_in_its_turn_and_none_twice() {
         assert_eq!(void(&stage, 1).await, Err("result_due"), "a result that is not liked");
 
         let result = stage.reveal(1).await.unwrap();
-        assert_eq!((result.state, result.level.as_str(), result.winners.len()), (DrawState::Revealed, "A2", 3));
+        assert_eq!(
+            (result.state, result.level.as_str(), result.winners.len()),
+            (DrawState::Revealed, "A2", 3)
+        );
         assert_eq!(stage.reveal(1).await.unwrap(), result, "a repeat gives the first answer");
         assert_eq!(stage.tap(1, 5, 1).await, Err("no_open_draw"));
         assert_eq!(stage.number("select reserved_fen from budget where meeting_id = $1").await, 3 * 188);
@@ -86,7 +90,11 @@ async fn an_absent_winner_is_replaced_by_a_new_draw() {
         assert_eq!(redraw(&stage, 1, &[]).await, Err("nothing_to_redraw"));
         assert_eq!(mark(&stage, 1, 1, SeatStatus::Present).await, Ok(SeatStatus::Present));
         assert_eq!(mark(&stage, 1, 2, SeatStatus::Absent).await, Ok(SeatStatus::Absent));
-        assert_eq!(mark(&stage, 1, 2, SeatStatus::Present).await, Ok(SeatStatus::Present), "came back in time");
+        assert_eq!(
+            mark(&stage, 1, 2, SeatStatus::Present).await,
+            Ok(SeatStatus::Present),
+            "came back in time"
+        );
         assert_eq!(mark(&stage, 1, 2, SeatStatus::Absent).await, Ok(SeatStatus::Absent));
         assert_eq!(redraw(&stage, 1, &[3]).await, Err("nothing_to_redraw"), "nobody set rank 3 aside");
         assert_eq!(redraw(&stage, 1, &[2]).await, Ok(2));
@@ -98,14 +106,19 @@ async fn an_absent_winner_is_replaced_by_a_new_draw() {
         assert_eq!((winner.rank, winner.amount_fen, second.winners.len()), (2, Fen(188), 1));
         assert!(result.winners.iter().all(|seat| seat.pid != winner.pid), "the family is shut out");
         assert_eq!(mark(&stage, 1, 2, SeatStatus::Present).await, Err("seat_replaced"));
-        let cancelled = "select cast(count(*) as bigint) from award where meeting_id = $1 and state = 'cancelled'";
+        let cancelled =
+            "select cast(count(*) as bigint) from award where meeting_id = $1 and state = 'cancelled'";
         assert_eq!(stage.number(cancelled).await, 1);
         // A redraw of the redraw's own seat, and one that ends void: its seats go back to those before.
         assert_eq!(mark(&stage, 2, 2, SeatStatus::Absent).await, Ok(SeatStatus::Absent));
         assert_eq!(redraw(&stage, 2, &[]).await, Ok(3));
         assert_eq!(through(&stage, 3).await.winners.len(), 2, "ranks 2 and 3");
         assert_eq!(void(&stage, 3).await, Ok(DrawState::Void));
-        assert_eq!(mark(&stage, 2, 2, SeatStatus::Present).await, Err("seat_replaced"), "its award was ended");
+        assert_eq!(
+            mark(&stage, 2, 2, SeatStatus::Present).await,
+            Err("seat_replaced"),
+            "its award was ended"
+        );
         assert_eq!(redraw(&stage, 1, &[2]).await, Ok(4));
         through(&stage, 4).await;
         assert_eq!(mark(&stage, 4, 2, SeatStatus::Present).await, Ok(SeatStatus::Present));
@@ -135,14 +148,19 @@ async fn a_void_draw_gives_everything_back() {
     assert_eq!(void(&stage, 2).await, Ok(DrawState::Void), "nothing was paid yet");
     assert_eq!(stage.number(kept).await, 0);
     assert_eq!(mark(&stage, 2, 2, SeatStatus::Present).await, Err("draw_void"));
-    let round = &round::rounds::list(&mut stage.app.db().read().acquire().await.unwrap(), &stage.meeting).await.unwrap()[0];
+    let round = &round::rounds::list(&mut stage.app.db().read().acquire().await.unwrap(), &stage.meeting)
+        .await
+        .unwrap()[0];
     assert_eq!((round.status, round.draw), (RoundStatus::Ready, None));
 
     stage.commit(&first).await;
     through(&stage, 3).await;
     let Report::Proved(proved) = stage.verified().await else { panic!("{:?}", stage.verified().await) };
     assert_eq!(proved.warnings[..2], ["W_UNWITNESSED:2", "W_UNWITNESSED:3"]);
-    assert!(proved.warnings.contains(&"W_VOID:1".to_owned()) && proved.warnings.contains(&"W_VOID_RESULT:2".to_owned()));
+    assert!(
+        proved.warnings.contains(&"W_VOID:1".to_owned())
+            && proved.warnings.contains(&"W_VOID_RESULT:2".to_owned())
+    );
     assert_eq!(result.winners.len(), 2);
 }
 
@@ -164,7 +182,7 @@ async fn split_words_and_goods_prove_too_and_tampering_does_not() {
     stage.reveal(2).await.unwrap();
     let all = round::confirm_all(&stage.app, HOST, (&stage.meeting, 1), SeatStatus::Present).await.unwrap();
     assert!(all.winners.iter().all(|seat| seat.status == SeatStatus::Present));
-    meeting::close(&stage.app, HOST, &stage.meeting).await.unwrap();
+    round::close_meeting(&stage.app, HOST, &stage.meeting).await.unwrap();
     assert_eq!(mark(&stage, 2, 1, SeatStatus::Present).await, Err("meeting_closed"));
 
     let bundle = round::bundle(&stage.app, &stage.meeting).await.unwrap();

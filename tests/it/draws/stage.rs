@@ -17,8 +17,8 @@ use kaijiang::{
     round,
     store::Pool,
     wire::{
-        Award, Bundle, Committed, DrawView, EntropyInput, EntropyRequest, Exclude, Fen, MeetingSettings, NewMeeting,
-        NewPrize, NewRound, PrizeKind, RoundView, Source, TapRequest,
+        Award, Bundle, Committed, DrawView, EntropyInput, EntropyRequest, Exclude, Fen, MeetingSettings,
+        NewMeeting, NewPrize, NewRound, PrizeKind, RoundView, Source, TapRequest,
     },
 };
 use serde_json::{Value, json};
@@ -114,7 +114,8 @@ impl Stage {
         .unwrap();
         let (salt, identity) = (keys::random::<32>(), format!("wx:{openid}"));
         let pid = hash::pid(&row.event.parse().unwrap(), &salt, &identity).to_string();
-        let receipt = drawlog::sign_receipt(app, tx.conn(), (&self.meeting, number, &pid, row.log_size)).await.unwrap();
+        let receipt =
+            drawlog::sign_receipt(app, tx.conn(), (&self.meeting, number, &pid, row.log_size)).await.unwrap();
         sqlx::query(
             "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
              receipt_sig, consent_at, bound_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, 0)",
@@ -138,13 +139,13 @@ impl Stage {
         pool::tell_store(app, &[change]).await;
     }
 
-    /// A prize with one round.
-    pub(crate) async fn round(&self, seats: i64, award: Award, sources: &[Source]) -> RoundView {
+    /// A new prize, and a round of it that nobody has saved yet.
+    pub(crate) async fn plan(&self, seats: i64, award: Award, sources: &[Source]) -> NewRound {
         let kind = if award == Award::None { PrizeKind::Goods } else { PrizeKind::Cash };
         let goods = if kind == PrizeKind::Goods { "电视机" } else { "" };
         let new = NewPrize { name: "奖品".into(), code: None, kind, goods: goods.into() };
         let prize = round::prizes::create(&self.app, HOST, &self.meeting, new).await.unwrap();
-        let new = NewRound {
+        NewRound {
             prize_id: prize.id,
             name: None,
             seats,
@@ -155,8 +156,16 @@ impl Stage {
             sources: Some(sources.to_vec()),
             confirm: kaijiang::wire::Confirm::Host,
             ord: None,
-        };
+        }
+    }
+
+    pub(crate) async fn save(&self, new: NewRound) -> RoundView {
         round::rounds::create(&self.app, HOST, &self.meeting, new).await.unwrap()
+    }
+
+    /// A prize with one round.
+    pub(crate) async fn round(&self, seats: i64, award: Award, sources: &[Source]) -> RoundView {
+        self.save(self.plan(seats, award, sources).await).await
     }
 
     /// A round of 1.88 yuan each on audience and dice.
@@ -175,7 +184,12 @@ impl Stage {
         tapped.map(|taps| taps.m).map_err(|error| error.code())
     }
 
-    pub(crate) async fn close(&self, draw: i64, i: i64, value: Option<EntropyInput>) -> Result<DrawView, &'static str> {
+    pub(crate) async fn close(
+        &self,
+        draw: i64,
+        i: i64,
+        value: Option<EntropyInput>,
+    ) -> Result<DrawView, &'static str> {
         let request = EntropyRequest { i, value };
         let closed = round::close_source(&self.app, HOST, (&self.meeting, draw), request).await;
         closed.map_err(|error| error.code())
