@@ -1,4 +1,5 @@
 import '../shared/theme.css';
+import './screen.css';
 import { createApp } from 'vue';
 import { pageI18n } from '../shared/i18n';
 import App from './App.vue';

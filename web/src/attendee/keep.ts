@@ -1,0 +1,138 @@
+import type { Message } from '../shared/state';
+import { recall, remember } from '../shared/storage';
+import { isHex, isInt, isRecord, toHex } from '../shared/verifier/bytes';
+import type { Wire } from '../wire';
+
+type Checkpoint = Wire['Checkpoint'];
+
+/** Checkpoints that a phone keeps, the newest. */
+export const KEPT = 200;
+
+/** What only this phone knows of a meeting; none of it leaves the phone but the salt at binding and the taps. */
+export interface Kept {
+  /** Made here before binding. */
+  salt: string | null;
+  /** The event and key that were seen first: later ones have to be the same. */
+  pin: { event: string; key: string } | null;
+  /** My place as it was given. */
+  place: Wire['MyPlace'] | null;
+  /** Signed heads of the log, by size. */
+  seen: Checkpoint[];
+  /** My paths by draw. */
+  proofs: Record<string, Wire['MyProof']>;
+  /** My own randomness by draw. */
+  taps: Record<string, string>;
+}
+
+export const NOTHING: Kept = { salt: null, pin: null, place: null, seen: [], proofs: {}, taps: {} };
+
+/** 32 random bytes in hex. */
+export function random32(): string {
+  return toHex(crypto.getRandomValues(new Uint8Array(32)));
+}
+
+function isCheckpoint(value: unknown): value is Checkpoint {
+  return (
+    isRecord(value) &&
+    isHex(value.event, 16) &&
+    isInt(value.size) &&
+    isHex(value.head, 32) &&
+    isHex(value.sig, 64)
+  );
+}
+
+/** With one more checkpoint. A second one of the same size stays beside the first: it may prove a fraud. */
+export function withCheckpoint(seen: readonly Checkpoint[], one: unknown): Checkpoint[] {
+  if (!isCheckpoint(one)) return [...seen];
+  if (seen.some(({ size, head }) => size === one.size && head === one.head)) return [...seen];
+  return [...seen, one].sort((a, b) => a.size - b.size).slice(-KEPT);
+}
+
+/** The checkpoint of a message, if it carries one. */
+export function checkpointOf(message: Message): unknown {
+  switch (message.type) {
+    case 'snapshot':
+    case 'draw':
+    case 'seats':
+      return message.data.log;
+    default:
+      return null;
+  }
+}
+
+/** Reads what was kept; anything that is not as we wrote it counts as missing. */
+export function readKept(text: string | null): Kept {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(text ?? 'null');
+  } catch {
+    // Not ours.
+  }
+  if (!isRecord(value)) return { ...NOTHING };
+  const { salt, pin, place, seen, proofs, taps } = value;
+  const pinned = isRecord(pin) && isHex(pin.event, 16) && isHex(pin.key, 32);
+  return {
+    salt: isHex(salt, 32) ? salt : null,
+    pin: pinned ? { event: String(pin.event), key: String(pin.key) } : null,
+    place: isRecord(place) && isInt(place.index) && isHex(place.pid, 32) ? (place as Kept['place']) : null,
+    seen: Array.isArray(seen) ? seen.filter(isCheckpoint) : [],
+    proofs: isRecord(proofs) ? (proofs as Kept['proofs']) : {},
+    taps: isRecord(taps) ? (taps as Kept['taps']) : {},
+  };
+}
+
+/** The phone's memory of one meeting, written through on every change. */
+export class Memory {
+  private kept: Kept;
+  private readonly key: string;
+
+  constructor(meeting: string) {
+    this.key = `kaijiang.me.${meeting}`;
+    this.kept = readKept(recall(this.key));
+  }
+
+  get now(): Readonly<Kept> {
+    return this.kept;
+  }
+
+  /** The salt for binding: made once, before anything is sent. */
+  salt(): string {
+    const salt = this.kept.salt ?? random32();
+    this.write({ salt });
+    return salt;
+  }
+
+  /** My randomness for a draw: the same on every try. */
+  tap(draw: number): string {
+    const r = this.kept.taps[draw] ?? random32();
+    this.write({ taps: { ...this.kept.taps, [draw]: r } });
+    return r;
+  }
+
+  /** The first event and key that are seen stay. */
+  pin({ event, key }: { event: string; key: string }): void {
+    if (this.kept.pin === null) this.write({ pin: { event, key } });
+  }
+
+  /** My place; what was promised first to the same identity stays. */
+  place(place: Wire['MyPlace']): Wire['MyPlace'] {
+    const before = this.kept.place;
+    if (before !== null && before.identity === place.identity) return before;
+    this.write({ place, proofs: {} });
+    return place;
+  }
+
+  see(checkpoint: unknown): void {
+    const seen = withCheckpoint(this.kept.seen, checkpoint);
+    if (seen.length !== this.kept.seen.length || seen[0] !== this.kept.seen[0]) this.write({ seen });
+  }
+
+  proof(proof: Wire['MyProof']): void {
+    this.write({ proofs: { ...this.kept.proofs, [proof.draw]: proof } });
+  }
+
+  private write(part: Partial<Kept>): void {
+    this.kept = { ...this.kept, ...part };
+    remember(this.key, JSON.stringify(this.kept));
+  }
+}

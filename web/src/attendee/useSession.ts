@@ -1,0 +1,94 @@
+import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue';
+import { ApiError, api } from '../shared/api';
+import { ofMeeting } from '../shared/page';
+import type { Wire } from '../wire';
+import type { Memory } from './keep';
+import { goesByItself, type Session, stageOf } from './stage';
+
+/** How often somebody who has to follow first is looked at again, ms. */
+const FOLLOW_POLL_MS = 5_000;
+
+/** Marks a log-in that is under way, for this tab only: a session that does not come back must not loop. */
+class Attempt {
+  constructor(private readonly key: string) {}
+
+  get made(): boolean {
+    try {
+      return sessionStorage.getItem(this.key) !== null;
+    } catch {
+      // Without a memory a loop could not be noticed: let the person press the button.
+      return true;
+    }
+  }
+
+  set made(made: boolean) {
+    try {
+      if (made) sessionStorage.setItem(this.key, '1');
+      else sessionStorage.removeItem(this.key);
+    } catch {
+      // Nothing to keep it in.
+    }
+  }
+}
+
+/** Who I am in this meeting and what to do next. */
+export function useSession(meeting: string, memory: Memory) {
+  const session = shallowRef<Session>({ me: null, error: null });
+  const info = shallowRef<Wire['MeetingView'] | null>(null);
+  const stage = computed(() => stageOf(session.value));
+  const attempt = new Attempt(`kaijiang.login.${meeting}`);
+  const tried = ref(attempt.made);
+
+  async function refresh(): Promise<void> {
+    try {
+      const me = await api.get<Wire['Me']>(ofMeeting(meeting, '/me'));
+      attempt.made = false;
+      session.value = { me, error: null };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      session.value = { me: session.value.me, error };
+      tried.value = attempt.made;
+    }
+  }
+
+  function login(): void {
+    attempt.made = true;
+    location.assign(`/m/${encodeURIComponent(meeting)}/login`);
+  }
+
+  watch([stage, tried], () => {
+    if (goesByItself(stage.value, tried.value)) login();
+  });
+
+  const timer = setInterval(() => {
+    if (stage.value === 'follow' && document.visibilityState === 'visible') void refresh();
+  }, FOLLOW_POLL_MS);
+  const seen = (): void => {
+    if (document.visibilityState === 'visible' && stage.value !== 'in' && stage.value !== 'login')
+      void refresh();
+  };
+  document.addEventListener('visibilitychange', seen);
+  onScopeDispose(() => {
+    clearInterval(timer);
+    document.removeEventListener('visibilitychange', seen);
+  });
+
+  api.get<Wire['MeetingView']>(ofMeeting(meeting, '/public')).then(
+    (view) => {
+      info.value = view;
+      memory.pin(view);
+    },
+    () => {
+      // The socket's snapshot brings the same a little later.
+    },
+  );
+  void refresh();
+
+  function bound({ name, place, log }: Wire['Bound']): void {
+    memory.place(place);
+    memory.see(log);
+    session.value = { me: { step: 'in', name, phone: '', place, wins: [], tapped: null }, error: null };
+  }
+
+  return { session, stage, info, tried, refresh, login, bound };
+}
