@@ -74,7 +74,8 @@ async fn record(app: &App, message: &Message) -> ApiResult<bool> {
     if !hit(&done) {
         return Ok(false);
     }
-    let at = message.created_s.saturating_mul(1000);
+    // WeChat counts seconds: the event is news against whatever we asked within the same one.
+    let at = message.created_s.saturating_mul(1000).saturating_add(999);
     match &message.event {
         Event::Subscribe { scene } => {
             follow::set(&mut tx, &message.openid, true, scene.as_deref().unwrap_or_default(), at).await?;
