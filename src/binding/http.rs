@@ -53,7 +53,7 @@ async fn login(
     Ok((jar.add(auth::oauth_cookie(&app, &state)), found(&address)?))
 }
 
-/// 302, which every WebView follows with GET.
+/// 302, which every browser follows with GET.
 fn found(address: &str) -> ApiResult<Response> {
     let value = http::HeaderValue::from_str(address).map_err(anyhow::Error::new)?;
     Ok((StatusCode::FOUND, [(header::LOCATION, value)]).into_response())

@@ -52,9 +52,10 @@ pub async fn check(app: &App, openid: &str) -> ApiResult<bool> {
 
 /// What a failed call means to the person who waits.
 pub fn refused(error: &AccountError) -> ApiError {
-    match error {
-        AccountError::Config { .. } => tracing::error!(%error, "the service account refuses us"),
-        _ => tracing::warn!(%error, "the service account did not answer"),
+    if matches!(error, AccountError::Config { .. }) {
+        tracing::error!(%error, "the service account refuses us");
+    } else {
+        tracing::warn!(%error, "the service account did not answer");
     }
     ApiError::unavailable("暂时无法连接微信，请稍后重试。")
 }

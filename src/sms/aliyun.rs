@@ -157,10 +157,11 @@ fn canonical_query(query: &BTreeMap<&str, &str>) -> String {
 
 /// The `Authorization` header.
 fn authorization(access_key: &str, secret: &str, query: &str, headers: &BTreeMap<&str, &str>) -> String {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+    let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}:{}", value.trim())).collect();
+    let lines = lines.join("\n");
     let names = headers.keys().copied().collect::<Vec<_>>().join(";");
     let body_hash = headers.get("x-acs-content-sha256").copied().unwrap_or(EMPTY_HASH);
-    let canonical = format!("POST\n/\n{query}\n{lines}\n{names}\n{body_hash}");
+    let canonical = format!("POST\n/\n{query}\n{lines}\n\n{names}\n{body_hash}");
     let to_sign = format!("ACS3-HMAC-SHA256\n{}", hex::encode(Sha256::digest(canonical.as_bytes())));
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(to_sign.as_bytes());

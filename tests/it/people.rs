@@ -147,7 +147,7 @@ async fn roster_flow(backend: Backend) {
         let page = host.get(&format!("{all}?limit=1&after={after}")).await;
         names.push(page["people"][0]["name"].clone());
         match page["next"].as_str() {
-            Some(next) => after = next.to_owned(),
+            Some(next) => next.clone_into(&mut after),
             None => break,
         }
     }
@@ -342,8 +342,11 @@ async fn rush(backend: Backend) {
     assert_eq!(tally(&answers), BTreeMap::from([(200, 1), (409, 9)]), "{answers:?}");
     // One phone, with right codes, for nineteen people.
     let mine: Vec<_> = (2..21).map(|number| format!("138001380{number:02}")).collect();
-    let phones = join_all(mine.iter().map(|number| with_code(&evening, &meeting, "oRushManyPeople000001", number))).await;
-    let answers = join_all(phones.iter().zip(&mine).map(|(phone, number)| phone.try_bind(number, "123456"))).await;
+    let phones =
+        join_all(mine.iter().map(|number| with_code(&evening, &meeting, "oRushManyPeople000001", number)))
+            .await;
+    let answers =
+        join_all(phones.iter().zip(&mine).map(|(phone, number)| phone.try_bind(number, "123456"))).await;
     assert_eq!(tally(&answers), BTreeMap::from([(200, 1), (409, 18)]), "{answers:?}");
     let members = loaded(&evening, &meeting).await;
     assert_eq!(members, [(0, 1), (1, 1), (2, 1)], "no index is lost or doubled");
