@@ -4,6 +4,7 @@
 //! product and the sandbox use the same ones from both ends. [`account`] is the client of the service account.
 
 pub mod account;
+mod account_error;
 pub mod callback;
 pub mod jssdk;
 pub mod safe_mode;

@@ -1,5 +1,8 @@
 //! Flows through a real server, with fakes only at the far end of the wire.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod binding;
+mod callbacks;
 mod draws;
 mod evening;
 mod harness;
