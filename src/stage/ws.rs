@@ -151,12 +151,12 @@ impl Visit {
     async fn run(self, upgrade: Upgrade, permit: Permit, check: Option<Check>) {
         let stopping = self.app.stopping().clone();
         // On the heap, and gone before the socket's long life: a task keeps room for the largest thing it ever awaits.
-        let begin = Box::pin(self.begin(upgrade, permit));
-        let begun = tokio::select! {
+        let beginning = Box::pin(self.begin(upgrade, permit));
+        let seated = tokio::select! {
             () = stopping.cancelled() => None,
-            begun = begin => begun,
+            seated = beginning => seated,
         };
-        let Some((outlet, early, seat)) = begun else { return };
+        let Some((outlet, early, seat)) = seated else { return };
         let clock = self.app.clock().clone();
         // The visit itself is no longer needed: ten thousand sockets each keep only what they use.
         drop(self);
