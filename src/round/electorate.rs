@@ -130,7 +130,7 @@ async fn listed(tx: &mut Tx, meeting: &str, eligible: &Eligible) -> ApiResult<Op
     let mut next = 2;
     for (column, list) in [("p.department", departments), ("p.grp", groups)] {
         if !list.is_empty() {
-            text.push_str(&format!(" and {column} in ({})", placeholders(next, list.len())));
+            text.extend([" and ", column, " in (", &placeholders(next, list.len()), ")"]);
             next += list.len();
         }
     }

@@ -188,9 +188,9 @@ impl Stage {
         &self,
         draw: i64,
         i: i64,
-        value: Option<EntropyInput>,
+        value: impl Into<Option<EntropyInput>>,
     ) -> Result<DrawView, &'static str> {
-        let request = EntropyRequest { i, value };
+        let request = EntropyRequest { i, value: value.into() };
         let closed = round::close_source(&self.app, HOST, (&self.meeting, draw), request).await;
         closed.map_err(|error| error.code())
     }
@@ -218,6 +218,6 @@ pub(crate) fn report(bundle: &Bundle) -> Report {
 }
 
 /// Twelve digits.
-pub(crate) fn dice(last: i64) -> Option<EntropyInput> {
-    Some(EntropyInput::Dice { rolls: vec![3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, last] })
+pub(crate) fn dice(last: i64) -> EntropyInput {
+    EntropyInput::Dice { rolls: vec![3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, last] }
 }
