@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use super::{
@@ -56,7 +56,7 @@ pub async fn run(app: App) {
     };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // Tasks of their own: a packet that is in the middle of a transaction goes on while the next ones are claimed.
+    // Tasks of their own: one that holds a connection must go on while the next ones are claimed.
     let mut running = JoinSet::new();
     loop {
         match worker.claim(CALLS - running.len()).await {
@@ -103,11 +103,8 @@ impl Worker {
             if claimed.is_empty() {
                 return Ok(done);
             }
-            let mut running: FuturesUnordered<_> =
-                claimed.into_iter().map(|packet| self.work(packet)).collect();
-            while running.next().await.is_some() {
-                done += 1;
-            }
+            done += claimed.len();
+            join_all(claimed.into_iter().map(|packet| self.work(packet))).await;
         }
     }
 

@@ -7,6 +7,7 @@ mod draws;
 mod evening;
 mod harness;
 mod live;
+mod payout;
 mod people;
 mod sandbox;
 mod store;

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use phone::Phone;
 pub(crate) use services::{Backend, both};
 pub(crate) use socket::{By, Viewer};
-pub(crate) use staff::Api;
+pub(crate) use staff::{Api, answer};
 
 /// Everything of one evening.
 pub(crate) struct TestApp {
@@ -54,7 +54,11 @@ fn config(values: &Value) -> Config {
     Config::extract(Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values))).unwrap()
 }
 
-async fn start_sandbox(dir: &Path, public: &str, stop: &CancellationToken) -> sandbox::Running {
+async fn start_sandbox(
+    dir: &Path,
+    public: &str,
+    (stop, clock): (&CancellationToken, &Clock),
+) -> sandbox::Running {
     let callback = format!("{public}/wechat/callback");
     let sandbox = sandbox::SandboxConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -62,6 +66,7 @@ async fn start_sandbox(dir: &Path, public: &str, stop: &CancellationToken) -> sa
         data_dir: dir.join("sandbox"),
         callback_url: Some(callback.parse().unwrap()),
         auto_open: Some(Duration::from_millis(50)),
+        clock: clock.clone(),
         ..kaijiang::demo::from_config(&config(&json!({})))
     };
     sandbox::start(sandbox, stop.clone()).await.unwrap()
@@ -70,11 +75,16 @@ async fn start_sandbox(dir: &Path, public: &str, stop: &CancellationToken) -> sa
 impl TestApp {
     /// Starts on the given backend; `overrides` are configuration values.
     pub(crate) async fn start(backend: Backend, overrides: Value) -> Self {
+        Self::start_at(backend, overrides, Clock::System).await
+    }
+
+    /// Starts with a clock of the test's own, which the sandbox shares.
+    pub(crate) async fn start_at(backend: Backend, overrides: Value, clock: Clock) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let sandbox_stop = CancellationToken::new();
-        let running = start_sandbox(dir.path(), &base, &sandbox_stop).await;
+        let running = start_sandbox(dir.path(), &base, (&sandbox_stop, &clock)).await;
         let far = running.base();
         let mut values = json!({
             "server": { "listen": listener.local_addr().unwrap(), "public_url": base },
@@ -95,7 +105,7 @@ impl TestApp {
         });
         merge(&mut values, &backend.settings().await);
         merge(&mut values, &overrides);
-        let app = App::open(config(&values), Clock::System).await.unwrap();
+        let app = App::open(config(&values), clock).await.unwrap();
         add_staff(&app).await;
         let server = server::start(app.clone(), listener).await.unwrap();
         Self {
@@ -115,8 +125,13 @@ impl TestApp {
         self.server.take().unwrap().stop().await.unwrap();
         let config = config(&self.overrides);
         let listener = server::bind(config.server.listen).await.unwrap();
-        self.app = App::open(config, Clock::System).await.unwrap();
+        self.app = App::open(config, self.app.clock().clone()).await.unwrap();
         self.server = Some(server::start(self.app.clone(), listener).await.unwrap());
+    }
+
+    /// Another server's handles on the same data.
+    pub(crate) async fn another(&self) -> App {
+        App::open(config(&self.overrides), self.app.clock().clone()).await.unwrap()
     }
 
     /// A member of staff with this role.

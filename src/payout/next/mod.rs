@@ -4,6 +4,8 @@
 //! `unknown`. Once an attempt of a number was undecided (`Facts::undecided`), no error proves any more that nothing was
 //! paid; only a success or the payer's own query does.
 
+mod query;
+
 use super::{
     awards::NEVER,
     codes::{self, Effect, Fate},
@@ -217,8 +219,8 @@ pub fn next(facts: &Facts, outcome: &Outcome) -> Next {
     match outcome {
         Outcome::Sent { .. } => paid(facts, PacketState::Sent, ""),
         Outcome::SendError { code } => send_error(facts, code),
-        Outcome::Found { status, .. } => found(facts, *status),
-        Outcome::QueryError { code } => query_error(facts, code),
+        Outcome::Found { status, .. } => query::found(facts, *status),
+        Outcome::QueryError { code } => query::error(facts, code),
         Outcome::Lost => lost(facts),
     }
 }
@@ -268,7 +270,7 @@ fn paid(facts: &Facts, state: PacketState, reason: &str) -> Next {
 fn follow(facts: &Facts, next: Next) -> Next {
     let since = facts.sent_at.map_or(0, |sent| facts.at - sent);
     let pause = match since {
-        ..MINUTE => 15 * SECOND,
+        ..MINUTE => 10 * SECOND,
         ..HOUR => 2 * MINUTE,
         ..93_600_000 => HOUR,
         ..HUMAN_AFTER => 6 * HOUR,
@@ -345,90 +347,6 @@ fn blocked(facts: &Facts, next: Next) -> Next {
 
 fn is_user_limit(code: &str) -> bool {
     matches!(code, "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT")
-}
-
-fn found(facts: &Facts, status: Status) -> Next {
-    match status {
-        Status::Sent => paid(facts, PacketState::Sent, ""),
-        Status::Refunding => paid(facts, PacketState::Sent, "refunding"),
-        Status::Received => paid(facts, PacketState::Received, ""),
-        Status::Refunded => paid(facts, PacketState::Refunded, ""),
-        Status::Failed => failed(facts),
-        Status::Sending | Status::Stuck | Status::Other if facts.sent_at.is_some() => {
-            follow(facts, stay(facts))
-        }
-        Status::Stuck if facts.state != PacketState::NeedsHuman => {
-            let code = if is_user_limit(&facts.reason) { &facts.reason } else { "stuck" };
-            let next =
-                Next { state: PacketState::Blocked, reason: code.into(), failed_at: None, ..stay(facts) };
-            blocked(facts, next)
-        }
-        Status::Sending | Status::Stuck => {
-            wait(facts, Next { state: open(facts), reason: "sending".into(), failed_at: None, ..stay(facts) })
-        }
-        Status::Other => {
-            wait(facts, Next { state: open(facts), reason: "status".into(), failed_at: None, ..stay(facts) })
-        }
-    }
-}
-
-/// A packet that was asked for stays what it is; one that was not even sent, as far as we knew, is unknown.
-fn open(facts: &Facts) -> PacketState {
-    match facts.state {
-        PacketState::Blocked | PacketState::NeedsHuman => facts.state,
-        _ => PacketState::Unknown,
-    }
-}
-
-fn failed(facts: &Facts) -> Next {
-    if facts.sent_at.is_some() {
-        // Booked as paid, and now denied: no machine should decide that.
-        let next = Next { reason: "failed_after_sent".into(), next_at: facts.at + DAY, ..stay(facts) };
-        return Next { state: PacketState::NeedsHuman, ..next };
-    }
-    match facts.failed_at {
-        Some(first) if facts.at - first >= FAILED_APART => {
-            Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
-        }
-        seen => {
-            let first = seen.unwrap_or(facts.at);
-            Next {
-                state: open(facts),
-                reason: "failed_once".into(),
-                failed_at: Some(first),
-                next_at: first + FAILED_APART,
-                ..stay(facts)
-            }
-        }
-    }
-}
-
-fn query_error(facts: &Facts, code: &str) -> Next {
-    let base = Next { sender: codes::of_query(code), ..stay(facts) };
-    if facts.sent_at.is_some() {
-        return follow(facts, base);
-    }
-    if code != "NOT_FOUND" {
-        return wait(facts, Next { state: open(facts), ..base });
-    }
-    let not_founds = facts.not_founds + 1;
-    let base = Next { not_founds, failed_at: None, ..base };
-    match facts.state {
-        PacketState::Blocked if is_user_limit(&facts.reason) => {
-            // A new day, and the order was not kept: the same number once more.
-            Next { reason: RESUME.into(), next_at: facts.at + NOT_FOUND_PAUSE, ..base }
-        }
-        PacketState::Blocked | PacketState::NeedsHuman => wait(facts, base),
-        _ if not_founds <= NOT_FOUND_SENDS => {
-            let next = Next { state: PacketState::Unknown, reason: "NOT_FOUND".into(), ..base };
-            let waited = wait(facts, next);
-            if waited.state == PacketState::Unknown {
-                return Next { next_at: facts.at + NOT_FOUND_PAUSE, ..waited };
-            }
-            waited
-        }
-        _ => wait(facts, Next { state: PacketState::Unknown, reason: "NOT_FOUND".into(), ..base }),
-    }
 }
 
 fn lost(facts: &Facts) -> Next {
