@@ -1,8 +1,12 @@
+import { money } from './money';
+import { people } from './people';
+import { prizes } from './prizes';
+import { proof } from './proof';
 import { run } from './run';
 import { shell } from './shell';
 
-const zh = { ...shell.zh, ...run.zh };
+const zh = { ...shell.zh, ...run.zh, ...people.zh, ...prizes.zh, ...money.zh, ...proof.zh };
 
-const en: typeof zh = { ...shell.en, ...run.en };
+const en: typeof zh = { ...shell.en, ...run.en, ...people.en, ...prizes.en, ...money.en, ...proof.en };
 
 export const messages = { zh, en };
