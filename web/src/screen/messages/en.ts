@@ -11,7 +11,6 @@ export const en: typeof zh = {
     noMeeting: 'There is no meeting in the address. Copy the screen address from the control page.',
   },
   reconnecting: 'Reconnecting',
-  fullscreen: 'Full screen',
   code: 'Log code',
   level: 'Level {level}',
   weak: 'The operator could have influenced this',

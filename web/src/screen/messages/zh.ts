@@ -9,7 +9,6 @@ export const zh = {
     noMeeting: '地址里没有活动编号。请从控制台复制大屏幕地址。',
   },
   reconnecting: '重新连接中',
-  fullscreen: '全屏',
   code: '凭据码',
   level: '等级 {level}',
   weak: '主办方可能影响结果',

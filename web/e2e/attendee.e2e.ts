@@ -1,0 +1,270 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Wire } from '../src/wire';
+import { launch, open, PHONE } from './browser';
+import * as make from './fixtures';
+import { serveBuild } from './static';
+
+const SHOTS = join(import.meta.dirname, '../../test-results');
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const M = `/api/meetings/${make.MEETING}`;
+
+const evening = make.gala();
+const place: Wire['MyPlace'] = {
+  index: evening.me.index,
+  pid: evening.me.pid,
+  salt: evening.me.salt,
+  identity: evening.me.identity,
+  receipt: evening.me.receipt,
+};
+const bound: Wire['Me'] = { step: 'in', name: '徐静', phone: '138****0007', place, wins: [], tapped: null };
+const pinned = make.meeting(evening.pin);
+
+/** My path in a draw of the example evening, as the server sends it. */
+function proof(number: number): Wire['MyProof'] {
+  const mine = evening.me.proofs[number];
+  if (mine === undefined) throw new Error(`no path in draw ${number}`);
+  return { draw: number, index: place.index, w: mine.w, start: 0, path: mine.path };
+}
+
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(readFileSync(AXE, 'utf8'));
+  return page.evaluate(async () => {
+    type Result = { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<Result> } };
+    const { violations } = await axe.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+  });
+}
+
+describe('/m', () => {
+  let browser: Browser;
+  let server: Server;
+  let home: string;
+
+  beforeAll(async () => {
+    mkdirSync(SHOTS, { recursive: true });
+    ({ home, server } = await serveBuild());
+    browser = await launch();
+  });
+
+  afterAll(async () => {
+    await browser.close();
+    server.close();
+  });
+
+  type Api = Parameters<typeof make.mock>[2];
+
+  async function phone(api: Api, over: Partial<Wire['Snapshot']> = {}, me = bound) {
+    const watched = await open(browser, PHONE, home);
+    // Nobody in a test waits for the random moment.
+    await watched.page.addInitScript(() => {
+      Math.random = () => 0;
+    });
+    const first = make.snapshot({ meeting: pinned, log: evening.seen[0] as Wire['Checkpoint'], ...over });
+    const all = { [`GET ${M}/public`]: { body: pinned }, [`GET ${M}/me`]: { body: me }, ...api };
+    const far = await make.mock(watched.page, first, all, me);
+    await watched.page.goto(`${home}/m/${make.MEETING}`);
+    return { ...watched, far };
+  }
+
+  /** Takes the picture and looks for what is wrong with every state. */
+  async function look(page: Page, name: string): Promise<void> {
+    await page.screenshot({ path: join(SHOTS, `me-${name}.png`), fullPage: true });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)).toBe(false);
+    expect(await seriousFindings(page)).toEqual([]);
+  }
+
+  const refused = make.problem(401, 'login', '请先登录');
+
+  it('goes to the log-in once by itself, then only on the button', async () => {
+    const { context, page } = await open(browser, PHONE, home);
+    let trips = 0;
+    await page.route('**/m/*/login', async (route) => {
+      trips += 1;
+      await route.fulfill({ status: 302, headers: { location: `/m/${make.MEETING}` } });
+    });
+    await make.mock(page, make.snapshot(), {
+      [`GET ${M}/me`]: refused,
+      [`GET ${M}/public`]: { body: pinned },
+    });
+    await page.goto(`${home}/m/${make.MEETING}`);
+    await page.getByRole('button', { name: '微信登录' }).waitFor();
+    expect(trips).toBe(1);
+    await look(page, 'login');
+    await context.close();
+  });
+
+  it('says what to do while the account is not followed, and goes on by itself', async () => {
+    let me: Wire['Me'] = { ...bound, step: 'follow', place: null, name: '', phone: '' };
+    const { context, page, complaints } = await phone({ [`GET ${M}/me`]: () => ({ body: me }) });
+    await page.getByText('先关注公众号').waitFor();
+    await page.getByRole('button', { name: '我已关注' }).click();
+    await page.getByText('还没有查到').waitFor();
+    await look(page, 'follow');
+    me = { ...me, step: 'bind' };
+    await page.getByText('验证手机号').waitFor();
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it('binds by phone and code with a salt of its own', async () => {
+    const fresh: Wire['Me'] = { ...bound, step: 'bind', place: null, name: '', phone: '' };
+    let salt = '';
+    const { context, page, complaints } = await phone(
+      {
+        [`GET ${M}/me`]: { body: fresh },
+        [`POST ${M}/me/code`]: {
+          status: 202,
+          body: { again_at: Date.now() + 60_000, expires_at: Date.now() + 300_000 },
+        },
+        [`POST ${M}/me/bind`]: (body) => {
+          const sent = body as { code: string; salt: string };
+          if (sent.code !== '246810') return make.problem(400, 'code_wrong', '验证码不对，还可以再试 4 次。');
+          salt = sent.salt;
+          return { body: { name: '徐静', place, log: evening.seen[0] } };
+        },
+      },
+      {},
+      bound,
+    );
+    await page.getByText('验证手机号').waitFor();
+    await page.getByLabel('手机号', { exact: true }).fill('138 0013 8000');
+    await page.getByRole('button', { name: '获取验证码' }).click();
+    await page.getByText('请先勾选同意').waitFor();
+    await look(page, 'phone');
+    await page.getByRole('checkbox').check();
+    await page.getByRole('button', { name: '获取验证码' }).click();
+    await page.getByText('秒后可重新发送').waitFor();
+    await page.getByLabel('短信验证码').fill('111111');
+    await page.getByRole('button', { name: '确认签到' }).click();
+    await page.getByText('还可以再试 4 次').waitFor();
+    await look(page, 'code');
+    const kept = await page.evaluate(() => JSON.parse(localStorage.getItem('kaijiang.me.gala') ?? '{}'));
+    await page.getByLabel('短信验证码').fill('246810');
+    await page.getByRole('button', { name: '确认签到' }).click();
+    await page.getByText('您已入池').waitFor();
+    expect(salt).toMatch(/^[0-9a-f]{64}$/);
+    expect(salt).toBe(kept.salt);
+    await look(page, 'in');
+    expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
+    await context.close();
+  });
+
+  it('proves the own ticket, taps once, wins, and verifies the result', async () => {
+    let r = '';
+    const { context, page, far, complaints } = await phone({
+      [`GET ${M}/me/proof/1`]: { body: proof(1) },
+      [`POST ${M}/me/tap`]: (body) => {
+        ({ r } = body as { r: string });
+        return { body: { draw: 1, m: 13 } };
+      },
+      [`GET ${M}/draws/1/proof`]: { body: evening.bundle },
+    });
+    await page.getByText('您已入池').waitFor();
+    const committed = make.galaDraw(evening.lines, 1, {
+      state: 'committed',
+      values: [],
+      winners: [],
+      taps: 12,
+    });
+    const tell = (draw: unknown, log: unknown): void => far.send('draw', { draw, log, code: 'X' });
+    tell(committed, evening.seen[0]);
+    await page.getByText('您在本轮中，票号 8 / 25').waitFor();
+    await look(page, 'tap');
+    await page.getByRole('button', { name: '点一下' }).click();
+    await page.getByText('已加入你的随机数').waitFor();
+    expect(r).toMatch(/^[0-9a-f]{64}$/);
+    await look(page, 'tapped');
+    tell(make.galaDraw(evening.lines, 1), evening.seen[1]);
+    await page.getByText('恭喜中奖').waitFor();
+    await page.getByText('已在本机验证').click();
+    await page.getByText('9NTE-JYRN-2PBK-CA09-3RFB-BRP0').waitFor();
+    const win = {
+      draw: 1,
+      rank: 3,
+      prize: '一等奖',
+      goods: '定制保温杯',
+      amount_fen: 8800,
+      status: 'present',
+    } as const;
+    const open_by = make.NOW + 86_400_000;
+    const wins = [
+      { ...win, claim_code: '4827 1093', cash: 'paid', packet: 'sent', open_by, story: '红包已发出。' },
+    ];
+    far.pass('me', { ...bound, wins });
+    await page.getByText('请在 2026-11-27 20:00 前领取').waitFor();
+    await look(page, 'won');
+    expect(await page.locator('.wins article').count()).toBe(1);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it('says so when it was not me, and why I could not be', async () => {
+    const draws = [make.galaDraw(evening.lines, 1), make.galaDraw(evening.lines, 5, { prize: '二等奖' })];
+    const { context, page, complaints } = await phone(
+      { [`GET ${M}/me/proof/5`]: { body: proof(5) }, [`GET ${M}/draws/5/proof`]: { body: evening.bundle } },
+      { draws },
+    );
+    await page.getByText('本轮未中奖').waitFor();
+    await page.getByText('已在本机验证').waitFor();
+    await page.getByText('您此前已中奖').waitFor();
+    await look(page, 'lost');
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it('turns red with the exact code when the proof does not hold', async () => {
+    const { context, page } = await phone(
+      {
+        [`GET ${M}/me/proof/1`]: { body: proof(1) },
+        [`GET ${M}/draws/1/proof`]: { body: make.gala('bundle-cheated-winner').bundle },
+      },
+      { draws: [make.galaDraw(evening.lines, 1)] },
+    );
+    await page.getByText(/验证不通过 E_/).waitFor();
+    await look(page, 'red');
+    await context.close();
+  });
+
+  it('shows a void draw, a rehearsal and a lost connection', async () => {
+    const draws = [make.draw({ state: 'void', void_reason: '奖项选错，重新抽取' })];
+    const { context, page, far } = await phone(
+      { [`GET ${M}/public`]: { body: make.meeting({ ...evening.pin, rehearsal: true }) } },
+      { draws },
+    );
+    await page.getByText('本次抽奖作废').waitFor();
+    await far.drop();
+    await page.getByText('网络已断开').waitFor();
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('This draw is void').waitFor();
+    await look(page, 'void-offline-en');
+    await context.close();
+  });
+
+  it('loads less than 100 kB before it is there', async () => {
+    const { context, page } = await open(browser, PHONE, home);
+    const files: string[] = [];
+    page.on('response', (response) => files.push(new URL(response.url()).pathname));
+    await make.mock(page, make.snapshot(), {
+      [`GET ${M}/me`]: { body: bound },
+      [`GET ${M}/public`]: { body: pinned },
+    });
+    await page.goto(`${home}/m/${make.MEETING}`);
+    await page.getByText('您已入池').waitFor();
+    const { gzipSync } = await import('node:zlib');
+    const assets = files.filter((file) => file.startsWith('/assets/'));
+    const sizes = assets.map(
+      (file) => gzipSync(readFileSync(join(import.meta.dirname, '../dist', file))).length,
+    );
+    expect(assets.length).toBeGreaterThan(1);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000);
+    await context.close();
+  });
+});
