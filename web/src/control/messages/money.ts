@@ -19,6 +19,7 @@ const zh = {
     search: '搜姓名或商户单号',
     amount: '金额',
     person: '获奖者',
+    place: '名次',
     when: '时间',
   },
   sender: {
@@ -108,6 +109,7 @@ const en: typeof zh = {
     search: 'Search name or bill number',
     amount: 'Amount',
     person: 'Winner',
+    place: 'Rank',
     when: 'Time',
   },
   sender: {
