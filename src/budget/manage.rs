@@ -76,15 +76,14 @@ fn checked(name: &str, cap: Fen) -> ApiResult<String> {
 }
 
 async fn note(
-    tx: &mut Tx,
-    app: &App,
+    (tx, app): (&mut Tx, &App),
     staff: &Staff,
     what: &str,
-    ids: (&str, &str),
+    (meeting, target): (&str, &str),
     cap: i64,
 ) -> ApiResult<()> {
     let note = format!("cap {cap} fen");
-    let deed = Deed { who: &staff.user, what, meeting: ids.0, target: ids.1, note: &note };
+    let deed = Deed { who: &staff.user, what, meeting, target, note: &note };
     Ok(audit::record(tx, app.now(), &deed).await?)
 }
 
@@ -114,7 +113,7 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
     .execute(tx.conn())
     .await?;
     ledger::write(&mut tx, now, &entry(("cap", &id, new.cap_fen.0), ("cap", FREE), "")).await?;
-    note(&mut tx, app, staff, "budget.create", (meeting, &id), new.cap_fen.0).await?;
+    note((&mut tx, app), staff, "budget.create", (meeting, &id), new.cap_fen.0).await?;
     let made = one(&mut tx, meeting, &id).await?;
     tx.commit().await?;
     Ok(made)
@@ -152,7 +151,7 @@ pub async fn edit(
     if let Some(moved) = cap_change(id, before.cap_fen.0, change.cap_fen.0) {
         ledger::write(&mut tx, app.now(), &moved).await?;
     }
-    note(&mut tx, app, staff, "budget.edit", (meeting, id), change.cap_fen.0).await?;
+    note((&mut tx, app), staff, "budget.edit", (meeting, id), change.cap_fen.0).await?;
     let after = one(&mut tx, meeting, id).await?;
     tx.commit().await?;
     Ok(after)
@@ -194,7 +193,7 @@ pub async fn approve(
     if !hit(&done) {
         return Err(ApiError::stale());
     }
-    note(&mut tx, app, staff, "budget.approve", (meeting, id), before.cap_fen.0).await?;
+    note((&mut tx, app), staff, "budget.approve", (meeting, id), before.cap_fen.0).await?;
     let after = one(&mut tx, meeting, id).await?;
     tx.commit().await?;
     Ok(after)

@@ -270,10 +270,10 @@ fn paid(facts: &Facts, state: PacketState, reason: &str) -> Next {
 fn follow(facts: &Facts, next: Next) -> Next {
     let since = facts.sent_at.map_or(0, |sent| facts.at - sent);
     let pause = match since {
-        ..MINUTE => 10 * SECOND,
-        ..HOUR => 2 * MINUTE,
-        ..93_600_000 => HOUR,
-        ..HUMAN_AFTER => 6 * HOUR,
+        age if age < MINUTE => 10 * SECOND,
+        age if age < HOUR => 2 * MINUTE,
+        age if age < DAY + 2 * HOUR => HOUR,
+        age if age < HUMAN_AFTER => 6 * HOUR,
         _ => DAY,
     };
     let next_at = if since >= ASK_UNTIL { NEVER } else { facts.at + pause };
@@ -327,9 +327,11 @@ fn pause(facts: &Facts) -> Ms {
 /// The schedule of an undecided packet: seconds, minutes, hourly to a day, six-hourly to three, then with a person.
 fn wait(facts: &Facts, next: Next) -> Next {
     let pause = match age(facts) {
-        ..DAY => pause(facts),
-        ..HUMAN_AFTER => 6 * HOUR,
-        ..ASK_UNTIL => return Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..next },
+        age if age < DAY => pause(facts),
+        age if age < HUMAN_AFTER => 6 * HOUR,
+        age if age < ASK_UNTIL => {
+            return Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..next };
+        }
         _ => return Next { state: PacketState::NeedsHuman, next_at: NEVER, ..next },
     };
     Next { next_at: facts.at + pause, ..next }

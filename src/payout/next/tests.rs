@@ -200,7 +200,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     let codes = prop::sample::select(TABLE.iter().map(|row| row.0).collect::<Vec<_>>());
     prop_oneof![
         Just(Outcome::Sent { list_id: "1".into() }),
-        codes.clone().prop_map(|name| code(name)),
+        codes.clone().prop_map(code),
         prop::sample::select(STATUSES.to_vec()).prop_map(says),
         codes.prop_map(|name| Outcome::QueryError { code: name.into() }),
         Just(Outcome::QueryError { code: "NOT_FOUND".into() }),

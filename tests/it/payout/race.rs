@@ -19,7 +19,8 @@ async fn servers_that_race_pay_each_award_once() {
     rig.pass(1_000);
     rig.finance().post("/api/sender/resume", json!({})).await;
     let (a, b) = tokio::join!(one.pass(), two.pass());
-    (a.unwrap(), b.unwrap());
+    a.unwrap();
+    b.unwrap();
     for draw in [first, second] {
         for packet in rig.until(draw, "received").await {
             assert_eq!(packet["sends"], 1, "{packet}");
