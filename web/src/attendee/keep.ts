@@ -83,56 +83,65 @@ export function readKept(text: string | null): Kept {
 
 /** The phone's memory of one meeting, written through on every change. */
 export class Memory {
-  private kept: Kept;
+  private kept: Kept = { ...NOTHING };
+  /** What `kept` was read from or written as. */
+  private text = '';
   private readonly key: string;
 
   constructor(meeting: string) {
     this.key = `kaijiang.me.${meeting}`;
-    this.kept = readKept(recall(this.key));
   }
 
+  /** As it is now: another tab may have written since. */
   get now(): Readonly<Kept> {
+    const text = recall(this.key);
+    if (text !== null && text !== this.text) {
+      this.text = text;
+      this.kept = readKept(text);
+    }
     return this.kept;
   }
 
   /** The salt for binding: made once, before anything is sent. */
   salt(): string {
-    const salt = this.kept.salt ?? random32();
+    const salt = this.now.salt ?? random32();
     this.write({ salt });
     return salt;
   }
 
   /** My randomness for a draw: the same on every try. */
   tap(draw: number): string {
-    const r = this.kept.taps[draw] ?? random32();
-    this.write({ taps: { ...this.kept.taps, [draw]: r } });
+    const r = this.now.taps[draw] ?? random32();
+    this.write({ taps: { ...this.now.taps, [draw]: r } });
     return r;
   }
 
   /** The first event and key that are seen stay. */
   pin({ event, key }: { event: string; key: string }): void {
-    if (this.kept.pin === null) this.write({ pin: { event, key } });
+    if (this.now.pin === null) this.write({ pin: { event, key } });
   }
 
   /** My place; what was promised first to the same identity stays. */
   place(place: Wire['MyPlace']): Wire['MyPlace'] {
-    const before = this.kept.place;
+    const before = this.now.place;
     if (before !== null && before.identity === place.identity) return before;
     this.write({ place, proofs: {} });
     return place;
   }
 
   see(checkpoint: unknown): void {
-    const seen = withCheckpoint(this.kept.seen, checkpoint);
-    if (seen.length !== this.kept.seen.length || seen[0] !== this.kept.seen[0]) this.write({ seen });
+    const before = this.now.seen;
+    const seen = withCheckpoint(before, checkpoint);
+    if (seen.length !== before.length || seen[0] !== before[0]) this.write({ seen });
   }
 
   proof(proof: Wire['MyProof']): void {
-    this.write({ proofs: { ...this.kept.proofs, [proof.draw]: proof } });
+    this.write({ proofs: { ...this.now.proofs, [proof.draw]: proof } });
   }
 
   private write(part: Partial<Kept>): void {
-    this.kept = { ...this.kept, ...part };
-    remember(this.key, JSON.stringify(this.kept));
+    this.kept = { ...this.now, ...part };
+    this.text = JSON.stringify(this.kept);
+    remember(this.key, this.text);
   }
 }

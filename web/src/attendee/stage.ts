@@ -31,3 +31,8 @@ export function phoneOf(typed: string): string | null {
   const phone = typed.replace(/[\s\-()（）]/g, '').replace(/^＋/, '+');
   return /^1\d{10}$/.test(phone) || /^\+\d{7,15}$/.test(phone) ? phone : null;
 }
+
+/** A number as others may see it over one's shoulder: its end is enough to know it again. */
+export function masked(phone: string): string {
+  return `${phone.slice(0, 3)}****${phone.slice(-4)}`;
+}
