@@ -34,6 +34,11 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
+.PHONY: wire
+wire: web/node_modules/.package-lock.json ## the OpenAPI document and the web client's types, from the handlers
+	cargo run --quiet --locked -- openapi > web/src/wire/openapi.json
+	cd web && npm run wire
+
 # Downloading the crates while npm works: the compilation itself needs the finished pages.
 .PHONY: fetch
 fetch:

@@ -107,7 +107,7 @@ pub enum SmsProvider {
 impl Config {
     /// Loads the defaults, then `file` if given, then the environment.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        Self::extract(Self::figment(file)?)
+        Self::extract(&Self::figment(file)?)
     }
 
     /// The layers, for commands that fill unset keys before extracting (`demo`).
@@ -122,7 +122,7 @@ impl Config {
     }
 
     /// The typed configuration, with the paths that stand for "under `data.dir`" filled in.
-    pub fn extract(figment: Figment) -> anyhow::Result<Self> {
+    pub fn extract(figment: &Figment) -> anyhow::Result<Self> {
         let mut config: Self = figment.extract().context("the configuration is wrong")?;
         let under = |name: &str| config.data.dir.join(name);
         if config.database.url.is_empty() {

@@ -1,4 +1,5 @@
 //! One master key file; every other key is derived from it with HKDF-SHA256 and a label of its own.
+#![allow(clippy::missing_panics_doc, reason = "each expectation says why it always holds")]
 
 use std::{
     io::Write,

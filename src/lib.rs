@@ -14,8 +14,9 @@ pub mod phone;
 pub mod db;
 pub mod draw;
 
-pub mod audit;
 pub mod chain;
+
+pub mod audit;
 
 pub mod wechat;
 
@@ -27,8 +28,10 @@ pub mod live;
 
 pub mod app;
 
-pub mod auth;
 pub mod http;
+
+pub mod auth;
+
 pub mod idempotency;
 
 pub mod drawlog;

@@ -82,20 +82,20 @@ pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
 /// Uses the set-up code to make the first owner.
 pub(super) async fn set_up(app: &App, code: &str, user: &str, password: &str) -> ApiResult<Staff> {
     let mut tx = app.db().begin().await?;
-    let used = sqlx::query("delete from instance where name = 'setup' and value = $1")
+    let spent = sqlx::query("delete from instance where name = 'setup' and value = $1")
         .bind(token_hash(code))
         .execute(tx.conn())
         .await?;
-    if used.rows_affected() == 0 {
+    if spent.rows_affected() == 0 {
         return Err(ApiError::forbidden(
             "setup_code",
             "设置链接无效或已使用，请查看服务器启动时打印的最新链接。",
         ));
     }
-    let staff =
-        create_staff(app, &mut tx, &NewStaff { user, password, roles: &[Role::Owner], token: None }).await?;
+    let owner = NewStaff { user, password, roles: &[Role::Owner], token: None };
+    let owner = create_staff(app, &mut tx, &owner).await?;
     tx.commit().await?;
-    Ok(staff)
+    Ok(owner)
 }
 
 /// Checks a password: 401 `login_failed`, 429 `login_throttled` after five failures in 15 minutes.

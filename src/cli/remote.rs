@@ -68,12 +68,7 @@ impl Client {
         };
         let token = match &remote.token {
             Some(token) => token.clone(),
-            None => {
-                let demo = demo()?;
-                let staff =
-                    demo["staff"].as_array().and_then(|all| all.iter().find(|one| one["role"] == "owner"));
-                staff.and_then(|one| one["token"].as_str()).unwrap_or_default().to_owned()
-            }
+            None => owner_token(&demo()?),
         };
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().build().context("cannot make an HTTP client")?;
@@ -92,6 +87,11 @@ impl Client {
             problem["code"].as_str().unwrap_or("-")
         )
     }
+}
+
+fn owner_token(demo: &Value) -> String {
+    let staff = demo["staff"].as_array().and_then(|all| all.iter().find(|one| one["role"] == "owner"));
+    staff.and_then(|one| one["token"].as_str()).unwrap_or_default().to_owned()
 }
 
 pub(super) async fn import(args: ImportArgs) -> anyhow::Result<()> {

@@ -89,7 +89,7 @@ pub async fn start(file: Option<&Path>) -> anyhow::Result<Running> {
 /// Defaults, then the demo's own values, then what the user set.
 fn layered(own: &Figment, demo: Value) -> anyhow::Result<Config> {
     let base = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(demo));
-    Config::extract(base.merge(own))
+    Config::extract(&base.merge(own))
 }
 
 /// The wanted address; a free port of it when it is taken and nobody asked for it by name.

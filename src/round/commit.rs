@@ -136,7 +136,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     let view = views::draw(tx.conn(), &id, n).await?;
     let event = DrawEvent { draw: view.clone(), log: logged.checkpoint.clone(), code: logged.code.clone() };
     let told = vec![
-        tell::event(&mut tx, &id, now, Body::Draw(event)).await?,
+        tell::event(&mut tx, &id, now, Body::Draw(Box::new(event))).await?,
         rounds::told(app, &mut tx, &id).await?,
     ];
     let deed = Deed {

@@ -115,7 +115,7 @@ async fn finish(
 ) -> ApiResult<()> {
     let now = app.now();
     let event = DrawEvent { draw: view.clone(), log: logged.checkpoint, code: logged.code };
-    let told = tell::event(&mut tx, deed.meeting, now, Body::Draw(event)).await?;
+    let told = tell::event(&mut tx, deed.meeting, now, Body::Draw(Box::new(event))).await?;
     audit::record(&mut tx, now, deed).await?;
     tell::commit(app, tx, deed.meeting, vec![told]).await
 }

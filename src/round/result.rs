@@ -178,7 +178,7 @@ async fn finish(
     let view = views::draw(tx.conn(), id, draw.n).await?;
     let mut told = Vec::new();
     let event = DrawEvent { draw: view.clone(), log: logged.checkpoint.clone(), code: logged.code.clone() };
-    told.push(tell::event(&mut tx, id, now, Body::Draw(event)).await?);
+    told.push(tell::event(&mut tx, id, now, Body::Draw(Box::new(event))).await?);
     if draw.parent > 0 {
         let ranks: Vec<i64> = view.winners.iter().map(|seat| seat.rank).collect();
         told.extend(holders::told(&mut tx, (id, now), draw, &ranks, &logged).await?);

@@ -97,7 +97,7 @@ async fn finish(
     let (id, now) = (meeting.id.as_str(), app.now());
     let view = views::draw(tx.conn(), id, draw.n).await?;
     let event = DrawEvent { draw: view.clone(), log: logged.checkpoint.clone(), code: logged.code.clone() };
-    let mut told = vec![tell::event(&mut tx, id, now, Body::Draw(event)).await?];
+    let mut told = vec![tell::event(&mut tx, id, now, Body::Draw(Box::new(event))).await?];
     if draw.parent > 0 {
         let ranks: Vec<i64> = view.winners.iter().map(|seat| seat.rank).collect();
         told.extend(holders::told(&mut tx, (id, now), draw, &ranks, &logged).await?);

@@ -16,7 +16,7 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::{app::App, auth, error::ApiError, http as parts, idempotency, payout, round, pool};
+use crate::{app::App, auth, error::ApiError, http as parts, idempotency, payout, pool, round};
 
 pub use openapi::document;
 

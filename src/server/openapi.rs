@@ -63,16 +63,39 @@ pub(super) fn finish(mut document: Document) -> Document {
     components.add_security_scheme("screen", cookie("kj_screen"));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
             add_refusals(operation);
+            operation.operation_id = Some(operation_id(method, path));
         }
     }
     document
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+/// `post_meetings_rounds_commit`: unique, since method and path are; generators make function names of it.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path
+        .split('/')
+        .filter(|word| !word.is_empty() && *word != "api" && !(word.starts_with('{') && *word != "{id}"));
+    let named: Vec<_> = words.map(|word| word.trim_matches(['{', '}'])).collect();
+    let last = path.rsplit('/').next().unwrap_or("");
+    let one = if last.starts_with('{') && last != "{id}" {
+        format!("_by_{}", last.trim_matches(['{', '}']))
+    } else {
+        String::new()
+    };
+    format!("{method}_{}{one}", named.join("_").replace(['.', '-'], "_"))
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("patch", &mut item.patch),
+        ("delete", &mut item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
 fn add_refusals(operation: &mut Operation) {

@@ -18,9 +18,8 @@ const MAX: i64 = 1_000_000_000_000;
 impl<'de> Deserialize<'de> for Fen {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let range = || D::Error::custom("amount_range");
-        let number = match serde_json::Value::deserialize(from)? {
-            serde_json::Value::Number(number) => number,
-            _ => return Err(range()),
+        let serde_json::Value::Number(number) = serde_json::Value::deserialize(from)? else {
+            return Err(range());
         };
         match number.as_i64() {
             Some(fen) if (0..=MAX).contains(&fen) => Ok(Self(fen)),

@@ -39,7 +39,7 @@ pub enum Body {
     Rounds(Vec<RoundView>),
     /// A draw was committed, an entropy value closed, a result logged, or it ended void: the whole draw anew.
     #[serde(rename = "draw")]
-    Draw(DrawEvent),
+    Draw(Box<DrawEvent>),
     /// Some seats of a draw changed: confirmed, set aside, replaced, packet moved.
     #[serde(rename = "seats")]
     Seats(SeatsEvent),

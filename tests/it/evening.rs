@@ -10,7 +10,8 @@ const GUESTS: usize = 12;
 
 /// A meeting with an imported roster; nothing is stored before the report is accepted.
 async fn prepare(evening: &TestApp, host: &Api) -> String {
-    let made = host.post("/api/meetings", json!({ "name": "年会", "settings": { "commit_show_ms": 0 } })).await;
+    let made =
+        host.post("/api/meetings", json!({ "name": "年会", "settings": { "commit_show_ms": 0 } })).await;
     let meeting = made["id"].as_str().unwrap().to_owned();
     let file = evening.dir.path().join("roster.xlsx");
     kaijiang::people::xlsx_out::write_roster(&file, 300).unwrap();
@@ -27,13 +28,17 @@ async fn guests(evening: &TestApp, meeting: &str) -> Vec<Phone> {
     let people = kaijiang::people::xlsx_out::demo_people(GUESTS);
     let mut phones = Vec::new();
     for (number, person) in people.iter().enumerate() {
-        phones.push(Phone::enter(evening, meeting, &format!("oEveningGuestNumber{number:04}"), &person.phone).await);
+        phones.push(
+            Phone::enter(evening, meeting, &format!("oEveningGuestNumber{number:04}"), &person.phone).await,
+        );
     }
     phones
 }
 
 async fn round(host: &Api, meeting: &str) -> String {
-    let prize = host.post(&format!("/api/meetings/{meeting}/prizes"), json!({ "name": "三等奖", "kind": "cash" })).await;
+    let prize = host
+        .post(&format!("/api/meetings/{meeting}/prizes"), json!({ "name": "三等奖", "kind": "cash" }))
+        .await;
     let round = json!({ "prize_id": prize["id"], "seats": 3, "award": { "mode": "fixed", "fen": 188 } });
     let round = host.post(&format!("/api/meetings/{meeting}/rounds"), round).await;
     round["id"].as_str().unwrap().to_owned()
@@ -81,7 +86,8 @@ async fn paid_once(evening: &TestApp, finance: &Api, meeting: &str) {
     let page = evening
         .eventually("three packets received", async || {
             let page = finance.get(&packets).await;
-            let done = page["packets"].as_array()?.iter().filter(|packet| packet["state"] == "received").count();
+            let done =
+                page["packets"].as_array()?.iter().filter(|packet| packet["state"] == "received").count();
             (done == 3).then_some(page)
         })
         .await;
@@ -89,10 +95,12 @@ async fn paid_once(evening: &TestApp, finance: &Api, meeting: &str) {
     let books = Api::new(&evening.sandbox, String::new()).get("/sandbox/packets").await;
     let books = books.as_array().or_else(|| books["packets"].as_array()).unwrap().clone();
     assert_eq!(books.len(), 3, "{books:?}");
-    let mut numbers: Vec<_> = page["packets"].as_array().unwrap().iter().map(|packet| &packet["bill_no"]).collect();
-    let mut theirs: Vec<_> = books.iter().map(|packet| packet.get("bill_no").unwrap_or(&packet["mch_billno"])).collect();
-    numbers.sort_by_key(|number| number.to_string());
-    theirs.sort_by_key(|number| number.to_string());
+    let mut numbers: Vec<_> =
+        page["packets"].as_array().unwrap().iter().map(|packet| &packet["bill_no"]).collect();
+    let mut theirs: Vec<_> =
+        books.iter().map(|packet| packet.get("bill_no").unwrap_or(&packet["mch_billno"])).collect();
+    numbers.sort_by_key(ToString::to_string);
+    theirs.sort_by_key(ToString::to_string);
     assert_eq!(numbers, theirs);
     let budget = &finance.get(&format!("/api/meetings/{meeting}/budgets")).await[0];
     assert_eq!((&budget["spent_fen"], &budget["reserved_fen"]), (&json!(564), &json!(0)), "{budget}");
@@ -101,7 +109,10 @@ async fn paid_once(evening: &TestApp, finance: &Api, meeting: &str) {
 /// `kaijiang verify` on a file: exit code and output.
 fn verify(file: &Path) -> (Option<i32>, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_kaijiang")).arg("verify").arg(file).output().unwrap();
-    (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
+    (
+        done.status.code(),
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+    )
 }
 
 async fn proved(evening: &TestApp, host: &Api, meeting: &str) {
@@ -123,7 +134,8 @@ async fn proved(evening: &TestApp, host: &Api, meeting: &str) {
 
 async fn viewers(evening: &TestApp, host: &Api, meeting: &str, phones: &[Phone]) -> Vec<Viewer> {
     let pairing = host.post(&format!("/api/meetings/{meeting}/pairing"), json!({})).await;
-    let ticket = host.post(&format!("/api/meetings/{meeting}/screens"), json!({ "code": pairing["code"] })).await;
+    let ticket =
+        host.post(&format!("/api/meetings/{meeting}/screens"), json!({ "code": pairing["code"] })).await;
     let ticket = ticket["ticket"].as_str().unwrap().to_owned();
     vec![
         Viewer::open(evening, meeting, "screen", By::Bearer(&ticket)).await,

@@ -151,3 +151,17 @@ fn the_web_client_is_made_from_the_present_api() {
     let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
     assert!(now == kept, "the API changed: run `make wire` and commit what it writes");
 }
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = serde_json::to_value(kaijiang::server::document()).unwrap();
+    let mut names = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name =
+                operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no name"));
+            let other = names.insert(name.to_owned(), path.clone());
+            assert_eq!(other, None, "{name} is also {path}");
+        }
+    }
+}

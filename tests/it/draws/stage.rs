@@ -40,7 +40,7 @@ pub(crate) struct Stage {
 }
 
 pub(crate) fn open_config(values: &Value) -> Config {
-    Config::extract(Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values))).unwrap()
+    Config::extract(&Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values))).unwrap()
 }
 
 impl Stage {

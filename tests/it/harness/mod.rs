@@ -51,7 +51,7 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 fn config(values: &Value) -> Config {
-    Config::extract(Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values))).unwrap()
+    Config::extract(&Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values))).unwrap()
 }
 
 async fn start_sandbox(

@@ -119,7 +119,7 @@ fn sms(base: &str) -> Sms {
          secret = \"testAccessKeySecret\"\nsign_name = \"天虹百货\"\ntemplate = \"SMS_123456789\"\n"
     );
     let layers = figment::Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(&own));
-    Sms::open(&Config::extract(layers).expect("a configuration")).expect("a client")
+    Sms::open(&Config::extract(&layers).expect("a configuration")).expect("a client")
 }
 
 async fn start(far: &Far) -> (Shared, DropGuard) {

@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Log in: sets the session cookie. */
-        post: operations["login"];
+        post: operations["post_login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -31,7 +31,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Log out: ends the session. */
-        post: operations["logout"];
+        post: operations["post_logout"];
         delete?: never;
         options?: never;
         head?: never;
@@ -46,10 +46,10 @@ export interface paths {
             cookie?: never;
         };
         /** All meetings, newest first. */
-        get: operations["list"];
+        get: operations["get_meetings"];
         put?: never;
         /** Make a meeting, or a rehearsal of one. */
-        post: operations["create"];
+        post: operations["post_meetings"];
         delete?: never;
         options?: never;
         head?: never;
@@ -64,14 +64,14 @@ export interface paths {
             cookie?: never;
         };
         /** One meeting. */
-        get: operations["view"];
+        get: operations["get_meetings_by_meeting"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         /** Change name and settings. */
-        patch: operations["edit"];
+        patch: operations["patch_meetings_by_meeting"];
         trace?: never;
     };
     "/api/meetings/{meeting}/awards": {
@@ -82,7 +82,7 @@ export interface paths {
             cookie?: never;
         };
         /** Awards of the meeting. */
-        get: operations["awards"];
+        get: operations["get_meetings_awards"];
         put?: never;
         post?: never;
         delete?: never;
@@ -101,7 +101,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Hand out goods against the winner's code. */
-        post: operations["collect"];
+        post: operations["post_meetings_awards_collect"];
         delete?: never;
         options?: never;
         head?: never;
@@ -116,10 +116,10 @@ export interface paths {
             cookie?: never;
         };
         /** Budgets of the meeting in the order in which they are used. */
-        get: operations["list"];
+        get: operations["get_meetings_budgets"];
         put?: never;
         /** Make a draft budget. */
-        post: operations["create"];
+        post: operations["post_meetings_budgets"];
         delete?: never;
         options?: never;
         head?: never;
@@ -140,7 +140,7 @@ export interface paths {
         options?: never;
         head?: never;
         /** Change a draft budget. */
-        patch: operations["edit"];
+        patch: operations["patch_meetings_budgets_id"];
         trace?: never;
     };
     "/api/meetings/{meeting}/budgets/{id}/approve": {
@@ -153,7 +153,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Approve a budget: draws inside it pay at once. */
-        post: operations["approve"];
+        post: operations["post_meetings_budgets_id_approve"];
         delete?: never;
         options?: never;
         head?: never;
@@ -170,7 +170,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Close the meeting's log for good. */
-        post: operations["close"];
+        post: operations["post_meetings_close"];
         delete?: never;
         options?: never;
         head?: never;
@@ -185,7 +185,7 @@ export interface paths {
             cookie?: never;
         };
         /** All draws by number. */
-        get: operations["draw_list"];
+        get: operations["get_meetings_draws"];
         put?: never;
         post?: never;
         delete?: never;
@@ -202,7 +202,7 @@ export interface paths {
             cookie?: never;
         };
         /** One draw. */
-        get: operations["draw_view"];
+        get: operations["get_meetings_draws_by_draw"];
         put?: never;
         post?: never;
         delete?: never;
@@ -221,7 +221,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Close one source of public randomness with its value. Values are taken once. */
-        post: operations["entropy"];
+        post: operations["post_meetings_draws_entropy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -236,7 +236,7 @@ export interface paths {
             cookie?: never;
         };
         /** The committed pool of a draw: n × 40 bytes, pid then weight as a big-endian u64. */
-        get: operations["pool"];
+        get: operations["get_meetings_draws_pool"];
         put?: never;
         post?: never;
         delete?: never;
@@ -253,7 +253,7 @@ export interface paths {
             cookie?: never;
         };
         /** The bundle of one draw; the log in it is whole. */
-        get: operations["proof_one"];
+        get: operations["get_meetings_draws_proof"];
         put?: never;
         post?: never;
         delete?: never;
@@ -272,7 +272,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Commit a redraw of seats that were set aside. */
-        post: operations["redraw"];
+        post: operations["post_meetings_draws_redraw"];
         delete?: never;
         options?: never;
         head?: never;
@@ -289,7 +289,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Log the result. A repeat gives the same answer. */
-        post: operations["result"];
+        post: operations["post_meetings_draws_result"];
         delete?: never;
         options?: never;
         head?: never;
@@ -306,7 +306,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Confirm all winners who still wait. */
-        post: operations["confirm_all"];
+        post: operations["post_meetings_draws_seats"];
         delete?: never;
         options?: never;
         head?: never;
@@ -323,7 +323,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Say something of one winner. */
-        post: operations["mark"];
+        post: operations["post_meetings_draws_seats_by_rank"];
         delete?: never;
         options?: never;
         head?: never;
@@ -338,7 +338,7 @@ export interface paths {
             cookie?: never;
         };
         /** The taps of a draw as `[[index, r], …]`, by index. */
-        get: operations["tap_list"];
+        get: operations["get_meetings_draws_taps"];
         put?: never;
         post?: never;
         delete?: never;
@@ -357,7 +357,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** End a draw without counting it. */
-        post: operations["void"];
+        post: operations["post_meetings_draws_void"];
         delete?: never;
         options?: never;
         head?: never;
@@ -372,7 +372,7 @@ export interface paths {
             cookie?: never;
         };
         /** A book of the meeting as a workbook. The roster carries whole phone numbers. */
-        get: operations["download"];
+        get: operations["get_meetings_export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -391,7 +391,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Upload a roster: says row by row what would happen; nothing is stored until it is accepted. */
-        post: operations["upload"];
+        post: operations["post_meetings_imports"];
         delete?: never;
         options?: never;
         head?: never;
@@ -406,7 +406,7 @@ export interface paths {
             cookie?: never;
         };
         /** Report of an import. */
-        get: operations["report"];
+        get: operations["get_meetings_imports_id"];
         put?: never;
         post?: never;
         delete?: never;
@@ -425,7 +425,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Accept an import: all good rows in one transaction. A repeat gives the same answer. */
-        post: operations["accept"];
+        post: operations["post_meetings_imports_id_accept"];
         delete?: never;
         options?: never;
         head?: never;
@@ -440,7 +440,7 @@ export interface paths {
             cookie?: never;
         };
         /** Lines of the draw log, at most 5,000, with the signed head over all lines that exist. */
-        get: operations["log"];
+        get: operations["get_meetings_log"];
         put?: never;
         post?: never;
         delete?: never;
@@ -457,7 +457,7 @@ export interface paths {
             cookie?: never;
         };
         /** My own page. */
-        get: operations["my_page"];
+        get: operations["get_meetings_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -476,7 +476,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Bind this openid to the person whose phone it is: a place in the pool. */
-        post: operations["bind_me"];
+        post: operations["post_meetings_me_bind"];
         delete?: never;
         options?: never;
         head?: never;
@@ -493,7 +493,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Ask for an SMS code. A phone that is not on the roster gets the same answer and no SMS. */
-        post: operations["send_code"];
+        post: operations["post_meetings_me_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -508,7 +508,7 @@ export interface paths {
             cookie?: never;
         };
         /** My own path in the pool of a draw. */
-        get: operations["my_proof"];
+        get: operations["get_meetings_me_proof_by_draw"];
         put?: never;
         post?: never;
         delete?: never;
@@ -527,7 +527,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Add my randomness to the open draw. */
-        post: operations["tap"];
+        post: operations["post_meetings_me_tap"];
         delete?: never;
         options?: never;
         head?: never;
@@ -542,7 +542,7 @@ export interface paths {
             cookie?: never;
         };
         /** Packets of the meeting, newest first. */
-        get: operations["packets"];
+        get: operations["get_meetings_packets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -559,7 +559,7 @@ export interface paths {
             cookie?: never;
         };
         /** One packet with every call to the payer. */
-        get: operations["packet"];
+        get: operations["get_meetings_packets_by_bill_no"];
         put?: never;
         post?: never;
         delete?: never;
@@ -578,7 +578,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** End a packet that was never paid, and its award with it. */
-        post: operations["cancel"];
+        post: operations["post_meetings_packets_cancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -595,7 +595,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a pairing code, to be typed on a screen within ten minutes, once. */
-        post: operations["make_pairing"];
+        post: operations["post_meetings_pairing"];
         delete?: never;
         options?: never;
         head?: never;
@@ -610,10 +610,10 @@ export interface paths {
             cookie?: never;
         };
         /** The roster, by name. */
-        get: operations["list"];
+        get: operations["get_meetings_people"];
         put?: never;
         /** Add a person. */
-        post: operations["add"];
+        post: operations["post_meetings_people"];
         delete?: never;
         options?: never;
         head?: never;
@@ -631,11 +631,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Take a person off the roster and out of the pool. */
-        delete: operations["remove"];
+        delete: operations["delete_meetings_people_id"];
         options?: never;
         head?: never;
         /** Change a person. */
-        patch: operations["edit"];
+        patch: operations["patch_meetings_people_id"];
         trace?: never;
     };
     "/api/meetings/{meeting}/people/{id}/unbind": {
@@ -648,7 +648,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** End a person's binding, so that another phone can be bound; after a win only a reviewer may. */
-        post: operations["unbind"];
+        post: operations["post_meetings_people_id_unbind"];
         delete?: never;
         options?: never;
         head?: never;
@@ -663,10 +663,10 @@ export interface paths {
             cookie?: never;
         };
         /** Prizes by order. */
-        get: operations["prize_list"];
+        get: operations["get_meetings_prizes"];
         put?: never;
         /** Add a prize. */
-        post: operations["prize_create"];
+        post: operations["post_meetings_prizes"];
         delete?: never;
         options?: never;
         head?: never;
@@ -684,11 +684,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Remove a prize that no round uses. */
-        delete: operations["prize_remove"];
+        delete: operations["delete_meetings_prizes_by_prize"];
         options?: never;
         head?: never;
         /** Change a prize. */
-        patch: operations["prize_edit"];
+        patch: operations["patch_meetings_prizes_by_prize"];
         trace?: never;
     };
     "/api/meetings/{meeting}/proof": {
@@ -699,7 +699,7 @@ export interface paths {
             cookie?: never;
         };
         /** The bundle of all draws: feed it to any verifier. */
-        get: operations["proof_all"];
+        get: operations["get_meetings_proof"];
         put?: never;
         post?: never;
         delete?: never;
@@ -716,7 +716,7 @@ export interface paths {
             cookie?: never;
         };
         /** What a page needs before its socket opens. */
-        get: operations["public"];
+        get: operations["get_meetings_public"];
         put?: never;
         post?: never;
         delete?: never;
@@ -733,10 +733,10 @@ export interface paths {
             cookie?: never;
         };
         /** Rounds by order. */
-        get: operations["round_list"];
+        get: operations["get_meetings_rounds"];
         put?: never;
         /** Add a round. */
-        post: operations["round_create"];
+        post: operations["post_meetings_rounds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -754,11 +754,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Remove a round that was never committed. */
-        delete: operations["round_remove"];
+        delete: operations["delete_meetings_rounds_by_round"];
         options?: never;
         head?: never;
         /** Change a round that was not drawn yet. */
-        patch: operations["round_edit"];
+        patch: operations["patch_meetings_rounds_by_round"];
         trace?: never;
     };
     "/api/meetings/{meeting}/rounds/{round}/commit": {
@@ -771,7 +771,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Commit the round's draw: its rules and its pool go into the log. */
-        post: operations["commit"];
+        post: operations["post_meetings_rounds_commit"];
         delete?: never;
         options?: never;
         head?: never;
@@ -786,7 +786,7 @@ export interface paths {
             cookie?: never;
         };
         /** Can this round be drawn now, and if not, why. */
-        get: operations["round_readiness"];
+        get: operations["get_meetings_rounds_readiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -805,7 +805,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Choose what the screen shows. */
-        post: operations["set_scene"];
+        post: operations["post_meetings_scene"];
         delete?: never;
         options?: never;
         head?: never;
@@ -822,7 +822,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Pair a screen: gives a ticket, also as a cookie. It opens any number of `role=screen` sockets of the meeting. */
-        post: operations["pair"];
+        post: operations["post_meetings_screens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -837,7 +837,7 @@ export interface paths {
             cookie?: never;
         };
         /** The sender of all packets. */
-        get: operations["sender"];
+        get: operations["get_sender"];
         put?: never;
         post?: never;
         delete?: never;
@@ -856,7 +856,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Stop sending; queries go on. */
-        post: operations["pause"];
+        post: operations["post_sender_pause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -873,7 +873,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Go on sending; what was refused for the reason of the stop is sent again with the same numbers. */
-        post: operations["resume"];
+        post: operations["post_sender_resume"];
         delete?: never;
         options?: never;
         head?: never;
@@ -888,7 +888,7 @@ export interface paths {
             cookie?: never;
         };
         /** Who am I. */
-        get: operations["session"];
+        get: operations["get_session"];
         put?: never;
         post?: never;
         delete?: never;
@@ -907,7 +907,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make the first owner with the one-time link. */
-        post: operations["setup"];
+        post: operations["post_setup"];
         delete?: never;
         options?: never;
         head?: never;
@@ -922,7 +922,7 @@ export interface paths {
             cookie?: never;
         };
         /** The process lives. */
-        get: operations["healthz"];
+        get: operations["get_healthz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -939,7 +939,7 @@ export interface paths {
             cookie?: never;
         };
         /** WeChat's redirect back: makes this browser the attendee's. */
-        get: operations["login_back"];
+        get: operations["get_m_callback"];
         put?: never;
         post?: never;
         delete?: never;
@@ -956,7 +956,7 @@ export interface paths {
             cookie?: never;
         };
         /** Begin the log-in through WeChat. */
-        get: operations["login"];
+        get: operations["get_m_login"];
         put?: never;
         post?: never;
         delete?: never;
@@ -973,7 +973,7 @@ export interface paths {
             cookie?: never;
         };
         /** Counters for Prometheus. */
-        get: operations["render"];
+        get: operations["get_metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -990,7 +990,7 @@ export interface paths {
             cookie?: never;
         };
         /** SQL and store answer; a paused sender is reported, not a failure. */
-        get: operations["readyz"];
+        get: operations["get_readyz"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1007,10 +1007,10 @@ export interface paths {
             cookie?: never;
         };
         /** WeChat's check of this address. */
-        get: operations["echo"];
+        get: operations["get_wechat_callback"];
         put?: never;
         /** A message or event of the service account. */
-        post: operations["take"];
+        post: operations["post_wechat_callback"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1025,7 +1025,7 @@ export interface paths {
             cookie?: never;
         };
         /** Open a socket. Server messages have the schema `Message`; the first is a `snapshot`, or the events after `after`. */
-        get: operations["connect"];
+        get: operations["get_ws_by_meeting"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2506,7 +2506,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    login: {
+    post_login: {
         parameters: {
             query?: never;
             header?: never;
@@ -2619,7 +2619,7 @@ export interface operations {
             };
         };
     };
-    logout: {
+    post_logout: {
         parameters: {
             query?: never;
             header?: never;
@@ -2701,7 +2701,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_meetings: {
         parameters: {
             query?: never;
             header?: never;
@@ -2792,7 +2792,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_meetings: {
         parameters: {
             query?: never;
             header?: never;
@@ -2905,7 +2905,7 @@ export interface operations {
             };
         };
     };
-    view: {
+    get_meetings_by_meeting: {
         parameters: {
             query?: never;
             header?: never;
@@ -2999,7 +2999,7 @@ export interface operations {
             };
         };
     };
-    edit: {
+    patch_meetings_by_meeting: {
         parameters: {
             query?: never;
             header?: never;
@@ -3115,7 +3115,7 @@ export interface operations {
             };
         };
     };
-    awards: {
+    get_meetings_awards: {
         parameters: {
             query?: {
                 /** @description Only in this state. */
@@ -3214,7 +3214,7 @@ export interface operations {
             };
         };
     };
-    collect: {
+    post_meetings_awards_collect: {
         parameters: {
             query?: never;
             header?: never;
@@ -3330,7 +3330,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_meetings_budgets: {
         parameters: {
             query?: never;
             header?: never;
@@ -3424,7 +3424,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    post_meetings_budgets: {
         parameters: {
             query?: never;
             header?: never;
@@ -3540,7 +3540,7 @@ export interface operations {
             };
         };
     };
-    edit: {
+    patch_meetings_budgets_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -3658,7 +3658,7 @@ export interface operations {
             };
         };
     };
-    approve: {
+    post_meetings_budgets_id_approve: {
         parameters: {
             query?: never;
             header: {
@@ -3779,7 +3779,7 @@ export interface operations {
             };
         };
     };
-    close: {
+    post_meetings_close: {
         parameters: {
             query?: never;
             header: {
@@ -3876,7 +3876,7 @@ export interface operations {
             };
         };
     };
-    draw_list: {
+    get_meetings_draws: {
         parameters: {
             query?: never;
             header?: never;
@@ -3961,7 +3961,7 @@ export interface operations {
             };
         };
     };
-    draw_view: {
+    get_meetings_draws_by_draw: {
         parameters: {
             query?: never;
             header?: never;
@@ -4048,7 +4048,7 @@ export interface operations {
             };
         };
     };
-    entropy: {
+    post_meetings_draws_entropy: {
         parameters: {
             query?: never;
             header: {
@@ -4169,7 +4169,7 @@ export interface operations {
             };
         };
     };
-    pool: {
+    get_meetings_draws_pool: {
         parameters: {
             query?: never;
             header?: never;
@@ -4256,7 +4256,7 @@ export interface operations {
             };
         };
     };
-    proof_one: {
+    get_meetings_draws_proof: {
         parameters: {
             query?: never;
             header?: never;
@@ -4343,7 +4343,7 @@ export interface operations {
             };
         };
     };
-    redraw: {
+    post_meetings_draws_redraw: {
         parameters: {
             query?: never;
             header: {
@@ -4464,7 +4464,7 @@ export interface operations {
             };
         };
     };
-    result: {
+    post_meetings_draws_result: {
         parameters: {
             query?: never;
             header: {
@@ -4585,7 +4585,7 @@ export interface operations {
             };
         };
     };
-    confirm_all: {
+    post_meetings_draws_seats: {
         parameters: {
             query?: never;
             header: {
@@ -4706,7 +4706,7 @@ export interface operations {
             };
         };
     };
-    mark: {
+    post_meetings_draws_seats_by_rank: {
         parameters: {
             query?: never;
             header: {
@@ -4829,7 +4829,7 @@ export interface operations {
             };
         };
     };
-    tap_list: {
+    get_meetings_draws_taps: {
         parameters: {
             query?: never;
             header?: never;
@@ -4916,7 +4916,7 @@ export interface operations {
             };
         };
     };
-    void: {
+    post_meetings_draws_void: {
         parameters: {
             query?: never;
             header: {
@@ -5037,7 +5037,7 @@ export interface operations {
             };
         };
     };
-    download: {
+    get_meetings_export: {
         parameters: {
             query: {
                 /** @description Which book. */
@@ -5135,7 +5135,7 @@ export interface operations {
             };
         };
     };
-    upload: {
+    post_meetings_imports: {
         parameters: {
             query?: never;
             header?: never;
@@ -5252,7 +5252,7 @@ export interface operations {
             };
         };
     };
-    report: {
+    get_meetings_imports_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -5348,7 +5348,7 @@ export interface operations {
             };
         };
     };
-    accept: {
+    post_meetings_imports_id_accept: {
         parameters: {
             query?: never;
             header?: never;
@@ -5466,7 +5466,7 @@ export interface operations {
             };
         };
     };
-    log: {
+    get_meetings_log: {
         parameters: {
             query?: {
                 /** @description Number of the first line; 0 when absent. */
@@ -5554,7 +5554,7 @@ export interface operations {
             };
         };
     };
-    my_page: {
+    get_meetings_me: {
         parameters: {
             query?: never;
             header?: never;
@@ -5648,7 +5648,7 @@ export interface operations {
             };
         };
     };
-    bind_me: {
+    post_meetings_me_bind: {
         parameters: {
             query?: never;
             header?: never;
@@ -5764,7 +5764,7 @@ export interface operations {
             };
         };
     };
-    send_code: {
+    post_meetings_me_code: {
         parameters: {
             query?: never;
             header?: never;
@@ -5880,7 +5880,7 @@ export interface operations {
             };
         };
     };
-    my_proof: {
+    get_meetings_me_proof_by_draw: {
         parameters: {
             query?: never;
             header?: never;
@@ -5976,7 +5976,7 @@ export interface operations {
             };
         };
     };
-    tap: {
+    post_meetings_me_tap: {
         parameters: {
             query?: never;
             header?: never;
@@ -6092,7 +6092,7 @@ export interface operations {
             };
         };
     };
-    packets: {
+    get_meetings_packets: {
         parameters: {
             query?: {
                 /** @description Only in this state. */
@@ -6197,7 +6197,7 @@ export interface operations {
             };
         };
     };
-    packet: {
+    get_meetings_packets_by_bill_no: {
         parameters: {
             query?: never;
             header?: never;
@@ -6293,7 +6293,7 @@ export interface operations {
             };
         };
     };
-    cancel: {
+    post_meetings_packets_cancel: {
         parameters: {
             query?: never;
             header: {
@@ -6392,7 +6392,7 @@ export interface operations {
             };
         };
     };
-    make_pairing: {
+    post_meetings_pairing: {
         parameters: {
             query?: never;
             header?: never;
@@ -6486,7 +6486,7 @@ export interface operations {
             };
         };
     };
-    list: {
+    get_meetings_people: {
         parameters: {
             query?: {
                 /** @description Part of a name, department, staff number or group, visible digits of a phone, or a whole phone number. */
@@ -6587,7 +6587,7 @@ export interface operations {
             };
         };
     };
-    add: {
+    post_meetings_people: {
         parameters: {
             query?: never;
             header?: never;
@@ -6703,7 +6703,7 @@ export interface operations {
             };
         };
     };
-    remove: {
+    delete_meetings_people_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -6799,7 +6799,7 @@ export interface operations {
             };
         };
     };
-    edit: {
+    patch_meetings_people_id: {
         parameters: {
             query?: never;
             header?: never;
@@ -6917,7 +6917,7 @@ export interface operations {
             };
         };
     };
-    unbind: {
+    post_meetings_people_id_unbind: {
         parameters: {
             query?: never;
             header: {
@@ -7016,7 +7016,7 @@ export interface operations {
             };
         };
     };
-    prize_list: {
+    get_meetings_prizes: {
         parameters: {
             query?: never;
             header?: never;
@@ -7110,7 +7110,7 @@ export interface operations {
             };
         };
     };
-    prize_create: {
+    post_meetings_prizes: {
         parameters: {
             query?: never;
             header?: never;
@@ -7226,7 +7226,7 @@ export interface operations {
             };
         };
     };
-    prize_remove: {
+    delete_meetings_prizes_by_prize: {
         parameters: {
             query?: never;
             header?: never;
@@ -7322,7 +7322,7 @@ export interface operations {
             };
         };
     };
-    prize_edit: {
+    patch_meetings_prizes_by_prize: {
         parameters: {
             query?: never;
             header?: never;
@@ -7440,7 +7440,7 @@ export interface operations {
             };
         };
     };
-    proof_all: {
+    get_meetings_proof: {
         parameters: {
             query?: never;
             header?: never;
@@ -7525,7 +7525,7 @@ export interface operations {
             };
         };
     };
-    public: {
+    get_meetings_public: {
         parameters: {
             query?: never;
             header?: never;
@@ -7610,7 +7610,7 @@ export interface operations {
             };
         };
     };
-    round_list: {
+    get_meetings_rounds: {
         parameters: {
             query?: never;
             header?: never;
@@ -7704,7 +7704,7 @@ export interface operations {
             };
         };
     };
-    round_create: {
+    post_meetings_rounds: {
         parameters: {
             query?: never;
             header?: never;
@@ -7820,7 +7820,7 @@ export interface operations {
             };
         };
     };
-    round_remove: {
+    delete_meetings_rounds_by_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -7916,7 +7916,7 @@ export interface operations {
             };
         };
     };
-    round_edit: {
+    patch_meetings_rounds_by_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -8034,7 +8034,7 @@ export interface operations {
             };
         };
     };
-    commit: {
+    post_meetings_rounds_commit: {
         parameters: {
             query?: never;
             header: {
@@ -8155,7 +8155,7 @@ export interface operations {
             };
         };
     };
-    round_readiness: {
+    get_meetings_rounds_readiness: {
         parameters: {
             query?: never;
             header?: never;
@@ -8251,7 +8251,7 @@ export interface operations {
             };
         };
     };
-    set_scene: {
+    post_meetings_scene: {
         parameters: {
             query?: never;
             header?: never;
@@ -8367,7 +8367,7 @@ export interface operations {
             };
         };
     };
-    pair: {
+    post_meetings_screens: {
         parameters: {
             query?: never;
             header?: never;
@@ -8474,7 +8474,7 @@ export interface operations {
             };
         };
     };
-    sender: {
+    get_sender: {
         parameters: {
             query?: never;
             header?: never;
@@ -8565,7 +8565,7 @@ export interface operations {
             };
         };
     };
-    pause: {
+    post_sender_pause: {
         parameters: {
             query?: never;
             header: {
@@ -8659,7 +8659,7 @@ export interface operations {
             };
         };
     };
-    resume: {
+    post_sender_resume: {
         parameters: {
             query?: never;
             header: {
@@ -8753,7 +8753,7 @@ export interface operations {
             };
         };
     };
-    session: {
+    get_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -8844,7 +8844,7 @@ export interface operations {
             };
         };
     };
-    setup: {
+    post_setup: {
         parameters: {
             query?: never;
             header?: never;
@@ -8948,7 +8948,7 @@ export interface operations {
             };
         };
     };
-    healthz: {
+    get_healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -9030,7 +9030,7 @@ export interface operations {
             };
         };
     };
-    login_back: {
+    get_m_callback: {
         parameters: {
             query?: {
                 /** @description WeChat's code: works once, for five minutes. */
@@ -9119,7 +9119,7 @@ export interface operations {
             };
         };
     };
-    login: {
+    get_m_login: {
         parameters: {
             query?: never;
             header?: never;
@@ -9203,7 +9203,7 @@ export interface operations {
             };
         };
     };
-    render: {
+    get_metrics: {
         parameters: {
             query?: never;
             header?: never;
@@ -9286,7 +9286,7 @@ export interface operations {
             };
         };
     };
-    readyz: {
+    get_readyz: {
         parameters: {
             query?: never;
             header?: never;
@@ -9368,7 +9368,7 @@ export interface operations {
             };
         };
     };
-    echo: {
+    get_wechat_callback: {
         parameters: {
             query?: {
                 /** @description SHA-1 over token, timestamp and nonce. */
@@ -9464,7 +9464,7 @@ export interface operations {
             };
         };
     };
-    take: {
+    post_wechat_callback: {
         parameters: {
             query?: {
                 /** @description SHA-1 over token, timestamp and nonce. */
@@ -9582,7 +9582,7 @@ export interface operations {
             };
         };
     };
-    connect: {
+    get_ws_by_meeting: {
         parameters: {
             query: {
                 /** @description `screen` (ticket), `attendee` (phone's cookie) or `control` (staff). */
