@@ -31,6 +31,11 @@ pub use worker::{Worker, run};
 
 use crate::app::App;
 
+/// Before the sender of a new process begins: claims of a server that died are free again, where that is certain.
+pub async fn forget_claims(app: &App) -> Result<(), sqlx::Error> {
+    sql::forget_claims(app).await
+}
+
 /// Tells the sender that there is something to pay, after a commit. It also looks by itself every second.
 pub fn wake(app: &App) {
     app.pay_wake().notify_one();

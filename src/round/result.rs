@@ -18,7 +18,7 @@ use crate::{
     draw::{Body as LogBody, Winner},
     drawlog::{self, Appended},
     error::{ApiError, ApiResult},
-    keys,
+    failpoint, keys,
     meeting::{self, Meeting, tell},
     payout::{self, Grant, NewAward},
     wire::{Body, DrawEvent, DrawView, PrizeKind},
@@ -186,7 +186,11 @@ async fn finish(
     told.push(rounds::told(app, &mut tx, id).await?);
     let deed = Deed { who, what: "draw.result", meeting: id, target: &draw.n.to_string(), note: "" };
     audit::record(&mut tx, now, &deed).await?;
-    tell::commit(app, tx, id, told).await?;
+    failpoint::hit("draw.before_result_commit");
+    tx.commit().await?;
+    // Durable, and nobody was told.
+    failpoint::hit("draw.after_result_commit");
+    app.publish(id, &told);
     super::tell_winners(app, id, draw.n);
     if draw.parent > 0 {
         super::tell_winners(app, id, draw.parent);

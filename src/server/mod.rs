@@ -82,6 +82,7 @@ impl Running {
 pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
     idempotency::forget_running(&app).await?;
+    payout::forget_claims(&app).await?;
     pool::rebuild_all(&app).await?;
     app.spawn(payout::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));

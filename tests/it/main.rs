@@ -3,6 +3,7 @@
 
 mod binding;
 mod callbacks;
+mod crash;
 mod draws;
 mod evening;
 mod harness;

@@ -1,6 +1,7 @@
 //! A real server on a free port with a database of its own, the sandbox as the far end, and people to drive it.
 
 mod phone;
+mod process;
 mod services;
 mod socket;
 mod staff;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use phone::Phone;
+pub(crate) use process::Process;
 pub(crate) use services::{Backend, both};
 pub(crate) use socket::{By, Viewer};
 pub(crate) use staff::{Api, answer};
@@ -127,6 +129,12 @@ impl TestApp {
         let listener = server::bind(config.server.listen).await.unwrap();
         self.app = App::open(config, self.app.clock().clone()).await.unwrap();
         self.server = Some(server::start(self.app.clone(), listener).await.unwrap());
+    }
+
+    /// Ends the server in this process, so that the real binary can take its place.
+    pub(crate) async fn hand_over(&mut self) -> Value {
+        self.server.take().unwrap().stop().await.unwrap();
+        self.overrides.clone()
     }
 
     /// Another server's handles on the same data.

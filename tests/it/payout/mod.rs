@@ -18,11 +18,17 @@ pub(crate) struct Rig {
     pub(crate) evening: TestApp,
     pub(crate) meeting: String,
     pub(crate) prize: String,
+    pub(crate) phones: Vec<Phone>,
 }
 
 impl Rig {
     pub(crate) async fn new(backend: Backend, guests: usize) -> Self {
-        let evening = TestApp::start_at(backend, json!({}), Clock::fixed(NOON)).await;
+        Self::at(backend, guests, Clock::fixed(NOON)).await
+    }
+
+    /// On a clock of the test's own choice.
+    pub(crate) async fn at(backend: Backend, guests: usize, clock: Clock) -> Self {
+        let evening = TestApp::start_at(backend, json!({}), clock).await;
         let host = evening.staff("host");
         let settings = json!({ "commit_show_ms": 0, "min_level": "A0" });
         let made = host.post("/api/meetings", json!({ "name": "年会", "settings": settings })).await;
@@ -32,13 +38,15 @@ impl Rig {
         let report = host.import(&meeting, "名单.xlsx", std::fs::read(&file).unwrap()).await;
         let accept = format!("/api/meetings/{meeting}/imports/{}/accept", report["id"].as_str().unwrap());
         host.post(&accept, json!({})).await;
+        let mut phones = Vec::new();
         for (number, person) in kaijiang::people::xlsx_out::demo_people(guests).iter().enumerate() {
-            Phone::enter(&evening, &meeting, &format!("oPayoutGuestNumber{number:04}"), &person.phone).await;
+            let openid = format!("oPayoutGuestNumber{number:04}");
+            phones.push(Phone::enter(&evening, &meeting, &openid, &person.phone).await);
         }
         let prize = json!({ "name": "三等奖", "kind": "cash" });
         let prize = host.post(&format!("/api/meetings/{meeting}/prizes"), prize).await;
         let prize = prize["id"].as_str().unwrap().to_owned();
-        Self { evening, meeting, prize }
+        Self { evening, meeting, prize, phones }
     }
 
     pub(crate) fn host(&self) -> Api {

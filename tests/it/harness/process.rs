@@ -1,0 +1,105 @@
+//! The real binary as a process of its own, on the data and the address of a [`TestApp`], so that it can be killed.
+
+use std::{
+    fs::File,
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+use super::TestApp;
+
+const SIGKILL: i32 = 9;
+const SIGABRT: i32 = 6;
+
+/// `kaijiang serve`; killed when dropped.
+pub(crate) struct Process {
+    values: Value,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+/// Every value as `KAIJIANG__SECTION__KEY`; JSON's quotes tell a text of digits from a number.
+fn environment(values: &Value) -> Vec<(String, String)> {
+    let sections = values.as_object().unwrap().iter();
+    let keys = |(section, keys): (&String, &Value)| -> Vec<(String, String)> {
+        let named = |(key, value): (&String, &Value)| {
+            (format!("KAIJIANG__{section}__{key}").to_uppercase(), value.to_string())
+        };
+        keys.as_object().unwrap().iter().map(named).collect()
+    };
+    sections.flat_map(keys).collect()
+}
+
+impl Process {
+    /// Takes the place of the server in this process.
+    pub(crate) async fn take_over(evening: &mut TestApp) -> Self {
+        let values = evening.hand_over().await;
+        let mut server = Self { values, log: evening.dir.path().join("server.log"), child: None };
+        server.start(evening, None).await;
+        server
+    }
+
+    fn spawn(&self, failpoint: Option<&str>) -> Child {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kaijiang"));
+        command.arg("serve").envs(environment(&self.values)).env_remove("KAIJIANG_FAILPOINT");
+        command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        if let Some(name) = failpoint {
+            command.env("KAIJIANG_FAILPOINT", name);
+        }
+        command.spawn().unwrap()
+    }
+
+    /// Starts it and waits until it takes requests; with a failpoint it dies when it gets there.
+    pub(crate) async fn start(&mut self, evening: &TestApp, failpoint: Option<&str>) {
+        assert!(self.child.is_none(), "it runs already");
+        let mut child = self.spawn(failpoint);
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let ready = format!("{}/readyz", evening.base);
+        evening
+            .eventually("the binary takes requests", async || {
+                if child.try_wait().unwrap().is_some() {
+                    let log = self.log();
+                    // While nobody listened there, another test may have been given the port for a moment.
+                    assert!(log.lines().any(|line| line.contains("cannot listen on")), "it ended: {log}");
+                    child = self.spawn(failpoint);
+                }
+                http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success()).then_some(())
+            })
+            .await;
+        self.child = Some(child);
+    }
+
+    /// kill -9, now.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(SIGKILL), "{}", self.log());
+    }
+
+    /// Waits until its failpoint has killed it.
+    pub(crate) async fn died(&mut self, evening: &TestApp, failpoint: &str) {
+        let mut child = self.child.take().unwrap();
+        let ended = evening.eventually(failpoint, async || child.try_wait().unwrap()).await;
+        assert_eq!(ended.signal(), Some(SIGABRT), "{}", self.log());
+        let reached = format!("failpoint reached name=\"{failpoint}\"");
+        assert!(self.log().contains(&reached), "{}", self.log());
+    }
+
+    /// What it wrote so far, without colours.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
