@@ -1,6 +1,38 @@
 //! Kaijiang (开奖): a live meeting lottery whose draws anybody can check and whose packets are paid once.
 //!
-//! Modules stand in the order of knowledge: each uses only those above it.
+//! # Two promises
+//!
+//! **Nobody can rig a draw unnoticed.** Every draw is a few lines of a signed, hash-chained log: rules and pool are
+//! committed first, public randomness is made afterwards, the result follows from both ([`draw`]). Anybody can
+//! recompute it from public data: `kaijiang verify`, the page `/verify`, every phone by itself.
+//!
+//! **Nobody is paid twice or forgotten.** An award is an obligation with a unique reason; a packet is one bill number
+//! for it. The number is durable before any call, every unclear answer means "unknown", and only a dead number may be
+//! followed by a new one ([`payout`]).
+//!
+//! # What is where
+//!
+//! - SQL ([`db`]: SQLite or PostgreSQL, one text) is the truth. The store ([`store`]: in-process or Redis) is the live
+//!   side: the pool, SMS codes, counters, the bus between servers. Losing it loses nothing: [`pool`] compares it with
+//!   SQL's revision and digest at each commit and rebuilds it.
+//! - [`wire`] holds everything that crosses the wire; the `OpenAPI` document and the web client are generated from it.
+//! - Outside services are HTTP at a configured address; [`sandbox`] stands in for all of them in demo and tests.
+//!
+//! # Three flows, one way each
+//!
+//! 1. *Bind* ([`binding`]): code from the store → person and openid joined in SQL, uniqueness by constraint → place in
+//!    the pool → sockets.
+//! 2. *Draw* ([`round`]): pool frozen and committed → entropy, one line per source → result, seats and awards in one
+//!    transaction → sockets. The screen shows a finished result; a confirmed seat makes its award payable.
+//! 3. *Pay* ([`payout`]): claim → reserve → about to call → call, with no transaction open → answer stored → settled,
+//!    with the ledger ([`budget`]) and the draw log ([`drawlog`]) → sockets.
+//!
+//! Events for sockets are rows written in the transaction that they speak of ([`live`]); what a server missed it reads
+//! from SQL. Crashes between any two steps continue from SQL alone.
+//!
+//! # The modules
+//!
+//! They stand in the order of knowledge: each uses only those above it. `tests/it/tidy.rs` checks that.
 
 pub mod wire;
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 impl Line {
     /// Reads a line: [`Code::Canon`] when the text is not canonical JSON, [`Code::Entry`] when the fields
     /// are not exactly those of its type. Whether it may stand where it stands is for
-    /// [`LogState`].
+    /// [`LogState`](crate::draw::state::LogState).
     pub fn parse(text: &str) -> Result<Self, Code> {
         let fields = Fields(canon::parse(text).ok_or(Code::Canon)?);
         line(fields).ok_or(Code::Entry)

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 impl Line {
     /// The canonical text whose bytes are stored and hashed. What the fields hold is not checked here;
-    /// [`Line::parse`] or [`LogState::check`] does that.
+    /// [`Line::parse`] or [`LogState::check`](crate::draw::state::LogState::check) does that.
     pub fn to_text(&self) -> String {
         let mut fields = body(&self.body);
         fields.insert("t".to_owned(), Json::str(self.body.kind()));
