@@ -14,7 +14,7 @@ use crate::{
     drawlog::{self, Entry},
     error::{ApiError, ApiResult},
     meeting::{self, Meeting, tell},
-    wire::{Body, Committed, DrawEvent, Eligible, Fen, PrizeView, RoundStatus, RoundView},
+    wire::{Body, Committed, DrawEvent, Eligible, Fen, Message, PrizeView, RoundStatus, RoundView, Scene},
 };
 
 /// Most tickets that the drawing of one round may have to take out (draw protocol §10).
@@ -138,6 +138,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     let told = vec![
         tell::event(&mut tx, &id, now, Body::Draw(Box::new(event))).await?,
         rounds::told(app, &mut tx, &id).await?,
+        follow(&mut tx, &id, n, now).await?,
     ];
     let deed = Deed {
         who,
@@ -150,6 +151,17 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     tell::commit(app, tx, &id, told).await?;
     app.kept::<Desk>().keep_pool(&id, n, plan.electorate.tree);
     Ok(Committed { draw: n, view, log: logged.checkpoint, code: logged.code })
+}
+
+/// The screens go along with the draw, also those that open later.
+async fn follow(tx: &mut Tx, meeting: &str, n: i64, now: i64) -> ApiResult<Message> {
+    let scene = Scene { name: "draw".into(), draw: Some(n), ..Scene::default() };
+    sqlx::query("update meeting set scene = $1 where id = $2")
+        .bind(serde_json::to_string(&scene).map_err(anyhow::Error::new)?)
+        .bind(meeting)
+        .execute(tx.conn())
+        .await?;
+    tell::event(tx, meeting, now, Body::Scene(scene)).await
 }
 
 fn rule(plan: &Plan<'_>) -> ApiResult<DrawRule> {

@@ -12,7 +12,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{entropy, pools, proofs, rows, rows::Stored, taps, views};
+use super::{
+    entropy, pools,
+    proofs::{self, Asked},
+    rows,
+    rows::Stored,
+    taps, views,
+};
 use crate::{
     app::App,
     error::{ApiError, ApiResult, ProblemBody},
@@ -67,28 +73,46 @@ async fn draw_view(
 
 /// The bundle of all draws: feed it to any verifier.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/proof", tag = "public",
-    params(("meeting" = String, Path, description = "Id of the meeting")), responses(
+    params(("meeting" = String, Path, description = "Id of the meeting"), ProofQuery), responses(
     (status = 200, body = Bundle),
     (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
-async fn proof_all(State(app): State<App>, Path(id): Path<String>) -> ApiResult<Response> {
-    let bundle = proofs::bundle(&app, &id).await?;
-    Ok(([(header::CACHE_CONTROL, FRESH)], Json(bundle)).into_response())
+async fn proof_all(
+    State(app): State<App>,
+    Path(meeting): Path<String>,
+    Query(query): Query<ProofQuery>,
+) -> ApiResult<Response> {
+    let asked = Asked { meeting, draw: None, light: query.light };
+    Ok(json(proofs::encoded(&app, asked).await?))
+}
+
+/// How much of a proof is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ProofQuery {
+    /// Leave out pools and taps: enough for a light check, and small. False when absent.
+    #[serde(default)]
+    light: bool,
+}
+
+fn json(bytes: bytes::Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, FRESH)], bytes).into_response()
 }
 
 /// The bundle of one draw; the log in it is whole.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/draws/{draw}/proof", tag = "public",
     params(("meeting" = String, Path, description = "Id of the meeting"),
-        ("draw" = i64, Path, description = "Number of the draw")), responses(
+        ("draw" = i64, Path, description = "Number of the draw"), ProofQuery), responses(
     (status = 200, body = Bundle),
     (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn proof_one(
     State(app): State<App>,
     Path((meeting, draw)): Path<(String, i64)>,
+    Query(query): Query<ProofQuery>,
 ) -> ApiResult<Response> {
-    let bundle = proofs::draw_bundle(&app, &meeting, draw).await?;
-    Ok(([(header::CACHE_CONTROL, FRESH)], Json(bundle)).into_response())
+    let asked = Asked { meeting, draw: Some(draw), light: query.light };
+    Ok(json(proofs::encoded(&app, asked).await?))
 }
 
 /// Where to begin.

@@ -1,8 +1,9 @@
 //! What anybody may fetch to check a draw (draw protocol §10): bundles, the log, paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, anyhow};
+use bytes::Bytes;
 use sqlx::{AnyConnection, Row};
 
 use super::{
@@ -22,8 +23,52 @@ use crate::{
 
 /// Pools up to this size stand in the bundle; larger ones are a file of their own.
 const POOL_INLINE: u64 = 5_000;
+/// Encoded bundles that are kept at most.
+const ENCODED_MAX: usize = 64;
 /// Most lines of one page of the log.
 const LOG_PAGE: i64 = 5_000;
+
+/// Encoded bundles of this process, kept until the log grows.
+#[derive(Debug, Default)]
+struct Encoded {
+    kept: tokio::sync::Mutex<HashMap<Asked, (i64, Bytes)>>,
+}
+
+/// What was asked for: a meeting's proof, of one draw or of all, with pools and taps or without.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    pub(super) meeting: String,
+    pub(super) draw: Option<i64>,
+    pub(super) light: bool,
+}
+
+/// A bundle as JSON. A hall of phones asks for the same one within seconds of a result: it is made once per size of
+/// the log, and never older than the newest signed head.
+pub(super) async fn encoded(app: &App, asked: Asked) -> ApiResult<Bytes> {
+    let (checkpoint, _) = drawlog::checkpoint(app, &asked.meeting).await?;
+    let bundles = app.kept::<Encoded>();
+    let mut kept = bundles.kept.lock().await;
+    if let Some((size, bytes)) = kept.get(&asked)
+        && *size >= checkpoint.size
+    {
+        return Ok(bytes.clone());
+    }
+    let mut bundle = match asked.draw {
+        Some(n) => draw_bundle(app, &asked.meeting, n).await?,
+        None => bundle(app, &asked.meeting).await?,
+    };
+    if asked.light {
+        for proof in &mut bundle.draws {
+            (proof.pool, proof.taps) = (None, None);
+        }
+    }
+    let bytes = Bytes::from(serde_json::to_vec(&bundle).context("a bundle as JSON")?);
+    if kept.len() >= ENCODED_MAX {
+        kept.clear();
+    }
+    kept.insert(asked, (bundle.checkpoint.size, bytes.clone()));
+    Ok(bytes)
+}
 
 /// The bundle of all draws with a result.
 pub async fn bundle(app: &App, meeting: &str) -> ApiResult<Bundle> {
