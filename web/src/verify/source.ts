@@ -46,7 +46,7 @@ export function readProofFile(text: string): ProofFile {
   return { bundle: text, local: {} };
 }
 
-/** Letters of a log code as typed by a person: no groups, and look-alikes as Crockford reads them. */
+/** Letters of a log code as typed by a person: no groups, and letters that look like others as Crockford reads them. */
 export function codeLetters(text: string): string {
   return text
     .toUpperCase()
