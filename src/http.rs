@@ -10,6 +10,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::error::{ApiError, ApiResult};
@@ -67,7 +68,33 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
         }
     };
     from.end().map_err(|_| ApiError::bad_request("json", "请求内容在 JSON 之后还有多余的字符。"))?;
-    Ok(value)
+    match nul(bytes) {
+        None => Ok(value),
+        Some(field) => Err(ApiError::invalid("text", &field, "文字里有无法保存的空字符（NUL），请删去。")),
+    }
+}
+
+/// The field with a NUL, which PostgreSQL cannot keep. JSON can write one only as an escape.
+fn nul(bytes: &[u8]) -> Option<String> {
+    const ESCAPE: &[u8] = br"\u0000";
+    if !bytes.windows(ESCAPE.len()).any(|part| part == ESCAPE) {
+        return None;
+    }
+    nul_in(&serde_json::from_slice(bytes).ok()?)
+}
+
+fn nul_in(value: &Value) -> Option<String> {
+    let under = |name: String, rest: String| if rest.is_empty() { name } else { format!("{name}.{rest}") };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(list) => {
+            list.iter().enumerate().find_map(|(at, item)| Some(under(at.to_string(), nul_in(item)?)))
+        }
+        Value::Object(map) => map.iter().find_map(|(name, item)| {
+            if name.contains('\0') { Some(String::new()) } else { Some(under(name.clone(), nul_in(item)?)) }
+        }),
+        _ => None,
+    }
 }
 
 fn wrong_shape(field: &str, reason: &str) -> ApiError {
@@ -108,6 +135,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(ApiError::invalid("query", "query", "地址中的参数含有空字符（NUL），请删去。"));
+        }
         axum::extract::Query::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
@@ -144,7 +174,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Idem {
 #[allow(dead_code, reason = "describes a header for the OpenAPI document")]
 pub struct IdemHeader {
     /// Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128)]
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     idempotency_key: String,
 }
 
@@ -152,7 +182,9 @@ pub struct IdemHeader {
 pub fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     match value.to_str() {
-        Ok(text) if (1..=128).contains(&text.len()) => Ok(Some(text.to_owned())),
+        Ok(text) if (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(Some(text.to_owned()))
+        }
         _ => Err(ApiError::bad_request(
             "idempotency_key",
             "Idempotency-Key 必须是 1 到 128 个可见 ASCII 字符。",
@@ -168,4 +200,18 @@ pub async fn no_route() -> Response {
 /// Answer to a method that a path does not take.
 pub async fn no_method() -> Response {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "该地址不支持这种请求方法。").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_refused_wherever_it_hides() {
+        let field = |text: &str| parse::<Value>(text.as_bytes()).err().and_then(|error| error.body().field);
+        assert_eq!(field(r#"{"a":{"b":["x","y\u0000"]}}"#).as_deref(), Some("a.b.1"));
+        assert_eq!(field(r#"{"name":"\u0000"}"#).as_deref(), Some("name"));
+        assert_eq!(field(r#"{"na\u0000me":1}"#).as_deref(), Some(""));
+        assert_eq!(field(r#"{"a":"\\u0000"}"#), None, "an escaped backslash before u0000 is no NUL");
+    }
 }

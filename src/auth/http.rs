@@ -9,7 +9,7 @@ use super::{Name, Staff, clear_cookie, cookies, sessions, staff, staff_cookie};
 use crate::{
     app::App,
     audit::{self, Deed},
-    error::{ApiResult, ProblemBody},
+    error::{ApiError, ApiResult, ProblemBody},
     http::Body,
     wire::{Done, LoginRequest, SetupRequest, StaffView},
 };
@@ -34,8 +34,18 @@ async fn login(
     jar: CookieJar,
     Body(request): Body<LoginRequest>,
 ) -> ApiResult<(CookieJar, Json<StaffView>)> {
+    at_most("user", &request.user, 64)?;
+    at_most("password", &request.password, 256)?;
     let staff = staff::check_password(&app, request.user.trim(), &request.password).await?;
     begin(&app, jar, &staff, "staff.login").await
+}
+
+/// Nothing longer can be right, and hashing it would only cost time: 422.
+fn at_most(field: &str, text: &str, chars: usize) -> ApiResult<()> {
+    if text.chars().count() > chars {
+        return Err(ApiError::invalid("text", field, format!("此项最多 {chars} 个字符。")));
+    }
+    Ok(())
 }
 
 /// Make the first owner with the one-time link.
@@ -49,6 +59,7 @@ async fn setup(
     jar: CookieJar,
     Body(request): Body<SetupRequest>,
 ) -> ApiResult<(CookieJar, Json<StaffView>)> {
+    at_most("code", &request.code, 128)?;
     let staff = staff::set_up(&app, &request.code, &request.user, &request.password).await?;
     begin(&app, jar, &staff, "staff.setup").await
 }

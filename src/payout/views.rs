@@ -15,6 +15,8 @@ use crate::{
 /// Packets of a page when nothing is asked for, and at most.
 const PAGE: i64 = 100;
 const MAX_PAGE: i64 = 1000;
+/// Longest search text, characters: names are no longer.
+const SEARCH_CHARS: usize = 60;
 /// Characters of an openid that stay visible.
 const OPENID_SHOWN: usize = 4;
 
@@ -114,8 +116,12 @@ pub(super) async fn packets(app: &App, meeting: &str, filter: &PacketFilter) -> 
     let offset = in_range(filter.offset, (0, i64::from(u32::MAX)), 0, "offset")?;
     let draw = in_range(filter.draw, (0, i64::from(u32::MAX)), 0, "draw")?;
     let state = filter.state.map_or("", sql::word);
-    let search = filter.search.as_deref().unwrap_or_default().trim().replace('\0', "");
-    let pattern = match search.as_str() {
+    let search = filter.search.as_deref().unwrap_or_default();
+    if search.chars().count() > SEARCH_CHARS {
+        return Err(ApiError::invalid("query", "search", format!("搜索文字最多 {SEARCH_CHARS} 个字。")));
+    }
+    let search = search.trim();
+    let pattern = match search {
         "" => String::new(),
         text => format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_")),
     };
@@ -126,7 +132,7 @@ pub(super) async fn packets(app: &App, meeting: &str, filter: &PacketFilter) -> 
         .bind(state)
         .bind(draw)
         .bind(&pattern)
-        .bind(&search)
+        .bind(search)
         .bind(limit)
         .bind(offset)
         .fetch_all(app.db().read())
@@ -140,7 +146,7 @@ pub(super) async fn packets(app: &App, meeting: &str, filter: &PacketFilter) -> 
         .bind(state)
         .bind(draw)
         .bind(&pattern)
-        .bind(&search)
+        .bind(search)
         .fetch_one(app.db().read())
         .await?;
     Ok(PacketPage {

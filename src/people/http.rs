@@ -25,6 +25,9 @@ use crate::{
 /// What a multipart body adds to the file: boundaries and headers.
 const MULTIPART_EXTRA: usize = 64 * 1024;
 
+/// Longest search text, characters.
+const SEARCH_CHARS: usize = 200;
+
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
     let uploads = OpenApiRouter::new()
@@ -157,6 +160,13 @@ async fn list(
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Json<PeoplePage>> {
     staff.need(&[Role::Host, Role::Finance, Role::Auditor])?;
+    if query.search.chars().count() > SEARCH_CHARS {
+        return Err(ApiError::invalid("query", "search", format!("搜索文字最多 {SEARCH_CHARS} 个字。")));
+    }
+    if query.limit.is_some_and(|limit| !(1..=roster::PAGE_MAX).contains(&limit)) {
+        let detail = format!("每页人数应为 1 到 {}。", roster::PAGE_MAX);
+        return Err(ApiError::invalid("query", "limit", detail));
+    }
     Ok(Json(roster::list(&app, &meeting, &query.search, &query.after, query.limit).await?))
 }
 

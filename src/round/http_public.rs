@@ -8,8 +8,8 @@ use axum::{
 };
 use futures_util::stream;
 use http::header;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -172,11 +172,15 @@ async fn pool(State(app): State<App>, Path((meeting, draw)): Path<(String, i64)>
     Ok((headers, HttpBody::from_stream(parts)).into_response())
 }
 
+/// Taps as `[index, r]`, by index.
+#[derive(Serialize, ToSchema)]
+struct TapList(Vec<(i64, String)>);
+
 /// The taps of a draw as `[[index, r], …]`, by index.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/draws/{draw}/taps", tag = "public",
     params(("meeting" = String, Path, description = "Id of the meeting"),
         ("draw" = i64, Path, description = "Number of the draw")), responses(
-    (status = 200, body = Vec<Vec<Object>>),
+    (status = 200, body = TapList),
     (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn tap_list(State(app): State<App>, Path((meeting, draw)): Path<(String, i64)>) -> ApiResult<Response> {
@@ -187,5 +191,5 @@ async fn tap_list(State(app): State<App>, Path((meeting, draw)): Path<(String, i
         && entropy::progress(&mut conn, &meeting, draw).await?.values.is_empty();
     let list = taps::listed(&mut conn, &meeting, draw).await?;
     let cache = if open { "no-store" } else { FOREVER };
-    Ok(([(header::CACHE_CONTROL, cache)], Json(list)).into_response())
+    Ok(([(header::CACHE_CONTROL, cache)], Json(TapList(list))).into_response())
 }

@@ -65,6 +65,7 @@ pub(super) fn finish(mut document: Document) -> Document {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            name_problems(operation);
             add_refusals(operation);
             operation.operation_id = Some(operation_id(method, path));
         }
@@ -96,6 +97,24 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
         ("delete", &mut item.delete),
     ];
     all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
+}
+
+/// A refusal's body is written beside the handler without its type of content, which is always the same one.
+fn name_problems(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        let problem = Ref::from_schema_name("ProblemBody").ref_location;
+        let json = response.content.get("application/json");
+        let refers = |content: &RefOr<Content>| {
+            let RefOr::T(content) = content else { return false };
+            matches!(&content.schema, Some(RefOr::Ref(to)) if to.ref_location == problem)
+        };
+        if json.is_some_and(refers)
+            && let Some(content) = response.content.shift_remove("application/json")
+        {
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
+    }
 }
 
 fn add_refusals(operation: &mut Operation) {

@@ -48,6 +48,9 @@ pub(super) async fn make(app: &App, who: &str, meeting: &str) -> ApiResult<Pairi
     Ok(Pairing { code, expires_at })
 }
 
+/// Characters of a code as typed: eight digits, and perhaps blanks between them.
+const TYPED_CHARS: std::ops::RangeInclusive<usize> = 8..=16;
+
 /// Takes a code and gives a ticket.
 pub(super) async fn take(
     app: &App,
@@ -56,6 +59,9 @@ pub(super) async fn take(
     typed: &str,
 ) -> ApiResult<Ticket> {
     known(app, meeting).await?;
+    if !TYPED_CHARS.contains(&typed.chars().count()) {
+        return Err(ApiError::invalid("invalid", "code", "配对码是 8 位数字，请重新输入。"));
+    }
     if let Some(address) = address {
         throttle(app, &format!("pair:{address}"), TRIES_ADDRESS).await?;
     }

@@ -36,6 +36,9 @@ pub(super) async fn set(app: &App, who: &str, meeting: &str, wanted: Scene) -> A
 }
 
 async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> {
+    if wanted.text.chars().count() > TEXT_MAX || wanted.text.chars().any(char::is_control) {
+        return Err(ApiError::invalid("invalid", "text", "暂停文字最多 80 个字符。"));
+    }
     let bare = Scene { name: wanted.name.clone(), ..Scene::default() };
     match wanted.name.as_str() {
         "lobby" | "summary" => Ok(bare),
@@ -58,12 +61,7 @@ async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> 
             }
             Ok(Scene { draw: Some(draw), ..bare })
         }
-        "pause" => {
-            if wanted.text.chars().count() > TEXT_MAX || wanted.text.chars().any(char::is_control) {
-                return Err(ApiError::invalid("invalid", "text", "暂停文字最多 80 个字符。"));
-            }
-            Ok(Scene { text: wanted.text, ..bare })
-        }
+        "pause" => Ok(Scene { text: wanted.text, ..bare }),
         _ => {
             let words = "大屏画面应为 lobby、ready、draw、summary 或 pause。";
             Err(ApiError::invalid("invalid", "name", words))

@@ -272,11 +272,9 @@ pub struct DrawProof {
     pub proofs: Vec<Vec<PathStep>>,
     /// The whole pool as `[pid, weight]`, for a full check; left out of large ones.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Vec<Object>>>)]
     pub pool: Option<Vec<(String, i64)>>,
     /// The taps as `[index, r]`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Vec<Object>>>)]
     pub taps: Option<Vec<(i64, String)>>,
 }
 

@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 /// An amount in fen (1/100 yuan), a whole number.
 ///
 /// A number with a fraction is refused with the code `amount_precision`, anything that is no number of fen at all
-/// (negative, too large, text) with `amount_range`: `security.md`'s answers to bad amounts. Zero passes here; the
+/// (negative, above 10^12, text) with `amount_range`: `security.md`'s answers to bad amounts. Zero passes here; the
 /// command decides whether it makes sense.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[schema(value_type = i64, minimum = 0, maximum = 1_000_000_000_000i64, example = 888)]
+#[schema(value_type = i64, minimum = 0, example = 888)]
 pub struct Fen(pub i64);
 
 /// Ten billion yuan: above it something else was meant, and sums stay far from overflow.
