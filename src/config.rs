@@ -118,7 +118,24 @@ impl Config {
                 .with_context(|| format!("cannot read the configuration file {}", file.display()))?;
             figment = figment.merge(Toml::string(&text));
         }
-        Ok(figment.merge(Env::prefixed("KAIJIANG__").split("__")))
+        Ok(figment.merge(Self::environment()))
+    }
+
+    /// What the environment sets. A merchant number is made of digits and still a text: where the default is a text,
+    /// the value is taken as it stands instead of being read as a number or a list (in quotes it may stand, too).
+    pub fn environment() -> Figment {
+        let variables = Env::prefixed("KAIJIANG__").split("__");
+        let defaults = Figment::from(Toml::string(DEFAULTS));
+        let mut set = Figment::from(variables.clone());
+        for (key, text) in variables.iter() {
+            let key = key.as_str().to_lowercase();
+            let is_text =
+                |layer: &Figment| layer.find_value(&key).is_ok_and(|value| value.as_str().is_some());
+            if is_text(&defaults) && !is_text(&set) {
+                set = set.merge((key.clone(), text));
+            }
+        }
+        set
     }
 
     /// The typed configuration, with the paths that stand for "under `data.dir`" filled in.

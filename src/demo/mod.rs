@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::Path};
 use anyhow::Context;
 use figment::{
     Figment,
-    providers::{Env, Format, Serialized, Toml},
+    providers::{Format, Serialized, Toml},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -63,7 +63,7 @@ fn own_settings(file: Option<&Path>) -> anyhow::Result<Figment> {
             .with_context(|| format!("cannot read the configuration file {}", file.display()))?;
         own = own.merge(Toml::string(&text));
     }
-    Ok(own.merge(Env::prefixed("KAIJIANG__").split("__")))
+    Ok(own.merge(Config::environment()))
 }
 
 /// Starts everything. Keys that `file` or the environment set stay as they are.

@@ -21,12 +21,13 @@ pub(crate) struct Process {
     child: Option<Child>,
 }
 
-/// Every value as `KAIJIANG__SECTION__KEY`; JSON's quotes tell a text of digits from a number.
+/// Every value as `KAIJIANG__SECTION__KEY`, as an administrator would write it: no quotes, also around texts of digits.
 fn environment(values: &Value) -> Vec<(String, String)> {
     let sections = values.as_object().unwrap().iter();
     let keys = |(section, keys): (&String, &Value)| -> Vec<(String, String)> {
         let named = |(key, value): (&String, &Value)| {
-            (format!("KAIJIANG__{section}__{key}").to_uppercase(), value.to_string())
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            (format!("KAIJIANG__{section}__{key}").to_uppercase(), text)
         };
         keys.as_object().unwrap().iter().map(named).collect()
     };
