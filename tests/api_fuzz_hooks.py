@@ -165,3 +165,17 @@ def before_call(context, case, kwargs):
         case.path_parameters = {name: values.get(name, was) for name, was in case.path_parameters.items()}
     if not isinstance(case.body, NotSet) and not wrong(ParameterLocation.BODY):
         lead_body(case, values, turn)
+
+
+def without_tuples(schema: object) -> None:
+    """Schemathesis 4.32 rewrites `prefixItems` into a form that it then refuses: the same list, told less exactly."""
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
+        without_tuples(inner)
+    if isinstance(schema, dict) and isinstance(parts := schema.get("prefixItems"), list):
+        del schema["prefixItems"]
+        schema |= {"items": {"anyOf": parts}, "minItems": len(parts), "maxItems": len(parts)}
+
+
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    without_tuples(raw_schema)
