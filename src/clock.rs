@@ -66,6 +66,11 @@ pub fn next_beijing_midnight(ms: Ms) -> Ms {
     ((ms + OFFSET).div_euclid(DAY) + 1) * DAY - OFFSET
 }
 
+/// For books: `2026-11-23 21:40:05`, Beijing time.
+pub fn beijing_stamp(ms: Ms) -> String {
+    beijing(ms).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// For people: `11月23日 21:40`.
 pub fn beijing_words(ms: Ms) -> String {
     beijing(ms).strftime("%-m月%-d日 %H:%M").to_string()

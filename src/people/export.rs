@@ -10,7 +10,7 @@ use crate::{
     app::App,
     audit::{self, Deed},
     auth::Staff,
-    clock::beijing_words,
+    clock::beijing_stamp,
     error::ApiResult,
     keys::Purpose,
     meeting,
@@ -153,12 +153,12 @@ async fn payments(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
             text("name")?,
             text("department")?,
             yuan(number("amount_fen")?),
-            text("state")?,
+            packet_word(&text("state")?).to_owned(),
             text("reason")?,
             number("attempt")?.to_string(),
             text("list_id")?,
-            beijing_words(number("created_at")?),
-            sent.map(beijing_words).unwrap_or_default(),
+            beijing_stamp(number("created_at")?),
+            sent.map(beijing_stamp).unwrap_or_default(),
         ]);
     }
     let headings = &[
@@ -185,6 +185,26 @@ fn status_word(status: &str) -> &str {
         "absent" => "缺席",
         "declined" => "放弃",
         "disqualified" => "取消资格",
+        other => other,
+    }
+}
+
+/// What a packet's state is called in the book: the control page's words.
+fn packet_word(state: &str) -> &str {
+    match state {
+        "queued" => "排队",
+        "reserved" => "待发",
+        "sending" => "发送中",
+        "sent" => "已发",
+        "received" => "已领取",
+        "held" => "暂缓",
+        "unknown" => "待查询",
+        "blocked" => "受阻",
+        "refused" => "被拒",
+        "refunded" => "已退回",
+        "failed" => "失败",
+        "cancelled" => "已取消",
+        "needs_human" => "需处理",
         other => other,
     }
 }

@@ -1,4 +1,4 @@
-//! Workbooks that go out: made-up rosters for the demo, and the books of a meeting. Cells are written as text, never
+//! Workbooks that go out: made-up rosters for the demo, and the books of a meeting. Cells are never written
 //! as formulas, whatever they begin with.
 
 use std::path::Path;
@@ -79,7 +79,19 @@ pub fn write_roster(path: &Path, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One sheet of text cells under a bold, frozen header.
+/// Headings of columns that are summed or sorted by number, with the format of their cells. All others are text: a
+/// spreadsheet program would spoil a bill number or a staff number with zeros in front.
+const NUMBERS: [(&str, &str); 7] = [
+    ("红包（元）", "0.00"),
+    ("金额（元）", "0.00"),
+    ("抽奖序号", "0"),
+    ("名次", "0"),
+    ("编号", "0"),
+    ("次数", "0"),
+    ("权重", "0"),
+];
+
+/// One sheet under a bold, frozen header; cells are text but in the columns of `NUMBERS`.
 pub fn sheet(name: &str, headings: &[&str], rows: &[Vec<String>]) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
@@ -88,15 +100,25 @@ pub fn sheet(name: &str, headings: &[&str], rows: &[Vec<String>]) -> Result<Vec<
     for (place, heading) in headings.iter().enumerate() {
         sheet.write_string_with_format(0, u16::try_from(place).unwrap_or(u16::MAX), *heading, &bold)?;
     }
+    let formats: Vec<Option<Format>> = headings.iter().map(|heading| number_format(heading)).collect();
     sheet.set_freeze_panes(1, 0)?;
     for (at, row) in rows.iter().enumerate() {
         let line = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        for (place, text) in row.iter().enumerate() {
-            sheet.write_string(line, u16::try_from(place).unwrap_or(u16::MAX), safe(text))?;
+        for (place, (text, format)) in row.iter().zip(&formats).enumerate() {
+            let column = u16::try_from(place).unwrap_or(u16::MAX);
+            match (format, text.parse::<f64>()) {
+                (Some(format), Ok(number)) => sheet.write_number_with_format(line, column, number, format)?,
+                _ => sheet.write_string(line, column, safe(text))?,
+            };
         }
     }
     sheet.autofit();
     book.save_to_buffer()
+}
+
+fn number_format(heading: &str) -> Option<Format> {
+    let (_, format) = NUMBERS.iter().find(|(known, _)| *known == heading)?;
+    Some(Format::new().set_num_format(*format))
 }
 
 /// A text that spreadsheet programs would take for a formula, were it saved as text table later, gets a `'` in front.
@@ -136,5 +158,16 @@ mod tests {
         let table = table::read(&bytes).unwrap();
         assert_eq!((table.rows[0].name.as_str(), table.rows[0].formula), ("'=1+1", false));
         assert!(Phone::parse(&table.rows[0].phone).is_ok());
+    }
+
+    #[test]
+    fn money_can_be_summed_and_numbers_of_papers_stay_text() {
+        use calamine::{Data, Reader, Xlsx};
+        let rows = vec![vec!["0019".to_owned(), "12.34".to_owned(), "3".to_owned()]];
+        let bytes = sheet("发放明细", &["商户单号", "金额（元）", "次数"], &rows).unwrap();
+        let mut book = Xlsx::new(std::io::Cursor::new(bytes)).unwrap();
+        let range = book.worksheet_range("发放明细").unwrap();
+        let cells = [Data::String("0019".to_owned()), Data::Float(12.34), Data::Float(3.0)];
+        assert_eq!(range.rows().nth(1).unwrap(), &cells);
     }
 }
