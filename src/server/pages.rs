@@ -44,7 +44,12 @@ async fn asset(Path(path): Path<String>) -> Response {
 
 fn serve(name: &str, cache: &'static str) -> Response {
     let Some(file) = Files::get(name) else {
-        return ApiError::not_found("该页面").into_response();
+        let why = if Files::iter().next().is_none() {
+            "网页（本程序编译时没有包含网页，请先运行 make web 再编译）"
+        } else {
+            "该页面"
+        };
+        return ApiError::not_found(why).into_response();
     };
     let mut response = file.data.into_response();
     let headers = response.headers_mut();
