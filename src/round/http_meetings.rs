@@ -34,7 +34,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(super::create_meeting(&app, &staff.user, new).await?)))
 }
 
-/// Close the meeting's log for good.
+/// Close the meeting's log for good. Winners who still wait to be confirmed lose their awards with it.
 #[utoipa::path(post, path = "/api/meetings/{meeting}/close", tag = "meetings",
     security(("cookie" = []), ("bearer" = [])),
     params(("meeting" = String, Path, description = "Id of the meeting"), IdemHeader), responses(

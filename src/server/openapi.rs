@@ -4,7 +4,7 @@ use axum::{Router, routing::get};
 use utoipa::{
     OpenApi,
     openapi::{
-        Content, OpenApi as Document, Ref, RefOr, Response,
+        Content, KnownFormat, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, SchemaFormat, Type,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -68,6 +68,7 @@ pub(super) fn finish(mut document: Document) -> Document {
             name_problems(operation);
             add_refusals(operation);
             operation.operation_id = Some(operation_id(method, path));
+            name_bytes(operation);
         }
     }
     document
@@ -137,6 +138,21 @@ fn add_refusals(operation: &mut Operation) {
     ]);
     for (status, words) in statuses {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(words)));
+    }
+}
+
+/// What is neither JSON nor text is bytes, not a list of numbers.
+fn name_bytes(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        for (kind, body) in &mut response.content {
+            if !kind.ends_with("json") && !kind.starts_with("text/") {
+                let bytes = ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+                *body = RefOr::T(Content::new(Some(bytes)));
+            }
+        }
     }
 }
 
