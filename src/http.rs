@@ -19,7 +19,7 @@ use crate::error::{ApiError, ApiResult};
 pub const BODY_BYTES: usize = 1 << 20;
 
 /// A JSON body. Wrong type 415, no JSON 400 `json`, wrong shape 422 `invalid` with the field, bad amounts 422
-/// `amount_range` / `amount_precision`.
+/// `amount_range` / `amount_precision`. Neither body nor type counts as `{}`.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -31,12 +31,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(
                 |kind| kind.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json"),
             );
-        if !json {
-            return Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "content_type",
-                "请求内容必须是 JSON（Content-Type: application/json）。",
-            ));
+        let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
+        if !json && !untyped {
+            return Err(not_json());
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             match rejection.into_response().status() {
@@ -44,8 +41,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 _ => ApiError::bad_request("body", "请求内容没有完整收到，请重试。"),
             }
         })?;
-        parse(&bytes).map(Self)
+        match (bytes.is_empty(), untyped) {
+            // Many clients send neither body nor type with a command that has no fields.
+            (true, true) => parse(b"{}").map(Self),
+            (false, true) => Err(not_json()),
+            _ => parse(&bytes).map(Self),
+        }
     }
+}
+
+fn not_json() -> ApiError {
+    ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "content_type",
+        "请求内容必须是 JSON（Content-Type: application/json）。",
+    )
 }
 
 fn too_large() -> ApiError {
@@ -102,10 +112,29 @@ fn wrong_shape(field: &str, reason: &str) -> ApiError {
         ApiError::invalid("amount_range", field, "金额超出允许范围，请填写以分为单位的整数。")
     } else if reason.starts_with("amount_precision") {
         ApiError::invalid("amount_precision", field, "金额最多精确到分，请填写以分为单位的整数。")
+    } else if let Some(name) = missing(reason) {
+        let field = if field == "." { name.to_owned() } else { format!("{field}.{name}") };
+        let detail = format!("缺少字段 {field}。");
+        ApiError::invalid("invalid", &field, detail)
     } else {
         let detail = format!("字段内容不对：{}", reason.split(" at line ").next().unwrap_or(reason));
         ApiError::invalid("invalid", field, detail)
     }
+}
+
+/// The name in serde's complaint about a field that is not there.
+fn missing(reason: &str) -> Option<&str> {
+    reason.split_once("missing field `")?.1.split('`').next()
+}
+
+/// Names the parameter and says what is wrong with it; serde_urlencoded writes `name: reason`.
+fn wrong_query(text: &str) -> ApiError {
+    let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    if let Some(name) = missing(reason) {
+        return ApiError::invalid("query", name, format!("地址中缺少参数 {name}。"));
+    }
+    let (name, reason) = reason.split_once(": ").unwrap_or(("query", reason));
+    ApiError::invalid("query", name, format!("地址中的参数 {name} 不对：{reason}"))
 }
 
 /// Parts of the path; one that cannot be right is 404.
@@ -141,9 +170,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         axum::extract::Query::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection: QueryRejection| {
-                ApiError::invalid("query", "query", format!("地址中的参数不对：{}", rejection.body_text()))
-            })
+            .map_err(|rejection: QueryRejection| wrong_query(&rejection.body_text()))
     }
 }
 
@@ -204,6 +231,9 @@ pub async fn no_method() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body as Raw;
+    use serde::Deserialize;
+
     use super::*;
 
     #[test]
@@ -213,5 +243,36 @@ mod tests {
         assert_eq!(field(r#"{"name":"\u0000"}"#).as_deref(), Some("name"));
         assert_eq!(field(r#"{"na\u0000me":1}"#).as_deref(), Some(""));
         assert_eq!(field(r#"{"a":"\\u0000"}"#), None, "an escaped backslash before u0000 is no NUL");
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[allow(dead_code, reason = "only its absence is tested")]
+        fen: i64,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        award: Option<Inner>,
+    }
+
+    fn told(error: &ApiError) -> String {
+        format!("{error:?}")
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert!(told(&parse::<Inner>(b"{}").unwrap_err()).contains("缺少字段 fen。"));
+        assert!(told(&parse::<Outer>(br#"{"award":{}}"#).unwrap_err()).contains("缺少字段 award.fen。"));
+        let query = wrong_query("Failed to deserialize query string: missing field `kind`");
+        assert!(told(&query).contains("地址中缺少参数 kind。"));
+    }
+
+    #[tokio::test]
+    async fn a_command_without_fields_needs_no_body() {
+        let bare = Request::builder().body(Raw::empty()).unwrap();
+        assert!(Body::<Outer>::from_request(bare, &()).await.unwrap().0.award.is_none());
+        let untyped = Request::builder().body(Raw::from("{}")).unwrap();
+        assert!(Body::<Outer>::from_request(untyped, &()).await.is_err());
     }
 }
