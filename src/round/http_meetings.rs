@@ -34,7 +34,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(super::create_meeting(&app, &staff.user, new).await?)))
 }
 
-/// Close the meeting's log for good. Winners who still wait to be confirmed lose their awards with it.
+/// Close the meeting's log for good. Every winner must have been confirmed or set aside before.
 #[utoipa::path(post, path = "/api/meetings/{meeting}/close", tag = "meetings",
     security(("cookie" = []), ("bearer" = [])),
     params(("meeting" = String, Path, description = "Id of the meeting"), IdemHeader), responses(
@@ -43,7 +43,7 @@ async fn create(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`draw_open`", body = ProblemBody),
+    (status = 409, description = "`draw_open`, `winners_waiting`", body = ProblemBody),
 ))]
 async fn close(
     State(app): State<App>,

@@ -182,6 +182,9 @@ async fn split_words_and_goods_prove_too_and_tampering_does_not() {
     stage.reveal(2).await.unwrap();
     let all = round::confirm_all(&stage.app, HOST, (&stage.meeting, 1), SeatStatus::Present).await.unwrap();
     assert!(all.winners.iter().all(|seat| seat.status == SeatStatus::Present));
+    let waiting = round::close_meeting(&stage.app, HOST, &stage.meeting).await.unwrap_err();
+    assert_eq!(waiting.code(), "winners_waiting");
+    round::confirm_all(&stage.app, HOST, (&stage.meeting, 2), SeatStatus::Present).await.unwrap();
     round::close_meeting(&stage.app, HOST, &stage.meeting).await.unwrap();
     assert_eq!(mark(&stage, 2, 1, SeatStatus::Present).await, Err("meeting_closed"));
 

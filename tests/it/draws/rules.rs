@@ -80,7 +80,7 @@ async fn winners_confirm_themselves_when_the_time_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_end_cancels_what_was_not_confirmed() {
+async fn the_end_forgets_nobody_and_cancels_what_was_set_aside() {
     let stage = Stage::set(Backend::Light, 6).await;
     let round = stage.round(3, FIXED, &WORDS).await;
     stage.commit(&round).await;
@@ -89,6 +89,9 @@ async fn the_end_cancels_what_was_not_confirmed() {
     said(&stage, 1).await;
     mark(&stage, 1, 1, SeatStatus::Present).await.unwrap();
     mark(&stage, 1, 2, SeatStatus::Absent).await.unwrap();
+    let waiting = round::close_meeting(&stage.app, HOST, &stage.meeting).await.unwrap_err();
+    assert_eq!(waiting.code(), "winners_waiting");
+    mark(&stage, 1, 3, SeatStatus::Declined).await.unwrap();
     let closed = round::close_meeting(&stage.app, HOST, &stage.meeting).await.unwrap();
     assert_eq!(closed.status, MeetingStatus::Closed);
     let gone = "select cast(count(*) as bigint) from award where meeting_id = $1 and state = 'cancelled'";

@@ -169,7 +169,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Close the meeting's log for good. Winners who still wait to be confirmed lose their awards with it. */
+        /** Close the meeting's log for good. Every winner must have been confirmed or set aside before. */
         post: operations["post_meetings_close"];
         delete?: never;
         options?: never;
@@ -3849,7 +3849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `draw_open` */
+            /** @description `draw_open`, `winners_waiting` */
             409: {
                 headers: {
                     [name: string]: unknown;
