@@ -127,7 +127,7 @@ fn missing(reason: &str) -> Option<&str> {
     reason.split_once("missing field `")?.1.split('`').next()
 }
 
-/// Names the parameter and says what is wrong with it; serde_urlencoded writes `name: reason`.
+/// Names the parameter and says what is wrong with it; `serde_urlencoded` writes `name: reason`.
 fn wrong_query(text: &str) -> ApiError {
     let reason = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
     if let Some(name) = missing(reason) {
