@@ -40,6 +40,7 @@ fn frame(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <link rel=\"icon\" href=\"data:,\">\
          <title>【沙箱】{title}</title><style>{STYLE}</style></head><body>\
          <header><h1>【沙箱】{title}</h1>这里是微信、微信支付和短信的替身：没有真钱，没有真人。</header>\
          <main>{body}</main></body></html>"

@@ -30,6 +30,7 @@ pub(super) fn router() -> Router<App> {
         .route("/screen/{meeting}", get(|| async { page("screen.html") }))
         .route("/m/{meeting}", get(|| async { page("attendee.html") }))
         .route("/assets/{*path}", get(asset))
+        .route("/icon.svg", get(|| async { serve("icon.svg", "public, max-age=86400") }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
 }
 

@@ -8,10 +8,10 @@ export const HALL = { width: 1920, height: 1080 };
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** The system's Chromium, or the one that CHROMIUM names; it is not downloaded. */
+/** The system's Chromium, or the one that KAIJIANG_CHROMIUM names; it is not downloaded. */
 export async function launch(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
-  if (executablePath === undefined) throw new Error('no Chromium found: install it or set CHROMIUM');
+  const executablePath = process.env.KAIJIANG_CHROMIUM ?? PLACES.find((place) => existsSync(place));
+  if (executablePath === undefined) throw new Error('no Chromium found: install it or set KAIJIANG_CHROMIUM');
   return chromium.launch({
     executablePath,
     // WebGL in software, so that the hall screen draws on machines without a GPU.
@@ -26,11 +26,11 @@ export interface Watched {
   complaints: string[];
 }
 
-/** A fresh page of a size that notes whatever it should not do. `home` = the only origin it may talk to. */
+/** A fresh page of a size that notes whatever it should not do. `homes` = the only origins it may talk to. */
 export async function open(
   browser: Browser,
   size: { width: number; height: number },
-  home: string,
+  ...homes: string[]
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: size, locale: 'zh-CN', timezoneId: 'Asia/Shanghai' });
   const page = await context.newPage();
@@ -38,11 +38,11 @@ export async function open(
   page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning')
-      complaints.push(`console: ${message.text()}`);
+      complaints.push(`console: ${message.text()} ${message.location().url}`);
   });
   page.on('request', (request) => {
     const url = new URL(request.url());
-    const ours = url.origin === home || url.protocol === 'data:' || url.protocol === 'blob:';
+    const ours = homes.includes(url.origin) || url.protocol === 'data:' || url.protocol === 'blob:';
     if (!ours) complaints.push(`foreign host: ${request.url()}`);
   });
   return { context, page, complaints };
