@@ -81,7 +81,7 @@ fn print_demo(demo: &serde_json::Value) {
     println!("  大屏   screen    {}", text(&pages["screen"]));
     println!("  手机   phone     {}", text(&pages["attendee"]));
     println!("  验证   verify    {}", text(&pages["verify"]));
-    println!("  沙箱   sandbox   {}", text(&demo["sandbox"]));
+    println!("  沙箱   sandbox   {}?meeting={}", text(&demo["sandbox"]), text(&demo["meeting"]));
     println!("  接口   API       {}\n", text(&demo["openapi"]));
     for one in demo["staff"].as_array().into_iter().flatten() {
         println!("  {:<9} {:<9} {}", text(&one["role"]), text(&one["user"]), text(&one["password"]));

@@ -43,8 +43,15 @@ fn not_found(text: &str) -> Response {
     (StatusCode::NOT_FOUND, Json(json!({ "error": text }))).into_response()
 }
 
-async fn overview(State(sandbox): State<Shared>) -> Response {
-    Html(page::overview(&sandbox)).into_response()
+/// The meeting that the crowd's form proposes.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Proposed {
+    meeting: String,
+}
+
+async fn overview(State(sandbox): State<Shared>, Query(proposed): Query<Proposed>) -> Response {
+    Html(page::overview(&sandbox, &proposed.meeting)).into_response()
 }
 
 #[derive(Deserialize, Default)]

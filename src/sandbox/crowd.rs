@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -79,7 +79,9 @@ pub(super) struct Progress {
 
 /// The route for programs.
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/sandbox/crowd", post(start).get(progress).delete(stop))
+    Router::new()
+        .route("/sandbox/crowd", post(start).get(progress).delete(stop))
+        .route("/sandbox/form/crowd", post(start_by_form))
 }
 
 async fn progress(State(sandbox): State<Shared>) -> Json<Progress> {
@@ -101,6 +103,28 @@ async fn start(State(sandbox): State<Shared>, Input(asked): Input<Asked>) -> Res
         let text = "the sandbox was started without a roster";
         return (StatusCode::CONFLICT, Json(json!({ "error": text }))).into_response();
     }
+    (StatusCode::ACCEPTED, Json(send(&sandbox, asked))).into_response()
+}
+
+/// What the page's form asks for; the server is the one that our callbacks go to.
+#[derive(Debug, Deserialize)]
+struct FormAsked {
+    meeting: String,
+    count: usize,
+}
+
+async fn start_by_form(State(sandbox): State<Shared>, Form(asked): Form<FormAsked>) -> Redirect {
+    if let Some(callback) = sandbox.config.callback_url.clone()
+        && let Ok(base) = callback.join("/")
+    {
+        let FormAsked { meeting, count } = asked;
+        send(&sandbox, Asked { base, meeting: meeting.trim().to_owned(), count, bind: true, tap: true, sockets: false });
+    }
+    Redirect::to("/sandbox")
+}
+
+/// Sends the crowd in, and answers how far it is.
+fn send(sandbox: &Shared, asked: Asked) -> Progress {
     let wanted = asked.count.min(sandbox.config.crowd.len());
     let token = sandbox.shutdown.child_token();
     let progress = sandbox.with(|inner| {
@@ -108,14 +132,14 @@ async fn start(State(sandbox): State<Shared>, Input(asked): Input<Asked>) -> Res
         inner.crowd = Progress { running: true, wanted, stop: token.clone(), ..Progress::default() };
         inner.crowd.clone()
     });
-    let (shared, tracker) = (Arc::clone(&sandbox), sandbox.tracker.clone());
+    let (shared, tracker) = (Arc::clone(sandbox), sandbox.tracker.clone());
     tracker.spawn(async move {
         tokio::select! {
             () = token.clone().cancelled_owned() => {}
             () = play(shared, asked, wanted, token) => {}
         }
     });
-    (StatusCode::ACCEPTED, Json(progress)).into_response()
+    progress
 }
 
 async fn play(sandbox: Shared, asked: Asked, wanted: usize, token: CancellationToken) {

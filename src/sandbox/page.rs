@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::account::Authorize;
 use super::books::{Packet, Status};
+use super::crowd::Progress;
 use super::people::Person;
 use super::state::{Entry, Sandbox};
 use crate::clock::{Ms, beijing_words};
@@ -87,7 +88,7 @@ pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
 }
 
 /// What every far end received.
-pub(super) fn overview(sandbox: &Sandbox) -> String {
+pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
     let now = sandbox.now();
     let (packets, sms, people, messages, callbacks, faults, crowd) = sandbox.with(|inner| {
         (
@@ -100,7 +101,8 @@ pub(super) fn overview(sandbox: &Sandbox) -> String {
             inner.crowd.clone(),
         )
     });
-    let mut body = packet_table(&packets);
+    let mut body = if sandbox.config.crowd.is_empty() { String::new() } else { crowd_form(&crowd, meeting) };
+    body.push_str(&packet_table(&packets));
     let rows = sms.iter().rev().map(|sms| {
         vec![
             time(sms.at_ms),
@@ -116,10 +118,32 @@ pub(super) fn overview(sandbox: &Sandbox) -> String {
     let rows = faults.iter().map(|fault| vec![escape(&serde_json::to_string(fault).unwrap_or_default())]);
     body.push_str(&table("故障", faults.len(), &["故障"], rows));
     body.push_str("<form method=\"post\" action=\"/sandbox/form/faults\"><button>清除故障</button></form>");
-    let crowd = serde_json::to_string(&crowd).unwrap_or_default();
-    // Writing to a String cannot fail.
-    let _ = write!(body, "<h2>群众演员</h2><p><code>{}</code></p>", escape(&crowd));
     frame("微信、支付、短信的替身", &body)
+}
+
+/// Lets people of the demo roster come in: they follow, log in, bind and tap like real phones.
+fn crowd_form(crowd: &Progress, meeting: &str) -> String {
+    let mut out = format!(
+        "<h2>让示例人员入场</h2><form method=\"post\" action=\"/sandbox/form/crowd\">\
+         <label>活动编号 <input name=\"meeting\" required value=\"{}\"></label> \
+         <label>人数 <input name=\"count\" type=\"number\" min=\"1\" max=\"300\" value=\"60\"></label> \
+         <button>关注、绑定并入场</button></form>",
+        escape(meeting)
+    );
+    if crowd.wanted > 0 {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            out,
+            "<p>{}：{} 人中已绑定 {}，失败 {} {}；为抽奖点击 {} 次。</p>",
+            if crowd.running { "正在入场" } else { "入场完毕" },
+            crowd.wanted,
+            crowd.bound,
+            crowd.failed,
+            escape(&crowd.last_error),
+            crowd.taps
+        );
+    }
+    out
 }
 
 fn time(ms: Ms) -> String {
