@@ -153,7 +153,7 @@ describe('/m', () => {
     expect(salt).toMatch(/^[0-9a-f]{64}$/);
     expect(salt).toBe(kept.salt);
     await look(page, 'in');
-    expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
+    expect(complaints.filter((text) => !text.includes('status of 400'))).toEqual([]);
     await context.close();
   });
 

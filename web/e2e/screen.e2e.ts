@@ -182,7 +182,7 @@ describe('/screen', () => {
     await page.getByRole('button', { name: '连接' }).click();
     await page.getByText('微信扫码签到').waitFor();
     expect(tried).toBe(2);
-    expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
+    expect(complaints.filter((text) => !text.includes('status of 400'))).toEqual([]);
     await context.close();
   });
 
