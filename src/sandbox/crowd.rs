@@ -118,7 +118,10 @@ async fn start_by_form(State(sandbox): State<Shared>, Form(asked): Form<FormAske
         && let Ok(base) = callback.join("/")
     {
         let FormAsked { meeting, count } = asked;
-        send(&sandbox, Asked { base, meeting: meeting.trim().to_owned(), count, bind: true, tap: true, sockets: false });
+        send(
+            &sandbox,
+            Asked { base, meeting: meeting.trim().to_owned(), count, bind: true, tap: true, sockets: false },
+        );
     }
     Redirect::to("/sandbox")
 }
