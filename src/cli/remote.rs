@@ -103,6 +103,8 @@ pub(super) async fn import(args: ImportArgs) -> anyhow::Result<()> {
     let imports = format!("{}/api/meetings/{}/imports", client.base, args.meeting);
     let mut report: Value = client.send(client.http.post(&imports).multipart(form)).await?.json().await?;
     if args.accept {
+        // The report first: when accepting is refused, it says why row by row.
+        print_report(&report);
         let address = format!("{imports}/{}/accept", report["id"].as_str().unwrap_or_default());
         let body = serde_json::json!({ "skip_errors": args.skip_errors });
         report = client.send(client.http.post(address).json(&body)).await?.json().await?;
