@@ -117,7 +117,8 @@ describe('/verify', () => {
     await context.close();
   });
 
-  it.each(['screen/gala', 'control', 'm/gala'])('/%s shows its title under the policy', async (path) => {
+  // The control page shows nothing without a server; the evening opens it under the server's own policy.
+  it.each(['screen/gala', 'm/gala'])('/%s shows its title under the policy', async (path) => {
     const { context, page, complaints } = await open(browser, LAPTOP, home);
     await page.goto(`${home}/${path}`);
     await page.locator('h1').first().waitFor();
