@@ -131,6 +131,12 @@ impl TestApp {
         self.server = Some(server::start(self.app.clone(), listener).await.unwrap());
     }
 
+    /// Stops the server and starts it again with other values in its configuration.
+    pub(crate) async fn restart_with(&mut self, overrides: &Value) {
+        merge(&mut self.overrides, overrides);
+        self.restart().await;
+    }
+
     /// Ends the server in this process, so that the real binary can take its place.
     pub(crate) async fn hand_over(&mut self) -> Value {
         self.server.take().unwrap().stop().await.unwrap();

@@ -1,6 +1,7 @@
 //! Packets through a real server and the sandbox's books: one award, one packet, paid once, whatever the wire does.
 
 mod faults;
+mod goods;
 mod limits;
 mod race;
 mod stop;
@@ -71,8 +72,9 @@ impl Rig {
     }
 
     pub(crate) async fn round(&self, seats: usize, fen: i64) -> String {
+        let award = if fen > 0 { json!({ "mode": "fixed", "fen": fen }) } else { json!({ "mode": "none" }) };
         let round = json!({
-            "prize_id": self.prize, "seats": seats, "exclude": "none", "award": { "mode": "fixed", "fen": fen },
+            "prize_id": self.prize, "seats": seats, "exclude": "none", "award": award,
             "sources": [{ "s": "dice", "sides": 10, "count": 12 }],
         });
         let round = self.host().post(&self.path("/rounds"), round).await;

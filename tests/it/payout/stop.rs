@@ -73,3 +73,40 @@ async fn an_older_database_does_not_send_before_finance_looked() {
     rig.until(second, "received").await;
     rig.evening.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_server_does_not_pay_through_a_sandbox() {
+    let mut rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    rig.evening.restart_with(&json!({ "sandbox": { "enabled": false } })).await;
+    let draw = rig.win(1, 100).await;
+    let finance = rig.finance();
+    let sender = rig
+        .evening
+        .eventually("the sender stops", async || {
+            let sender = finance.get("/api/sender").await;
+            (sender["paused"] == true).then_some(sender)
+        })
+        .await;
+    assert_eq!(
+        (&sender["reason"], &sender["sandbox"]),
+        (&json!("sandbox_far_end"), &json!(true)),
+        "{sender}"
+    );
+    assert!(sender["detail"].as_str().unwrap().contains("pay.api_base"), "{sender}");
+    // Not by hand either: it is found out again before the next packet.
+    finance.post("/api/sender/resume", json!({})).await;
+    rig.evening
+        .eventually("it stops again", async || {
+            rig.pass(60_000);
+            (finance.get("/api/sender").await["reason"] == "sandbox_far_end").then_some(())
+        })
+        .await;
+    let packet = &rig.packets(draw).await[0];
+    assert_eq!((&packet["state"], &packet["sends"], rig.paid_fen().await), (&json!("queued"), &json!(0), 0));
+    rig.evening.restart_with(&json!({ "sandbox": { "enabled": true } })).await;
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.until(draw, "received").await;
+    assert_eq!(rig.paid_fen().await, 100);
+    rig.evening.stop().await;
+}
