@@ -10,7 +10,7 @@ async fn drawn(rig: &mut Rig, fen: i64) -> (i64, Vec<(usize, String)>) {
     let prize =
         json!({ "name": "幸运奖", "kind": if fen > 0 { "both" } else { "goods" }, "goods": "定制保温杯" });
     let prize = rig.host().post(&rig.path("/prizes"), prize).await;
-    rig.prize = prize["id"].as_str().unwrap().to_owned();
+    prize["id"].as_str().unwrap().clone_into(&mut rig.prize);
     let draw = rig.draw(2, fen).await;
     let mut codes = Vec::new();
     for (number, phone) in rig.phones.iter().enumerate() {
