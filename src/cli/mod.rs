@@ -43,6 +43,9 @@ enum Command {
         /// Configuration file
         #[arg(long)]
         config: Option<PathBuf>,
+        /// TOML file with settings and faults to start with
+        #[arg(long, value_name = "FILE")]
+        plan: Option<PathBuf>,
     },
     /// Import a roster through the running server; without --accept only the report
     Import(remote::ImportArgs),
@@ -73,7 +76,7 @@ pub async fn run() -> ExitCode {
         Command::Demo { roster_only: Some(file), .. } => serve::roster(&file),
         Command::Demo { roster_only: None, config } => serve::demo(config.as_deref()).await,
         Command::Serve { config } => serve::serve(config.as_deref()).await,
-        Command::Sandbox { config } => serve::sandbox(config.as_deref()).await,
+        Command::Sandbox { config, plan } => serve::sandbox(config.as_deref(), plan.as_deref()).await,
         Command::Import(args) => remote::import(args).await,
         Command::Export(args) => remote::export(args).await,
         Command::CheckConfig { config } => check_config(config.as_deref()),

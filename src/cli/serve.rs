@@ -47,11 +47,13 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     running.stop().await
 }
 
-pub(super) async fn sandbox(file: Option<&Path>) -> anyhow::Result<()> {
+pub(super) async fn sandbox(file: Option<&Path>, plan: Option<&Path>) -> anyhow::Result<()> {
     start_logging();
     let config = Config::load(file)?;
     let stop = tokio_util::sync::CancellationToken::new();
-    let running = crate::sandbox::start(crate::demo::from_config(&config), stop.clone()).await?;
+    let plan = plan.map(crate::sandbox::Plan::read).transpose()?.unwrap_or_default();
+    let far_ends = crate::sandbox::SandboxConfig { plan, ..crate::demo::from_config(&config) };
+    let running = crate::sandbox::start(far_ends, stop.clone()).await?;
     println!("【沙箱】 {}/sandbox", running.base());
     println!("wechat.api_base, wechat.oauth_base, sms.api_base = {}", running.base());
     println!("pay.api_base = {}", running.pay_base());

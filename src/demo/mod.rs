@@ -155,6 +155,7 @@ pub fn from_config(config: &Config) -> sandbox::SandboxConfig {
         sms_secret: or(config.sms.secret.expose(), "demo-access-secret"),
         auto_open: Some(std::time::Duration::from_secs(3)),
         crowd: Vec::new(),
+        plan: sandbox::Plan::default(),
         clock: Clock::System,
     }
 }

@@ -4,16 +4,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::account::back_to_page;
 use super::books::Status;
 use super::callbacks;
+use super::faults::{Fault, FaultKind, MAX_FAULTS};
 use super::input::Input;
 use super::page;
-use super::settings::{Fault, Settings};
+use super::settings::Settings;
 use super::sms::bare_phone;
 use super::state::Shared;
 
@@ -33,6 +34,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/sandbox/form/open/{bill_no}", post(form_open))
         .route("/sandbox/form/follow/{openid}", post(form_follow))
         .route("/sandbox/form/faults", post(form_clear))
+        .route("/sandbox/form/fault", post(form_add_fault))
+        .route("/sandbox/form/balance", post(form_balance))
 }
 
 fn bad_request(text: &str) -> Response {
@@ -165,22 +168,69 @@ async fn change_settings(State(sandbox): State<Shared>, Input(patch): Input<Valu
     }
 }
 
-async fn faults(State(sandbox): State<Shared>) -> Json<Vec<Fault>> {
-    Json(sandbox.with(|inner| inner.faults.clone()))
+/// Every kind with its sentence, and the faults that wait for a call.
+async fn faults(State(sandbox): State<Shared>) -> Json<Value> {
+    let kinds: Vec<Value> =
+        FaultKind::ALL.iter().map(|kind| json!({ "kind": kind, "text": kind.sentence() })).collect();
+    Json(json!({ "kinds": kinds, "active": sandbox.with(|inner| inner.faults.clone()) }))
 }
 
 async fn add_fault(State(sandbox): State<Shared>, Input(fault): Input<Fault>) -> Response {
-    if fault.count == 0 {
-        return bad_request("count must be at least 1");
+    match push_fault(&sandbox, fault) {
+        Ok(all) => (StatusCode::CREATED, Json(all)).into_response(),
+        Err(complaint) => bad_request(complaint),
     }
+}
+
+fn push_fault(sandbox: &Shared, fault: Fault) -> Result<Vec<Fault>, &'static str> {
     if let Some(complaint) = fault.complaint() {
-        return bad_request(complaint);
+        return Err(complaint);
     }
-    let all = sandbox.with(|inner| {
+    sandbox.with(|inner| {
+        if inner.faults.len() >= MAX_FAULTS {
+            return Err("too many faults wait already: clear them first");
+        }
         inner.faults.push(fault);
-        inner.faults.clone()
-    });
-    (StatusCode::CREATED, Json(all)).into_response()
+        Ok(inner.faults.clone())
+    })
+}
+
+/// What the page's form asks for.
+#[derive(Deserialize)]
+struct FormFault {
+    kind: FaultKind,
+    count: u32,
+    #[serde(default)]
+    openid: String,
+}
+
+async fn form_add_fault(State(sandbox): State<Shared>, Form(asked): Form<FormFault>) -> Response {
+    match push_fault(&sandbox, Fault::of_form(asked.kind, asked.count, &asked.openid)) {
+        Ok(_) => back_to_page(),
+        Err(complaint) => {
+            (StatusCode::BAD_REQUEST, Html(page::message("故障没有设定", complaint))).into_response()
+        }
+    }
+}
+
+/// The balance that the page's form asks for, whole yuan; empty is without end.
+#[derive(Deserialize)]
+struct FormBalance {
+    yuan: String,
+}
+
+async fn form_balance(State(sandbox): State<Shared>, Form(asked): Form<FormBalance>) -> Response {
+    let yuan = asked.yuan.trim();
+    let fen = match yuan.parse::<u32>() {
+        Ok(yuan) => Some(i64::from(yuan) * 100),
+        Err(_) if yuan.is_empty() => None,
+        Err(_) => {
+            let text = "余额请填整数（元），留空表示不限。";
+            return (StatusCode::BAD_REQUEST, Html(page::message("余额没有改", text))).into_response();
+        }
+    };
+    sandbox.with(|inner| inner.settings.balance_fen = fen);
+    back_to_page()
 }
 
 async fn clear_faults(State(sandbox): State<Shared>) -> Json<Vec<Fault>> {

@@ -16,7 +16,8 @@
 //!   `unsubscribe`, `SCAN`, `text`, or `verify` for the address check; answers what our server answered.
 //! - `GET /sandbox/packets?openid=&bill_no=` `{packets, paid_count, paid_fen}`;
 //!   `POST /sandbox/packets/{bill_no}/open` opens one, `…/status {status}` decides as an operator of the far end.
-//! - `POST /sandbox/faults {kind, count?, on?, paid?, kept?, code?, text?, openid?, bill_no?}`, `GET`, `DELETE`.
+//! - `POST /sandbox/faults {kind, count?, skip?, percent?, seed?, on?, paid?, kept?, code?, text?, openid?, bill_no?}`,
+//!   `DELETE`; `GET` `{kinds: [{kind, text}], active}`. A plan file (`--plan`) names faults to start with.
 //! - `POST /sandbox/settings` changes what is named, `GET` shows all.
 //! - `GET /sandbox/people?openid=&phone=`, `GET /sandbox/messages?openid=`, `GET /sandbox/callbacks`.
 //! - `POST /sandbox/crowd {base, meeting, count, bind?, tap?, sockets?}`, `GET` for progress, `DELETE` to stop.
@@ -27,9 +28,12 @@ mod callbacks;
 mod certs;
 mod control;
 mod crowd;
+mod faults;
 mod input;
 mod listen;
+mod misbehave;
 mod page;
+mod page_faults;
 mod pay;
 mod pay_answer;
 mod people;
@@ -57,6 +61,7 @@ use url::Url;
 use crate::clock::Clock;
 use certs::Certificates;
 use listen::{Peer, TlsListener};
+pub use settings::Plan;
 use state::{Sandbox, Shared};
 
 /// Every answer of the sandbox carries this header with the value `1`; `serve` refuses to pay a far end that does.
@@ -104,6 +109,8 @@ pub struct SandboxConfig {
     pub auto_open: Option<Duration>,
     /// The people of the demo roster; may be empty.
     pub crowd: Vec<CrowdPerson>,
+    /// Settings and faults to start with.
+    pub plan: Plan,
     /// The clock of all far ends.
     pub clock: Clock,
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::account::Authorize;
 use super::books::{Packet, Status};
 use super::crowd::Progress;
+use super::page_faults;
 use super::people::Person;
 use super::state::{Entry, Sandbox};
 use crate::clock::{Ms, beijing_words};
@@ -21,7 +22,7 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;background
     display:inline-block;margin:2px}form{display:inline}code{background:#fdf3d0;padding:0 4px}";
 
 /// Text for HTML, in elements and in quoted attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -90,7 +91,7 @@ pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
 /// What every far end received.
 pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
     let now = sandbox.now();
-    let (packets, sms, people, messages, callbacks, faults, crowd) = sandbox.with(|inner| {
+    let (packets, sms, people, messages, callbacks, faults, balance, crowd) = sandbox.with(|inner| {
         (
             inner.books.list(now + inner.settings.clock_ahead_ms),
             inner.sms.find(None),
@@ -98,6 +99,7 @@ pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
             inner.messages.iter().cloned().collect::<Vec<_>>(),
             inner.callbacks.iter().cloned().collect::<Vec<_>>(),
             inner.faults.clone(),
+            inner.settings.balance_fen,
             inner.crowd.clone(),
         )
     });
@@ -115,9 +117,7 @@ pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
     body.push_str(&people_table(&people));
     body.push_str(&log_table("回调（公众号 → 我们）", &callbacks));
     body.push_str(&log_table("消息（我们 → 用户）", &messages));
-    let rows = faults.iter().map(|fault| vec![escape(&serde_json::to_string(fault).unwrap_or_default())]);
-    body.push_str(&table("故障", faults.len(), &["故障"], rows));
-    body.push_str("<form method=\"post\" action=\"/sandbox/form/faults\"><button>清除故障</button></form>");
+    body.push_str(&page_faults::section(&faults, balance));
     frame("微信、支付、短信的替身", &body)
 }
 
@@ -150,7 +150,12 @@ fn time(ms: Ms) -> String {
     beijing_words(ms)
 }
 
-fn table(title: &str, total: usize, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(
+    title: &str,
+    total: usize,
+    heads: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
     let mut out = format!("<h2>{}（{total}）</h2><table><tr>", escape(title));
     for head in heads {
         let _ = write!(out, "<th>{head}</th>");

@@ -12,16 +12,13 @@ use axum::routing::post;
 use secrecy::SecretString;
 
 use super::books::{Effect, Order, Packet, Refusal, refusal};
+use super::faults::{Call, take_fault};
 use super::listen::Peer;
-use super::pay_answer::{Bad, bad, found, refuse, sent};
-use super::settings::{Call, Fault, FaultKind, Settings, take_fault};
+use super::misbehave::{NO_CERTIFICATE, Shown, Truth, plan, show, truth_of};
+use super::pay_answer::{Bad, answer, bad, found, refuse};
+use super::settings::Settings;
 use super::state::{Inner, Sandbox, Shared};
 use crate::wechat::{sign, xml, xml::Fields};
-
-/// What nginx says at WeChat to a caller without a certificate.
-const NO_CERTIFICATE: &str = "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n\
-    <body>\r\n<center><h1>400 Bad Request</h1></center>\r\n\
-    <center>No required SSL certificate was sent</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
 
 /// The routes of the pay server.
 pub(super) fn routes() -> Router<Shared> {
@@ -30,38 +27,19 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/mmpaymkttransfers/gethbinfo", post(query))
 }
 
-/// What the wire shows, whatever the books say.
-enum Shown {
-    Truth,
-    Error(Refusal),
-    Hang,
-    Cut,
-    Status500,
-    Garbage,
-    WrongEcho,
-}
-
 async fn send(State(sandbox): State<Shared>, ConnectInfo(peer): ConnectInfo<Peer>, body: Bytes) -> Response {
     if !peer.certified {
         return (StatusCode::BAD_REQUEST, Html(NO_CERTIFICATE)).into_response();
     }
     let fields = match open(&sandbox, &body) {
         Ok(fields) => fields,
-        Err(bad) => return refuse(&Fields::default(), &bad),
+        Err(bad) => return answer(refuse(&Fields::default(), &bad)),
     };
     let decided = sandbox.with(|inner| decide_send(&sandbox, inner, &fields));
-    let (answer, shown) = match decided {
-        Ok(decided) => decided,
-        Err(bad) => return refuse(&fields, &bad),
-    };
-    let amount = |packet: &Packet, shown: &Shown| {
-        if matches!(shown, Shown::WrongEcho) { packet.amount_fen + 1 } else { packet.amount_fen }
-    };
-    let truth = match &answer {
-        Ok(packet) => sent(packet, &fields, amount(packet, &shown)),
-        Err(why) => refuse(&fields, &Bad { why: why.clone(), envelope: false }),
-    };
-    show(&sandbox, &peer, &fields, shown, truth).await
+    match decided {
+        Ok((truth, shown)) => show(&sandbox, &peer, &fields, shown, truth_of(&fields, &truth)).await,
+        Err(bad) => answer(refuse(&fields, &bad)),
+    }
 }
 
 async fn query(State(sandbox): State<Shared>, ConnectInfo(peer): ConnectInfo<Peer>, body: Bytes) -> Response {
@@ -70,7 +48,7 @@ async fn query(State(sandbox): State<Shared>, ConnectInfo(peer): ConnectInfo<Pee
     }
     let fields = match open(&sandbox, &body) {
         Ok(fields) => fields,
-        Err(bad) => return refuse(&Fields::default(), &bad),
+        Err(bad) => return answer(refuse(&Fields::default(), &bad)),
     };
     let decided = sandbox.with(|inner| {
         check_merchant(&sandbox, &fields, "appid")?;
@@ -79,19 +57,21 @@ async fn query(State(sandbox): State<Shared>, ConnectInfo(peer): ConnectInfo<Pee
         }
         let now = sandbox.now() + inner.settings.clock_ahead_ms;
         limit_rate(inner)?;
-        let fault = take_fault(&mut inner.faults, Call::Query, "", fields.text("mch_billno"));
-        Ok((inner.books.query(fields.text("mch_billno"), now), fault))
+        let packet = inner.books.query(fields.text("mch_billno"), now);
+        let openid = packet.as_ref().map_or("", |packet| packet.openid.as_str());
+        let fault = take_fault(&mut inner.faults, Call::Query, openid, fields.text("mch_billno"));
+        Ok((packet, fault))
     });
     let (packet, fault) = match decided {
         Ok(decided) => decided,
-        Err(bad) => return refuse(&fields, &bad),
+        Err(bad) => return answer(refuse(&fields, &bad)),
     };
     let shown = fault.as_ref().map_or(Shown::Truth, |fault| plan(fault).1);
     let truth = match packet {
-        Some(packet) => found(&packet, &fields, matches!(shown, Shown::WrongEcho)),
+        Some(packet) => found(&packet, &fields),
         None => refuse(&fields, &bad("NOT_FOUND", "指定单号数据不存在")),
     };
-    show(&sandbox, &peer, &fields, shown, truth).await
+    show(&sandbox, &peer, &fields, shown, Truth(truth)).await
 }
 
 /// Reads the body and checks the signature.
@@ -120,47 +100,6 @@ fn decide_send(
     let fault = take_fault(&mut inner.faults, Call::Send, &order.openid, &order.bill_no);
     let (effect, shown) = fault.as_ref().map_or((Effect::Pay, Shown::Truth), plan);
     Ok((inner.books.send(&order, effect, &inner.settings, now), shown))
-}
-
-/// What a fault does to the books and what the wire shows.
-fn plan(fault: &Fault) -> (Effect, Shown) {
-    let pay = |yes: bool| if yes { Effect::Pay } else { Effect::Nothing };
-    let system = || Shown::Error(refusal("SYSTEMERROR", "系统繁忙，请稍后再试"));
-    let keep = |code: &str, text: &str| {
-        let why = refusal(code, text);
-        (Effect::Keep(why.clone()), Shown::Error(why))
-    };
-    match fault.kind {
-        FaultKind::Timeout => (pay(fault.paid.unwrap_or(true)), Shown::Hang),
-        FaultKind::DropBefore => (Effect::Nothing, Shown::Cut),
-        FaultKind::DropAfter => (Effect::Pay, Shown::Cut),
-        FaultKind::Http500 => (pay(fault.paid.unwrap_or(false)), Shown::Status500),
-        FaultKind::SystemerrorPaid => (Effect::Pay, system()),
-        FaultKind::SystemerrorUnpaid => (Effect::Nothing, system()),
-        FaultKind::Processing => (
-            Effect::Process { paid: fault.paid.unwrap_or(true) },
-            Shown::Error(refusal("PROCESSING", "请求已受理，请稍后使用原单号查询发放结果")),
-        ),
-        FaultKind::Notenough => keep("NOTENOUGH", "帐号余额不足，请到商户平台充值后再重试"),
-        FaultKind::SendnumLimit => keep("SENDNUM_LIMIT", "该用户今日领取红包个数超过限制"),
-        FaultKind::NoAuth => keep("NO_AUTH", "发放失败，此请求可能存在风险，已被微信拦截"),
-        FaultKind::NoAuthIp => {
-            (Effect::Nothing, Shown::Error(refusal("NO_AUTH", "IP地址非你在商户平台设置的可用IP地址")))
-        }
-        FaultKind::SendFailed => {
-            (Effect::Kill, Shown::Error(refusal("SEND_FAILED", "红包发放失败,请更换单号再重试")))
-        }
-        FaultKind::FreqLimit => {
-            (Effect::Nothing, Shown::Error(refusal("FREQ_LIMIT", "超过频率限制，请稍后再试")))
-        }
-        FaultKind::NotFound => (Effect::Nothing, Shown::Error(refusal("NOT_FOUND", "指定单号数据不存在"))),
-        FaultKind::Garbage => (pay(fault.paid.unwrap_or(true)), Shown::Garbage),
-        FaultKind::EchoMismatch => (Effect::Pay, Shown::WrongEcho),
-        FaultKind::Code if fault.kept => keep(&fault.code, &fault.text),
-        FaultKind::Code => {
-            (pay(fault.paid.unwrap_or(false)), Shown::Error(refusal(&fault.code, &fault.text)))
-        }
-    }
 }
 
 fn check_merchant(sandbox: &Sandbox, fields: &Fields, app_field: &str) -> Result<(), Bad> {
@@ -235,28 +174,6 @@ fn order(fields: &Fields, settings: &Settings) -> Result<Order, Bad> {
         wishing: text("wishing", 128)?,
         remark: text("remark", 256)?,
     })
-}
-
-/// Turns what the wire shall show into an answer, or into none.
-async fn show(sandbox: &Sandbox, peer: &Peer, fields: &Fields, shown: Shown, truth: Response) -> Response {
-    match shown {
-        Shown::Truth | Shown::WrongEcho => truth,
-        Shown::Error(why) => refuse(fields, &Bad { why, envelope: false }),
-        Shown::Status500 => {
-            (StatusCode::INTERNAL_SERVER_ERROR, Html("<html>500 Internal Server Error</html>"))
-                .into_response()
-        }
-        Shown::Garbage => Html("<html><body>系统维护中</body></html>").into_response(),
-        Shown::Hang => {
-            // A client that gives up ends this by closing the connection.
-            sandbox.shutdown.cancelled().await;
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-        Shown::Cut => {
-            peer.cut();
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }
 
 #[cfg(test)]

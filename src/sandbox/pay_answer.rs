@@ -20,12 +20,13 @@ pub(super) fn bad(code: &str, text: &str) -> Bad {
     Bad { why: refusal(code, text), envelope: false }
 }
 
-fn answer(text: String) -> Response {
+/// A document as WeChat sends it: the content type says nothing.
+pub(super) fn answer(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain")], text).into_response()
 }
 
 /// An error answer; what was asked is said back, where it was readable.
-pub(super) fn refuse(fields: &Fields, bad: &Bad) -> Response {
+pub(super) fn refuse(fields: &Fields, bad: &Bad) -> String {
     let Refusal { code, text } = &bad.why;
     let envelope = if bad.envelope { "FAIL" } else { "SUCCESS" };
     let mut pairs = vec![
@@ -38,13 +39,13 @@ pub(super) fn refuse(fields: &Fields, bad: &Bad) -> Response {
     for name in ["mch_billno", "mch_id", "wxappid", "re_openid", "total_amount"] {
         pairs.extend(fields.get(name).map(|value| (name, value)));
     }
-    answer(xml::write(pairs))
+    xml::write(pairs)
 }
 
 /// The answer to a send call that went well.
-pub(super) fn sent(packet: &Packet, fields: &Fields, amount_fen: i64) -> Response {
-    let amount = amount_fen.to_string();
-    answer(xml::write([
+pub(super) fn sent(packet: &Packet, fields: &Fields) -> String {
+    let amount = packet.amount_fen.to_string();
+    xml::write([
         ("return_code", "SUCCESS"),
         ("return_msg", "发放成功"),
         ("result_code", "SUCCESS"),
@@ -56,13 +57,12 @@ pub(super) fn sent(packet: &Packet, fields: &Fields, amount_fen: i64) -> Respons
         ("re_openid", packet.openid.as_str()),
         ("total_amount", amount.as_str()),
         ("send_listid", packet.list_id.as_str()),
-    ]))
+    ])
 }
 
 /// The answer to a query that found the packet.
-pub(super) fn found(packet: &Packet, fields: &Fields, wrong_echo: bool) -> Response {
+pub(super) fn found(packet: &Packet, fields: &Fields) -> String {
     let amount = packet.amount_fen.to_string();
-    let bill_no = if wrong_echo { "0" } else { packet.bill_no.as_str() };
     let send_time = stamp(packet.paid_ms.unwrap_or(packet.created_ms));
     let refund_time = packet.refunded_ms.map(stamp);
     let mut pairs = vec![
@@ -71,7 +71,7 @@ pub(super) fn found(packet: &Packet, fields: &Fields, wrong_echo: bool) -> Respo
         ("result_code", "SUCCESS"),
         ("err_code", "SUCCESS"),
         ("err_code_des", "OK"),
-        ("mch_billno", bill_no),
+        ("mch_billno", packet.bill_no.as_str()),
         ("mch_id", fields.text("mch_id")),
         ("detail_id", packet.list_id.as_str()),
         ("status", packet.status.word()),
@@ -102,7 +102,7 @@ pub(super) fn found(packet: &Packet, fields: &Fields, wrong_echo: bool) -> Respo
              <rcv_time><![CDATA[{time}]]></rcv_time></hbinfo></hblist></xml>"
         );
     }
-    answer(text)
+    text
 }
 
 /// A moment as WeChat writes it: Beijing time.

@@ -1,7 +1,16 @@
-//! What can be changed while the sandbox runs, and the faults it can be told to have.
+//! What can be changed while the sandbox runs, and the plan that it starts with.
 
+use std::path::Path;
+
+use anyhow::Context as _;
+use figment::{
+    Figment,
+    providers::{Format as _, Toml},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::faults::{Fault, MAX_FAULTS};
 
 /// Settings of the far ends; defaults are WeChat's and Aliyun's published limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,121 +70,37 @@ impl Settings {
     }
 }
 
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum FaultKind {
-    /// No answer until the client gives up. Pays first unless `paid` is false.
-    Timeout,
-    /// The connection ends without an answer and without an effect.
-    DropBefore,
-    /// Pays, then the connection ends without an answer.
-    DropAfter,
-    /// HTTP 500. Pays first only when `paid` is true.
-    Http500,
-    /// Pays and answers `SYSTEMERROR`.
-    SystemerrorPaid,
-    /// Does nothing and answers `SYSTEMERROR`.
-    SystemerrorUnpaid,
-    /// Accepts and answers `PROCESSING`; paid later, or failed later when `paid` is false.
-    Processing,
-    /// `NOTENOUGH`; the order is kept.
-    Notenough,
-    /// `SENDNUM_LIMIT`; the order is kept.
-    SendnumLimit,
-    /// `NO_AUTH` for this person (risk control); the order is kept.
-    NoAuth,
-    /// `NO_AUTH` for our address (IP whitelist); nothing is kept.
-    NoAuthIp,
-    /// `SEND_FAILED`; the number is dead.
-    SendFailed,
-    /// `FREQ_LIMIT`; nothing is kept.
-    FreqLimit,
-    /// Queries say `NOT_FOUND`.
-    NotFound,
-    /// HTTP 200 with something that is not XML. Pays first unless `paid` is false.
-    Garbage,
-    /// Pays and echoes another amount or number.
-    EchoMismatch,
-    /// The error named by `code` and `text`; pays first when `paid`, keeps the order when `kept`.
-    Code,
+/// What the sandbox starts with: `kaijiang sandbox --plan FILE`, in TOML.
+///
+/// `[settings]` changes what it names, each `[[faults]]` is one fault as in `POST /sandbox/faults`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plan {
+    settings: serde_json::Map<String, Value>,
+    faults: Vec<Fault>,
 }
 
-/// Which calls a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Call {
-    /// `sendredpack`
-    Send,
-    /// `gethbinfo`
-    Query,
-    /// `SendSms`
-    Sms,
-    /// Any of them.
-    Any,
-}
-
-/// A fault that strikes the next `count` calls.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Fault {
-    pub(super) kind: FaultKind,
-    /// How many calls it still strikes.
-    #[serde(default = "one")]
-    pub(super) count: u32,
-    /// Default: `query` for `not_found`, otherwise `send`.
-    #[serde(default)]
-    pub(super) on: Option<Call>,
-    #[serde(default)]
-    pub(super) paid: Option<bool>,
-    #[serde(default)]
-    pub(super) kept: bool,
-    #[serde(default)]
-    pub(super) code: String,
-    #[serde(default)]
-    pub(super) text: String,
-    /// Only calls for this person.
-    #[serde(default)]
-    pub(super) openid: Option<String>,
-    /// Only calls with this bill number.
-    #[serde(default)]
-    pub(super) bill_no: Option<String>,
-}
-
-fn one() -> u32 {
-    1
-}
-
-impl Fault {
-    /// Why this fault makes no sense, if so.
-    pub(super) fn complaint(&self) -> Option<&'static str> {
-        if self.kind == FaultKind::Code && self.code.is_empty() {
-            return Some("kind \"code\" needs a code");
+impl Plan {
+    /// Reads and checks a plan file.
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let plan: Self = Figment::from(Toml::file_exact(file))
+            .extract()
+            .with_context(|| format!("the plan {} is not usable", file.display()))?;
+        for (number, fault) in plan.faults.iter().enumerate() {
+            if let Some(complaint) = fault.complaint() {
+                anyhow::bail!("the plan {}: fault {}: {complaint}", file.display(), number + 1);
+            }
         }
-        if self.kind == FaultKind::NotFound && self.on.is_some_and(|on| on != Call::Query) {
-            return Some("not_found is an answer to a query");
-        }
-        None
+        anyhow::ensure!(plan.faults.len() <= MAX_FAULTS, "a plan has at most {MAX_FAULTS} faults");
+        Ok(plan)
     }
 
-    fn strikes(&self, call: Call, openid: &str, bill_no: &str) -> bool {
-        let default = if self.kind == FaultKind::NotFound { Call::Query } else { Call::Send };
-        let on = self.on.unwrap_or(default);
-        (on == Call::Any || on == call)
-            && self.openid.as_deref().is_none_or(|wanted| wanted == openid)
-            && self.bill_no.as_deref().is_none_or(|wanted| wanted == bill_no)
+    /// The settings and faults to start with.
+    pub(super) fn apply(self, settings: &Settings) -> anyhow::Result<(Settings, Vec<Fault>)> {
+        let settings =
+            settings.changed(Value::Object(self.settings)).context("the plan's [settings] are not usable")?;
+        Ok((settings, self.faults))
     }
-}
-
-/// Takes the first fault that strikes this call and counts it down.
-pub(super) fn take_fault(faults: &mut Vec<Fault>, call: Call, openid: &str, bill_no: &str) -> Option<Fault> {
-    let place = faults.iter().position(|fault| fault.strikes(call, openid, bill_no))?;
-    let taken = faults[place].clone();
-    faults[place].count = taken.count.saturating_sub(1);
-    if faults[place].count == 0 {
-        faults.remove(place);
-    }
-    Some(taken)
 }
 
 #[cfg(test)]
@@ -192,19 +117,24 @@ mod tests {
     }
 
     #[test]
-    fn faults_strike_what_they_name_and_run_out() {
-        let fault = |value| serde_json::from_value::<Fault>(value).expect("a fault");
-        let mut faults = vec![
-            fault(json!({"kind": "not_found", "count": 2})),
-            fault(json!({"kind": "timeout", "openid": "o1"})),
-        ];
-        assert!(take_fault(&mut faults, Call::Send, "o2", "1").is_none());
-        let struck = take_fault(&mut faults, Call::Send, "o1", "1").expect("for o1");
-        assert_eq!(struck.kind, FaultKind::Timeout);
-        assert!(take_fault(&mut faults, Call::Send, "o1", "1").is_none());
-        assert!(take_fault(&mut faults, Call::Query, "", "1").is_some());
-        assert!(take_fault(&mut faults, Call::Query, "", "1").is_some());
-        assert!(faults.is_empty());
-        assert!(fault(json!({"kind": "code"})).complaint().is_some());
+    fn a_plan_names_settings_and_faults() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("plan.toml");
+        let read = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            Plan::read(&file).and_then(|plan| plan.apply(&Settings::default()))
+        };
+        let plan = "[settings]\nbalance_fen = 500\n[[faults]]\nkind = \"timeout\"\ncount = 3\n";
+        let (settings, faults) = read(plan).expect("a plan");
+        assert_eq!((settings.balance_fen, faults.len(), faults[0].count), (Some(500), 1, 3));
+        for wrong in [
+            "[settings]\nbalance = 5\n",
+            "[[faults]]\nkind = \"nonsense\"\n",
+            "[[faults]]\nkind = \"code\"\n",
+            "[faults]\n",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(Plan::read(&folder.path().join("absent.toml")).is_err());
     }
 }

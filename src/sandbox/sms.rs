@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::account::random_hex;
-use super::settings::{Call, Fault, FaultKind, take_fault};
+use super::faults::{Call, Fault, FaultKind, take_fault};
 use super::state::{Sandbox, Shared};
 use crate::clock::{DAY, Ms};
 

@@ -18,8 +18,9 @@ use super::SandboxConfig;
 use super::account::Codes;
 use super::books::{Books, Packet};
 use super::crowd::Progress;
+use super::faults::Fault;
 use super::people::{People, Person};
-use super::settings::{Fault, Settings};
+use super::settings::Settings;
 use super::sms::SmsBox;
 use crate::clock::Ms;
 
@@ -79,7 +80,7 @@ pub(super) type Shared = Arc<Sandbox>;
 impl Sandbox {
     /// Reads the journal and enters the crowd.
     pub(super) fn open(
-        config: SandboxConfig,
+        mut config: SandboxConfig,
         shutdown: CancellationToken,
         tracker: TaskTracker,
     ) -> Result<Self> {
@@ -89,9 +90,11 @@ impl Sandbox {
             .with_context(|| format!("cannot use the sandbox's journal {}", path.display()))?;
         people.seed(&config.crowd);
         let auto_open_ms = config.auto_open.and_then(|after| i64::try_from(after.as_millis()).ok());
+        let settings = Settings { auto_open_ms, ..Settings::default() };
+        let (settings, faults) = std::mem::take(&mut config.plan).apply(&settings)?;
         let inner = Inner {
-            settings: Settings { auto_open_ms, ..Settings::default() },
-            faults: Vec::new(),
+            settings,
+            faults,
             books,
             people,
             codes: Codes::default(),

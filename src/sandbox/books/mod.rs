@@ -84,6 +84,8 @@ pub(super) struct Order {
 pub(super) enum Effect {
     /// Pay, if the limits allow.
     Pay,
+    /// Pay, if the limits allow; the receiver never opens it.
+    PayUnopened,
     /// Nothing at all.
     Nothing,
     /// Keep the order, unpaid, with a reason.
@@ -205,6 +207,11 @@ impl Books {
                 Err(refusal("PROCESSING", "请求已受理，请稍后使用原单号查询发放结果"))
             }
             Effect::Pay => self.pay(&mut packet, settings, now),
+            Effect::PayUnopened => {
+                let paid = self.pay(&mut packet, settings, now);
+                packet.opens_ms = None;
+                paid
+            }
         };
         if let Err(why) = &answer
             && packet.status == Status::Sending

@@ -1,5 +1,6 @@
 //! Packets through a real server and the sandbox's books: one award, one packet, paid once, whatever the wire does.
 
+mod fault_table;
 mod faults;
 mod goods;
 mod limits;

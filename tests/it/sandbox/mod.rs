@@ -64,6 +64,7 @@ impl Far {
                 phone: CROWD_PHONE.to_owned(),
                 staff_no: String::new(),
             }],
+            plan: sandbox::Plan::default(),
             clock: clock.clone(),
         };
         let running = sandbox::start(config, stop.clone()).await.expect("the sandbox starts");
