@@ -7,8 +7,8 @@ import { HALL, LAPTOP, launch, open, PHONE, type Watched } from './browser';
 import { BIN, Demo } from './demo';
 
 const SHOTS = join(import.meta.dirname, '../../test-results');
-const EVENING_MS = 240_000;
-const STEP_MS = 20_000;
+const EVENING_MS = 480_000;
+const STEP_MS = 60_000;
 /** Two people at the end of the demo's roster; the sandbox's crowd takes those at its beginning. */
 const PEOPLE = ['19900000299', '19900000300'] as const;
 const CROWD = 30;
