@@ -116,13 +116,15 @@ impl Keys {
 
     /// HMAC-SHA256 of `parts`, each with its length, so that no two lists of parts look alike.
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.key(purpose).as_slice())
-            .expect("HMAC takes keys of any length");
-        for part in parts {
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        self.macs(purpose).of(parts)
+    }
+
+    /// The same for many lists of parts: the key is derived once.
+    pub fn macs(&self, purpose: Purpose) -> Macs {
+        Macs(
+            <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.key(purpose).as_slice())
+                .expect("HMAC takes keys of any length"),
+        )
     }
 
     /// Seals `plain` with AES-256-GCM under a fresh nonce; `context` (a row id) must be the same when opening.
@@ -144,6 +146,22 @@ impl Keys {
 
     fn cipher(&self, purpose: Purpose) -> Aes256Gcm {
         Aes256Gcm::new_from_slice(self.key(purpose).as_slice()).expect("the key has 32 bytes")
+    }
+}
+
+/// HMAC-SHA256 under one derived key, see [`Keys::macs`].
+#[derive(Clone)]
+pub struct Macs(Hmac<Sha256>);
+
+impl Macs {
+    /// The code of `parts`.
+    pub fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The pool: a Merkle sum tree of all members, kept as level arrays (§5).
 
+use super::blocks::Blocks;
 use super::hash::{Hex, Pid};
 use super::path::{Node, PoolSummary, Step, leaf, node, root};
 use std::collections::BTreeMap;
@@ -29,13 +30,13 @@ pub enum PoolError {
 }
 
 /// Members in index order with their Merkle sum tree. Changing or appending one costs O(log n) hashes,
-/// building from scratch 2n, a copy 112 bytes per member.
+/// building from scratch 2n. Copies share what did not change: one is made in no time and kept as it was.
 #[derive(Debug, Clone, Default)]
 pub struct PoolTree {
-    pids: Vec<Pid>,
+    pids: Blocks<Pid>,
     /// `levels[0]` are the leaves. A last node without a sibling goes up unchanged, which gives the
     /// shape of RFC 6962. The top level has one node; an empty pool has no level.
-    levels: Vec<Vec<Node>>,
+    levels: Vec<Blocks<Node>>,
     /// How many members have each weight: the largest key is the pool's `max`.
     weights: BTreeMap<u64, u64>,
 }
@@ -62,9 +63,9 @@ impl PoolTree {
         let mut level = leaves;
         while level.len() > 1 {
             let above = level.chunks(2).map(parent).collect();
-            tree.levels.push(std::mem::replace(&mut level, above));
+            tree.levels.push(std::mem::replace(&mut level, above).into_iter().collect());
         }
-        tree.levels.push(level);
+        tree.levels.push(level.into_iter().collect());
         Ok(tree)
     }
 
@@ -84,14 +85,15 @@ impl PoolTree {
     }
 
     /// All members (pid, weight) in index order.
-    pub fn members(&self) -> impl ExactSizeIterator<Item = (Pid, u64)> + '_ {
-        self.pids.iter().copied().zip(self.leaves().iter().map(|node| node.sum))
+    pub fn members(&self) -> impl Iterator<Item = (Pid, u64)> + '_ {
+        let leaves = self.levels.first().into_iter().flat_map(Blocks::iter);
+        self.pids.iter().copied().zip(leaves.map(|node| node.sum))
     }
 
     /// The member with this index.
     pub fn member(&self, index: u64) -> Option<(Pid, u64)> {
         let i = usize::try_from(index).ok()?;
-        Some((*self.pids.get(i)?, self.leaves().get(i)?.sum))
+        Some((*self.pids.get(i)?, self.levels.first()?.get(i)?.sum))
     }
 
     /// Appends a member and returns its index.
@@ -99,9 +101,6 @@ impl PoolTree {
         check_new(self.pids.len(), weight)?;
         let index = self.n();
         self.pids.push(pid);
-        if self.levels.is_empty() {
-            self.levels.push(Vec::new());
-        }
         *self.weights.entry(weight).or_default() += 1;
         self.put(self.pids.len() - 1, leaf(&pid, weight));
         Ok(index)
@@ -128,33 +127,27 @@ impl PoolTree {
         Ok(())
     }
 
-    /// Stores a leaf and works out the nodes above it.
+    /// Stores a leaf and works out the nodes above it. A level grows at its right edge, one node at a time.
     fn put(&mut self, index: usize, leaf: Node) {
         let (mut i, mut at) = (index, leaf);
         let mut depth = 0;
         loop {
             if depth == self.levels.len() {
-                self.levels.push(Vec::new());
+                self.levels.push(Blocks::default());
             }
             let level = &mut self.levels[depth];
-            if i < level.len() {
-                level[i] = at;
-            } else {
-                // A level grows at its right edge, one node at a time.
-                level.push(at);
-            }
+            level.put(i, at);
             if level.len() == 1 {
                 return;
             }
-            let left = i & !1;
-            at = parent(&level[left..level.len().min(left + 2)]);
+            at = match (level.get(i & !1), level.get(i | 1)) {
+                (Some(left), Some(right)) => node(left, right),
+                // A lone node goes up unchanged.
+                _ => at,
+            };
             i /= 2;
             depth += 1;
         }
-    }
-
-    fn leaves(&self) -> &[Node] {
-        self.levels.first().map_or(&[], Vec::as_slice)
     }
 
     /// Members.
@@ -179,7 +172,7 @@ impl PoolTree {
     }
 
     fn top(&self) -> Option<&Node> {
-        self.levels.last().and_then(|level| level.first())
+        self.levels.last().and_then(|level| level.get(0))
     }
 
     /// What a commit line says about this pool; `None` for an empty pool, which nobody can draw from.
@@ -207,7 +200,7 @@ impl PoolTree {
         let mut start = 0;
         for level in &self.levels {
             if i % 2 == 1 {
-                start += level[i - 1].sum;
+                start += level.get(i - 1)?.sum;
             }
             i /= 2;
         }
@@ -222,7 +215,7 @@ impl PoolTree {
         let (mut i, mut start) = (0_usize, 0_u64);
         for level in self.levels.iter().rev().skip(1) {
             i *= 2;
-            let left = level[i].sum;
+            let left = level.get(i)?.sum;
             if ticket - start >= left {
                 start += left;
                 i += 1;
@@ -249,7 +242,7 @@ pub fn members_of(bytes: &[u8]) -> Result<impl ExactSizeIterator<Item = (Pid, u6
 fn parent(pair: &[Node]) -> Node {
     match pair {
         [left, right] => node(left, right),
-        // A lone node goes up unchanged; `put` and `chunks` never pass an empty slice.
+        // A lone node goes up unchanged; `chunks` never passes an empty slice.
         [lone, ..] => *lone,
         [] => Node { hash: Hex::ZERO, sum: 0 },
     }

@@ -1,17 +1,27 @@
 //! The pool on SQL's side: what the store may say is compared with a revision and an order-free digest that are
 //! changed in the same transaction as each binding. Losing the store, wholly or in part, changes nobody's chances.
 
+mod digest;
+mod kept;
+
 use anyhow::Context;
 use sqlx::Row;
 
+use self::{
+    digest::{Digest, Marks},
+    kept::{Kept, Pools},
+};
 pub use crate::store::Member as PoolMember;
 use crate::{
     app::App,
     db::Tx,
+    draw::PoolTree,
     error::{ApiError, ApiResult},
-    keys::{Keys, Purpose},
-    store::Pool,
+    store::{Pool, StoreError},
 };
+
+/// Pools up to this size are compared with the store's member by member at each look.
+const LOOK_THROUGH: i64 = 20_000;
 
 /// A change of a pool that is in SQL's transaction and must reach the store after the commit.
 #[derive(Clone, Debug)]
@@ -30,45 +40,8 @@ impl Change {
     }
 }
 
-/// What one member adds to the digest.
-fn mark(keys: &Keys, meeting: &str, member: &PoolMember) -> [u8; 32] {
-    keys.mac(
-        Purpose::PoolDigest,
-        &[
-            meeting.as_bytes(),
-            &member.idx.to_be_bytes(),
-            member.pid.as_bytes(),
-            &member.weight.to_be_bytes(),
-            &[u8::from(member.present)],
-        ],
-    )
-}
-
-fn xor(into: &mut [u8; 32], other: &[u8; 32]) {
-    for (byte, more) in into.iter_mut().zip(other) {
-        *byte ^= more;
-    }
-}
-
-fn digest_of(keys: &Keys, meeting: &str, members: &[PoolMember]) -> [u8; 32] {
-    let mut digest = [0; 32];
-    for member in members {
-        xor(&mut digest, &mark(keys, meeting, member));
-    }
-    digest
-}
-
-/// An empty text is the digest of an empty pool.
-fn parse_digest(text: &str) -> ApiResult<[u8; 32]> {
-    let mut digest = [0; 32];
-    if !text.is_empty() {
-        hex::decode_to_slice(text, &mut digest).context("a stored pool digest is not 32 bytes of hex")?;
-    }
-    Ok(digest)
-}
-
 /// Puts a change of one member into the meeting's revision and digest; `before` is none for a new member. The
-/// caller writes the binding's row in the same transaction, and calls [`tell_store`] after the commit.
+/// caller has written the binding's row in the same transaction, and calls [`tell_store`] after the commit.
 pub async fn change(
     app: &App,
     tx: &mut Tx,
@@ -84,21 +57,28 @@ pub async fn change(
     .await?
     .ok_or_else(|| ApiError::not_found("该活动"))?;
     let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
-    let mut digest = parse_digest(&stored)?;
+    let mut digest = digest::parse(&stored)?;
+    let marks = Marks::new(app.keys(), meeting);
     if let Some(before) = before {
-        xor(&mut digest, &mark(app.keys(), meeting, before));
+        marks.toggle(&mut digest, before);
     }
-    xor(&mut digest, &mark(app.keys(), meeting, &after));
+    marks.toggle(&mut digest, &after);
     let digest = hex::encode(digest);
     sqlx::query("update meeting set pool_digest = $1 where id = $2")
         .bind(&digest)
         .bind(meeting)
         .execute(tx.conn())
         .await?;
+    sqlx::query("update binding set pool_rev = $1 where meeting_id = $2 and idx = $3")
+        .bind(rev)
+        .bind(meeting)
+        .bind(after.idx)
+        .execute(tx.conn())
+        .await?;
     Ok(Change { meeting: meeting.to_owned(), member: after, rev, digest })
 }
 
-/// After the commit. A store that is away is no failure: the next [`load`] rebuilds it from SQL.
+/// After the commit. A store that is away is no failure: the next [`snapshot`] mends it from SQL.
 pub async fn tell_store(app: &App, changes: &[Change]) {
     for change in changes {
         let told = app.store().enter(&change.meeting, &change.member, change.rev, &change.digest).await;
@@ -109,9 +89,10 @@ pub async fn tell_store(app: &App, changes: &[Change]) {
     }
 }
 
-/// The pool in index order, as SQL guarantees it: read from the store, compared with SQL's revision and digest under
-/// the meeting's row lock, rebuilt from SQL when they differ.
-pub async fn load(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMember>> {
+/// The pool as SQL guarantees it, everybody who is not present with weight 0: what this process kept, brought up to
+/// SQL's revision under the meeting's row lock; failing that the store's, failing that SQL's own rows. Only what fits
+/// SQL's digest is used, and a store that differs is mended.
+pub async fn snapshot(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<PoolTree> {
     let row =
         sqlx::query("update meeting set pool_rev = pool_rev where id = $1 returning pool_rev, pool_digest")
             .bind(meeting)
@@ -119,42 +100,123 @@ pub async fn load(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMe
             .await?
             .ok_or_else(|| ApiError::not_found("该活动"))?;
     let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
-    let digest = parse_digest(&stored)?;
+    let truth = (rev, digest::parse(&stored)?);
+    let kept = match advanced(app, tx, meeting, truth).await? {
+        Some(kept) => kept,
+        None => cold(app, tx, meeting, truth).await?,
+    };
+    if let Err(error) = mend_store(app, meeting, &kept, &stored).await {
+        tracing::warn!(meeting, %error, "the store is away: its pool stays old until the next look");
+    }
+    let tree = kept.tree.clone();
+    app.kept::<Pools>().put(meeting, kept);
+    Ok(tree)
+}
+
+/// What this process kept, with what changed since; `None` when there is nothing or when it does not fit.
+async fn advanced(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &str,
+    (rev, digest): (i64, Digest),
+) -> ApiResult<Option<Kept>> {
+    let Some(mut kept) = app.kept::<Pools>().take(meeting) else { return Ok(None) };
+    if kept.rev < rev {
+        let changed = read(
+            sqlx::query(
+                "select idx, pid, weight, present from binding where meeting_id = $1 and pool_rev > $2 order by idx",
+            )
+            .bind(meeting)
+            .bind(kept.rev),
+            tx,
+        )
+        .await?;
+        let (keys, name) = (app.keys().clone(), meeting.to_owned());
+        kept = off_thread(move || {
+            kept.advance(&Marks::new(&keys, &name), rev, &changed)?;
+            Ok(kept)
+        })
+        .await?;
+    }
+    let fits = kept.rev == rev && kept.digest == digest;
+    if !fits {
+        tracing::warn!(
+            meeting,
+            rev,
+            kept = kept.rev,
+            "the pool kept in memory differs from SQL: reading it anew"
+        );
+    }
+    Ok(fits.then_some(kept))
+}
+
+/// The store's members when they fit, else those of SQL.
+async fn cold(app: &App, tx: &mut Tx, meeting: &str, truth: (i64, Digest)) -> ApiResult<Kept> {
     match app.store().members(meeting).await {
-        Ok(mut pool) => {
-            pool.members.sort_by_key(|member| member.idx);
-            if pool.rev == rev && digest_of(app.keys(), meeting, &pool.members) == digest {
-                return Ok(pool.members);
+        Ok(pool) => {
+            let store_rev = pool.rev;
+            if store_rev == truth.0
+                && let Some(kept) = checked(app, meeting, truth, pool.members).await?
+            {
+                return Ok(kept);
             }
-            tracing::warn!(
-                meeting,
-                rev,
-                store_rev = pool.rev,
-                "the store's pool differs from SQL: rebuilding it"
-            );
+            tracing::warn!(meeting, rev = truth.0, store_rev, "the store's pool differs from SQL");
         }
         Err(error) => tracing::warn!(meeting, %error, "the store is away: the pool is read from SQL"),
     }
-    let members = from_sql(tx, meeting).await?;
-    if digest_of(app.keys(), meeting, &members) != digest {
-        return Err(anyhow::anyhow!(
-            "the bindings of meeting {meeting} do not fit the pool's digest: rows were changed behind our back"
-        )
-        .into());
-    }
-    let pool = Pool { members, rev, digest: stored };
-    if let Err(error) = app.store().replace(meeting, &pool).await {
-        tracing::warn!(meeting, %error, "the store is away: its pool stays old until the next look");
-    }
-    Ok(pool.members)
+    let rows =
+        sqlx::query("select idx, pid, weight, present from binding where meeting_id = $1 order by idx");
+    let members = read(rows.bind(meeting), tx).await?;
+    let kept = checked(app, meeting, truth, members).await?;
+    kept.ok_or_else(|| {
+        let what = "do not fit the pool's digest: rows were changed behind our back";
+        anyhow::anyhow!("the bindings of meeting {meeting} {what}").into()
+    })
 }
 
-async fn from_sql(tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMember>> {
-    let rows =
-        sqlx::query("select idx, pid, weight, present from binding where meeting_id = $1 order by idx")
-            .bind(meeting)
-            .fetch_all(tx.conn())
-            .await?;
+/// Members in order of index, when their digest is right.
+async fn checked(
+    app: &App,
+    meeting: &str,
+    (rev, digest): (i64, Digest),
+    members: Vec<PoolMember>,
+) -> ApiResult<Option<Kept>> {
+    let (keys, name) = (app.keys().clone(), meeting.to_owned());
+    off_thread(move || {
+        let fits = Marks::new(&keys, &name).all(&members) == digest;
+        fits.then(|| Kept::new(rev, digest, members)).transpose()
+    })
+    .await
+}
+
+/// Hashing a large pool takes its time: off the async threads.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> ApiResult<T> {
+    Ok(tokio::task::spawn_blocking(work).await.context("the task that hashes a pool")??)
+}
+
+/// Puts the pool into a store that has another one. Up to [`LOOK_THROUGH`] members are compared one by one; of more
+/// only their number, revision and digest, which a store that lost something cannot have right.
+async fn mend_store(app: &App, meeting: &str, kept: &Kept, digest: &str) -> Result<(), StoreError> {
+    let size = i64::try_from(kept.tree.n()).unwrap_or(i64::MAX);
+    let store = app.store();
+    if size > LOOK_THROUGH && store.outline(meeting).await? == (size, kept.rev, digest.to_owned()) {
+        return Ok(());
+    }
+    let ours = Pool { members: kept.members(), rev: kept.rev, digest: digest.to_owned() };
+    if size <= LOOK_THROUGH && store.members(meeting).await? == ours {
+        return Ok(());
+    }
+    tracing::warn!(meeting, rev = kept.rev, "the store's pool is mended from SQL");
+    store.replace(meeting, &ours).await
+}
+
+async fn read(
+    query: sqlx::query::Query<'_, sqlx::Any, sqlx::any::AnyArguments>,
+    tx: &mut Tx,
+) -> ApiResult<Vec<PoolMember>> {
+    let rows = query.fetch_all(tx.conn()).await?;
     rows.iter().map(|row| member(row).map_err(ApiError::from)).collect()
 }
 
@@ -175,7 +237,7 @@ pub async fn rebuild_all(app: &App) -> anyhow::Result<()> {
     for row in rows {
         let meeting: String = row.try_get("id")?;
         let mut tx = app.db().begin().await?;
-        if let Err(error) = load(app, &mut tx, &meeting).await {
+        if let Err(error) = snapshot(app, &mut tx, &meeting).await {
             tracing::error!(meeting, %error, "the pool could not be rebuilt");
         }
     }

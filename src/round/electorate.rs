@@ -4,15 +4,16 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::convert;
 use crate::{
     app::App,
     db::{Tx, placeholders},
     draw::pool::PoolTree,
     error::ApiResult,
-    pool::{self, PoolMember},
+    pool,
     wire::{Eligible, Exclude},
 };
 
@@ -42,36 +43,39 @@ pub(super) struct Electorate {
 
 /// Reads the pool and applies the rules.
 pub(super) async fn build(app: &App, tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<Electorate> {
-    let members = pool::load(app, tx, meeting).await?;
+    let pool = pool::snapshot(app, tx, meeting).await?;
     let out = excluded(tx, meeting, rules).await?;
     let listed = listed(tx, meeting, rules.eligible).await?;
     let gone = not_following(tx, meeting).await?;
-    let (mut eligible, mut payable) = (0, 0);
-    let mut weights = Vec::with_capacity(members.len());
-    for member in &members {
-        let may = member.present
-            && member.weight > 0
-            && !out.contains(&member.idx)
-            && listed.as_ref().is_none_or(|listed| listed.contains(&member.idx));
-        weights.push(if may { member.weight } else { 0 });
-        eligible += i64::from(may);
-        payable += i64::from(may && !gone.contains(&member.idx));
-    }
-    // Two hashes per member: off the async threads.
-    let tree = tokio::task::spawn_blocking(move || grow(&members, &weights))
-        .await
-        .context("the task that builds the pool's tree")??;
+    let tree = match listed {
+        // Few are shut out: the others' part of the tree stays as it is.
+        None => without(pool, &out)?,
+        // Two hashes per member: off the async threads.
+        Some(listed) => tokio::task::spawn_blocking(move || only(&pool, &listed, &out))
+            .await
+            .context("the task that builds the pool's tree")??,
+    };
+    let eligible = convert::signed(tree.eligible())?;
+    let has_tickets = |idx: &&i64| {
+        let member = u64::try_from(**idx).ok().and_then(|idx| tree.member(idx));
+        member.is_some_and(|(_, weight)| weight > 0)
+    };
+    let lost = gone.iter().filter(has_tickets).count();
+    let payable = eligible - i64::try_from(lost).context("those who left")?;
     Ok(Electorate { tree, eligible, payable })
 }
 
-fn grow(members: &[PoolMember], weights: &[i64]) -> anyhow::Result<PoolTree> {
-    let mut leaves = Vec::with_capacity(members.len());
-    for (place, (member, weight)) in (0_i64..).zip(members.iter().zip(weights)) {
-        ensure!(member.idx == place, "the pool has a gap before index {}", member.idx);
-        let pid = member.pid.parse().context("a pid in the pool")?;
-        leaves.push((pid, u64::try_from(*weight)?));
+fn without(mut pool: PoolTree, out: &HashSet<i64>) -> anyhow::Result<PoolTree> {
+    for idx in out {
+        pool.set_weight(u64::try_from(*idx)?, 0)?;
     }
-    Ok(PoolTree::from_leaves(leaves)?)
+    Ok(pool)
+}
+
+fn only(pool: &PoolTree, listed: &HashSet<i64>, out: &HashSet<i64>) -> anyhow::Result<PoolTree> {
+    let may = |idx: i64| listed.contains(&idx) && !out.contains(&idx);
+    let members = (0_i64..).zip(pool.members());
+    Ok(PoolTree::from_leaves(members.map(|(idx, (pid, weight))| (pid, if may(idx) { weight } else { 0 })))?)
 }
 
 /// Winners of draws that count (draw protocol §9), by person: every place that such a person has had in the pool.

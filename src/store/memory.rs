@@ -100,6 +100,13 @@ impl Memory {
         self.writing().0.pools.insert(meeting.to_owned(), fresh);
     }
 
+    pub(super) fn outline(&self, meeting: &str) -> (i64, i64, String) {
+        let state = self.state();
+        state.pools.get(meeting).map_or_else(Default::default, |pool| {
+            (i64::try_from(pool.members.len()).unwrap_or(i64::MAX), pool.rev, pool.digest.clone())
+        })
+    }
+
     pub(super) fn counts(&self, meeting: &str) -> (i64, i64) {
         let state = self.state();
         let members = state.pools.get(meeting).into_iter().flat_map(|pool| pool.members.values());

@@ -155,6 +155,11 @@ impl Store {
         on_backend!(self, store => store.replace(meeting, pool))
     }
 
+    /// Number of members, revision and digest of the pool: what a store that lost something cannot have right.
+    pub async fn outline(&self, meeting: &str) -> Result<(i64, i64, String), StoreError> {
+        on_backend!(self, store => store.outline(meeting))
+    }
+
     /// Members with tickets, and those of them that are present.
     pub async fn counts(&self, meeting: &str) -> Result<(i64, i64), StoreError> {
         on_backend!(self, store => store.counts(meeting))

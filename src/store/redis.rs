@@ -196,6 +196,16 @@ impl Redis {
         self.run(&self.scripts.replace, &pool_keys(meeting), &list).await
     }
 
+    pub(super) async fn outline(&self, meeting: &str) -> Result<(i64, i64, String), StoreError> {
+        let [members, meta, _] = pool_keys(meeting);
+        let mut manager = self.manager.clone();
+        let mut pipe = ::redis::pipe();
+        pipe.atomic().cmd("HLEN").arg(members).cmd("HMGET").arg(meta).arg("rev").arg("digest");
+        let (size, (rev, digest)): (i64, (Option<i64>, Option<String>)) =
+            within(ANSWER_S, async { pipe.query_async(&mut manager).await }).await?;
+        Ok((size, rev.unwrap_or(0), digest.unwrap_or_default()))
+    }
+
     pub(super) async fn counts(&self, meeting: &str) -> Result<(i64, i64), StoreError> {
         let [_, meta, _] = pool_keys(meeting);
         let mut manager = self.manager.clone();

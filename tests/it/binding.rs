@@ -75,8 +75,8 @@ async fn check_place(evening: &TestApp, host: &Api, meeting: &str, me: &Phone, p
 /// Index and weight of every member, as a draw would take them.
 async fn loaded(evening: &TestApp, meeting: &str) -> Vec<(i64, i64)> {
     let mut tx = evening.app.db().begin().await.unwrap();
-    let members = pool::load(&evening.app, &mut tx, meeting).await.unwrap();
-    members.into_iter().map(|member| (member.idx, member.weight)).collect()
+    let pool = pool::snapshot(&evening.app, &mut tx, meeting).await.unwrap();
+    (0..).zip(pool.members()).map(|(idx, (_, weight))| (idx, i64::try_from(weight).unwrap())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

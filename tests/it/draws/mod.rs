@@ -1,6 +1,7 @@
 //! Draws from commit to proof on both databases: nobody can do two things at once, skip a step or lose one.
 
 mod crash;
+mod pool;
 mod race;
 mod rules;
 mod stage;

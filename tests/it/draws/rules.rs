@@ -124,7 +124,7 @@ async fn a_rehearsal_has_the_same_rounds_other_people_and_no_money() {
     let packets = "select cast(count(*) as bigint) from packet p join award a on a.id = p.award_id where a.meeting_id = $1";
     assert_eq!(stage.number(packets).await, 0);
     let mut tx = stage.app.db().begin().await.unwrap();
-    assert_eq!(pool::load(&stage.app, &mut tx, &stage.meeting).await.unwrap().len(), 6);
+    assert_eq!(pool::snapshot(&stage.app, &mut tx, &stage.meeting).await.unwrap().n(), 6);
     drop(tx);
     let mut conn = stage.app.db().read().acquire().await.unwrap();
     assert_eq!(

@@ -1,5 +1,7 @@
 //! A meeting with bound people, run on the modules without HTTP, with a clock that stands still.
 
+use std::sync::Arc;
+
 use figment::{
     Figment,
     providers::{Format, Serialized, Toml},
@@ -32,10 +34,11 @@ pub(crate) const EVENING: i64 = 1_795_435_200_000;
 pub(crate) const HOST: &str = "host";
 
 /// A meeting and the server that runs it.
+#[derive(Clone)]
 pub(crate) struct Stage {
     pub(crate) app: App,
     pub(crate) meeting: String,
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) dir: Arc<tempfile::TempDir>,
     values: Value,
 }
 
@@ -53,7 +56,7 @@ impl Stage {
         let settings = MeetingSettings { commit_show_ms: 0, ..MeetingSettings::default() };
         let new = NewMeeting { name: "年会".into(), settings, rehearsal_of: None };
         let meeting = meeting::create(&app, HOST, new).await.unwrap().id;
-        let stage = Self { app, meeting, dir, values };
+        let stage = Self { app, meeting, dir: Arc::new(dir), values };
         for number in 0..people {
             stage.bind(number).await;
         }
@@ -203,6 +206,17 @@ impl Stage {
     pub(crate) async fn verified(&self) -> Report {
         let bundle = round::bundle(&self.app, &self.meeting).await.unwrap();
         report(&bundle)
+    }
+
+    /// The pid of a place.
+    pub(crate) async fn pid(&self, number: i64) -> String {
+        let row = sqlx::query("select pid from binding where meeting_id = $1 and idx = $2")
+            .bind(&self.meeting)
+            .bind(number)
+            .fetch_one(self.app.db().read())
+            .await
+            .unwrap();
+        row.try_get(0).unwrap()
     }
 
     /// A number from SQL.
