@@ -89,4 +89,6 @@ pub mod server;
 
 pub mod demo;
 
+pub mod bench;
+
 pub mod cli;

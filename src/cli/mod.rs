@@ -8,7 +8,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::{
+    bench::{self, Bench},
+    config::Config,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -57,10 +60,11 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Measure
+    /// Measure this machine; prints JSON
     Bench {
-        /// What to measure: live, draw, payout or bind
-        what: String,
+        /// What to measure
+        #[command(subcommand)]
+        what: Bench,
     },
     /// Save a meeting's proof, winners and payments through the running server
     Export(remote::ExportArgs),
@@ -80,7 +84,7 @@ pub async fn run() -> ExitCode {
         Command::Import(args) => remote::import(args).await,
         Command::Export(args) => remote::export(args).await,
         Command::CheckConfig { config } => check_config(config.as_deref()),
-        Command::Bench { what } => bench(&what),
+        Command::Bench { what } => bench::run(what).await,
         Command::Openapi => openapi(),
     };
     match done {
@@ -108,8 +112,4 @@ fn check_config(file: Option<&std::path::Path>) -> anyhow::Result<()> {
         eprintln!("- {fault}");
     }
     anyhow::bail!("{} thing(s) to set", faults.len())
-}
-
-fn bench(what: &str) -> anyhow::Result<()> {
-    anyhow::bail!("`bench {what}` comes with a later version; this one has no measurements to show")
 }

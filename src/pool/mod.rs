@@ -78,6 +78,44 @@ pub async fn change(
     Ok(Change { meeting: meeting.to_owned(), member: after, rev, digest })
 }
 
+/// Puts many new members into the meeting's revision and digest at once; their bindings are written in the same
+/// transaction. Call [`refresh`] after the commit.
+pub async fn enter_all(app: &App, tx: &mut Tx, meeting: &str, members: &[PoolMember]) -> ApiResult<()> {
+    let row = sqlx::query(
+        "update meeting set pool_rev = pool_rev + 1 where id = $1 returning pool_rev, pool_digest",
+    )
+    .bind(meeting)
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or_else(|| ApiError::not_found("该活动"))?;
+    let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
+    let mut digest = digest::parse(&stored)?;
+    let marks = Marks::new(app.keys(), meeting);
+    for member in members {
+        marks.toggle(&mut digest, member);
+    }
+    sqlx::query("update meeting set pool_digest = $1 where id = $2")
+        .bind(hex::encode(digest))
+        .bind(meeting)
+        .execute(tx.conn())
+        .await?;
+    let (first, last) = (members.iter().map(|m| m.idx).min(), members.iter().map(|m| m.idx).max());
+    sqlx::query("update binding set pool_rev = $1 where meeting_id = $2 and idx between $3 and $4")
+        .bind(rev)
+        .bind(meeting)
+        .bind(first.unwrap_or(0))
+        .bind(last.unwrap_or(-1))
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Brings memory and store up to date with SQL, outside of any draw.
+pub async fn refresh(app: &App, meeting: &str) -> ApiResult<()> {
+    let mut tx = app.db().begin().await?;
+    snapshot(app, &mut tx, meeting).await.map(drop)
+}
+
 /// After the commit. A store that is away is no failure: the next [`snapshot`] mends it from SQL.
 pub async fn tell_store(app: &App, changes: &[Change]) {
     for change in changes {
@@ -236,8 +274,7 @@ pub async fn rebuild_all(app: &App) -> anyhow::Result<()> {
     let rows = sqlx::query("select id from meeting where status = 'open'").fetch_all(app.db().read()).await?;
     for row in rows {
         let meeting: String = row.try_get("id")?;
-        let mut tx = app.db().begin().await?;
-        if let Err(error) = snapshot(app, &mut tx, &meeting).await {
+        if let Err(error) = refresh(app, &meeting).await {
             tracing::error!(meeting, %error, "the pool could not be rebuilt");
         }
     }

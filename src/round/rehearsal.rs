@@ -14,7 +14,7 @@ use crate::{
     meeting::{self, Meeting},
     people::xlsx_out::{DemoPerson, demo_people},
     phone::Phone,
-    pool::{self, Change, PoolMember},
+    pool::{self, PoolMember},
     wire::{MeetingView, NewMeeting},
 };
 
@@ -35,9 +35,9 @@ pub async fn create_meeting(app: &App, who: &str, new: NewMeeting) -> ApiResult<
     })?;
     let made = meeting::create_in(app, &mut tx, who, &new).await?;
     copy_prizes(&mut tx, &original, &made.id).await?;
-    let changes = fill(app, &mut tx, &original, &made.id).await?;
+    fill(app, &mut tx, &original, &made.id).await?;
     tx.commit().await?;
-    pool::tell_store(app, &changes).await;
+    pool::refresh(app, &made.id).await?;
     Ok(made)
 }
 
@@ -63,21 +63,22 @@ async fn parts(tx: &mut Tx, from: &str) -> ApiResult<Vec<Part>> {
 }
 
 /// Made-up people, as many as the roster has, so that the rounds' rules find somebody.
-async fn fill(app: &App, tx: &mut Tx, from: &str, to: &str) -> ApiResult<Vec<Change>> {
+async fn fill(app: &App, tx: &mut Tx, from: &str, to: &str) -> ApiResult<()> {
     let parts = parts(tx, from).await?;
     let count = if parts.is_empty() { PEOPLE } else { parts.len() };
     let rehearsal = meeting::lock(tx, to).await?;
-    let mut changes = Vec::with_capacity(count);
+    let mut members = Vec::with_capacity(count);
     for (index, person) in (0_i64..).zip(demo_people(count)) {
         let place = usize::try_from(index).ok().and_then(|at| parts.get(at));
-        changes.push(bind(app, tx, &rehearsal, (index, &person, place)).await?);
+        members.push(bind(app, tx, &rehearsal, (index, &person, place)).await?);
     }
+    pool::enter_all(app, tx, to, &members).await?;
     sqlx::query("update meeting set next_index = $1 where id = $2")
         .bind(i64::try_from(count).context("number of people")?)
         .bind(to)
         .execute(tx.conn())
         .await?;
-    Ok(changes)
+    Ok(())
 }
 
 /// Stores one made-up person and the binding to a phone that does not exist.
@@ -86,7 +87,7 @@ async fn bind(
     tx: &mut Tx,
     rehearsal: &Meeting,
     (index, demo, part): (i64, &DemoPerson, Option<&Part>),
-) -> ApiResult<Change> {
+) -> ApiResult<PoolMember> {
     let (person, openid, now) = (keys::row_id(), format!("rehearsal-{index}"), app.now());
     let phone = Phone::parse(&demo.phone).map_err(anyhow::Error::new).context("a made-up phone number")?;
     let weight = part.map_or(1, |part| part.weight);
@@ -131,7 +132,7 @@ async fn bind(
     .bind(now)
     .execute(tx.conn())
     .await?;
-    pool::change(app, tx, &rehearsal.id, None, PoolMember { idx: index, pid, weight, present: true }).await
+    Ok(PoolMember { idx: index, pid, weight, present: true })
 }
 
 /// Copies prizes and rounds of one meeting into a new one.

@@ -1,0 +1,85 @@
+//! `kaijiang bench`: what this machine does in how much time, as JSON, beside the same work done the plain way.
+#![allow(
+    clippy::float_arithmetic,
+    reason = "times and ratios for people; no money and no draw depends on them"
+)]
+
+mod cold;
+mod draw;
+mod evening;
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Pools, draws and proofs
+    Draw(DrawArgs),
+    /// Sockets (with a later version)
+    Live,
+    /// Packets (with a later version)
+    Payout,
+    /// Bindings (with a later version)
+    Bind,
+}
+
+/// What `bench draw` takes.
+#[derive(Debug, Args)]
+pub struct DrawArgs {
+    /// People in the pool
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=4_000_000))]
+    people: u32,
+    /// Also read the pool from this PostgreSQL database, in which tables are made; in place of a fresh SQLite file
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Also read the pool from this Redis
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+}
+
+/// Measures and prints.
+pub async fn run(what: Bench) -> anyhow::Result<()> {
+    let report = match what {
+        Bench::Draw(args) => {
+            let mut rows = draw::rows(args.people)?;
+            rows.extend(cold::rows(&args).await?);
+            json!({ "bench": "draw", "people": args.people, "rows": rows })
+        }
+        Bench::Live | Bench::Payout | Bench::Bind => {
+            anyhow::bail!("this measurement comes with a later version; there is nothing to show yet")
+        }
+    };
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
+
+/// One line of the report; `target` is what the design asks for.
+fn row(name: &str, value: f64, unit: &str, target: &str) -> Value {
+    let value = (value * 1_000.0).round() / 1_000.0;
+    json!({ "name": name, "value": value, "unit": unit, "target": target })
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn us(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// How long it takes once.
+fn once<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = Instant::now();
+    let made = work();
+    (made, begun.elapsed())
+}
+
+/// The median of several times.
+fn median(runs: u32, mut work: impl FnMut(u32)) -> Duration {
+    let mut times: Vec<Duration> = (0..runs).map(|run| once(|| work(run)).1).collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
