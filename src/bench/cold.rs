@@ -95,8 +95,7 @@ async fn fill(app: &App, people: u32) -> anyhow::Result<String> {
     .await?;
     let mut members = Vec::new();
     for index in 0..people {
-        let pid = pid(index).to_string();
-        members.push(PoolMember { idx: index.into(), pid, weight: 1, present: true });
+        members.push(PoolMember { idx: index.into(), pid: pid(index), weight: 1, present: true });
     }
     for batch in members.chunks(BATCH) {
         let place = |member: &PoolMember| {
@@ -124,13 +123,13 @@ async fn change(app: &App, meeting: &str, people: u32) -> anyhow::Result<()> {
     let mut tx = app.db().begin().await?;
     let mut changes = Vec::new();
     for index in (0..people).step_by(usize::try_from(people / CHANGES)?.max(1)) {
-        let before = PoolMember { idx: index.into(), pid: pid(index).to_string(), weight: 1, present: true };
+        let before = PoolMember { idx: index.into(), pid: pid(index), weight: 1, present: true };
         sqlx::query("update binding set weight = 2 where meeting_id = $1 and idx = $2")
             .bind(meeting)
             .bind(before.idx)
             .execute(tx.conn())
             .await?;
-        let after = PoolMember { weight: 2, ..before.clone() };
+        let after = PoolMember { weight: 2, ..before };
         let done = pool::change(app, &mut tx, meeting, Some(&before), after).await;
         changes.push(done.map_err(anyhow::Error::new)?);
     }

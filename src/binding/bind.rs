@@ -151,7 +151,7 @@ async fn again(
     row: &AnyRow,
 ) -> ApiResult<Outcome> {
     let before = pool::member(row)?;
-    let after = PoolMember { weight: invited.weight, present: true, ..before.clone() };
+    let after = PoolMember { weight: invited.weight, present: true, ..before };
     let id: String = row.try_get("id")?;
     sqlx::query(
         "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3 \
@@ -184,11 +184,13 @@ async fn first(
     let mut bytes = [0; 32];
     hex::decode_to_slice(salt, &mut bytes).context("a salt that was checked")?;
     let event = meeting.event.parse().ok().context("the stored event of a meeting")?;
-    let pid = draw::hash::pid(&event, &bytes, &identity).to_string();
-    let receipt = drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &pid, meeting.log_size)).await?;
-    let place = MyPlace { index, pid, salt: salt.to_owned(), identity, receipt };
+    let pid = draw::hash::pid(&event, &bytes, &identity);
+    let text = pid.to_string();
+    let receipt =
+        drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &text, meeting.log_size)).await?;
+    let place = MyPlace { index, pid: text, salt: salt.to_owned(), identity, receipt };
     insert(tx, app.now(), (&meeting.id, invited, openid), &place).await?;
-    let member = PoolMember { idx: index, pid: place.pid.clone(), weight: invited.weight, present: true };
+    let member = PoolMember { idx: index, pid, weight: invited.weight, present: true };
     let change = pool::change(app, tx, &meeting.id, None, member).await?;
     Ok(Outcome { place, change: Some(change) })
 }

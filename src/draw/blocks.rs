@@ -8,7 +8,7 @@ const BLOCK: usize = 128;
 /// A list in shared blocks: a copy costs one pointer per block, a change copies one block when somebody shares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Blocks<T> {
-    blocks: Vec<Arc<Vec<T>>>,
+    blocks: Vec<Arc<[T; BLOCK]>>,
     len: usize,
 }
 
@@ -18,7 +18,7 @@ impl<T> Default for Blocks<T> {
     }
 }
 
-impl<T: Clone> Blocks<T> {
+impl<T: Copy + Default> Blocks<T> {
     /// Items.
     pub(super) fn len(&self) -> usize {
         self.len
@@ -26,40 +26,42 @@ impl<T: Clone> Blocks<T> {
 
     /// The item at `i`.
     pub(super) fn get(&self, i: usize) -> Option<&T> {
-        self.blocks.get(i / BLOCK)?.get(i % BLOCK)
+        let item = self.blocks.get(i / BLOCK)?.get(i % BLOCK);
+        item.filter(|_| i < self.len)
     }
 
     /// Puts an item in place of the one at `i`, or at the end when `i` is the length; nothing happens beyond it.
     pub(super) fn put(&mut self, i: usize, item: T) {
         if i == self.len {
             self.push(item);
-        } else if let Some(block) = self.blocks.get_mut(i / BLOCK)
-            && let Some(old) = Arc::make_mut(block).get_mut(i % BLOCK)
-        {
-            *old = item;
+        } else if let Some(block) = self.blocks.get_mut(i / BLOCK).filter(|_| i < self.len) {
+            Arc::make_mut(block)[i % BLOCK] = item;
         }
     }
 
     /// Appends an item.
     pub(super) fn push(&mut self, item: T) {
-        match self.blocks.last_mut() {
-            Some(block) if block.len() < BLOCK => Arc::make_mut(block).push(item),
-            _ => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(item);
-                self.blocks.push(Arc::new(block));
-            }
+        if self.len.is_multiple_of(BLOCK) {
+            self.blocks.push(Arc::new([T::default(); BLOCK]));
         }
         self.len += 1;
+        self.put(self.len - 1, item);
+    }
+
+    /// The items `from..` that lie in one block; all of them when a block is a multiple of what is asked together.
+    pub(super) fn run(&self, from: usize, most: usize) -> &[T] {
+        let until = (from + most).min(self.len).min((from / BLOCK + 1) * BLOCK);
+        let block = self.blocks.get(from / BLOCK).filter(|_| from < until);
+        block.map_or(&[], |block| &block[from % BLOCK..=(until - 1) % BLOCK])
     }
 
     /// All items in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> + '_ {
-        self.blocks.iter().flat_map(|block| block.iter())
+        self.blocks.iter().flat_map(|block| block.iter()).take(self.len)
     }
 }
 
-impl<T: Clone> FromIterator<T> for Blocks<T> {
+impl<T: Copy + Default> FromIterator<T> for Blocks<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
         let mut list = Self::default();
         for item in items {

@@ -35,6 +35,12 @@ impl<const N: usize> Hex<N> {
     }
 }
 
+impl<const N: usize> Default for Hex<N> {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl<const N: usize> FromStr for Hex<N> {
     type Err = BadHex;
 

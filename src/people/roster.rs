@@ -214,7 +214,7 @@ async fn binding_member(tx: &mut Tx, binding: &str) -> ApiResult<(pool::PoolMemb
         .fetch_one(tx.conn())
         .await?;
     let member = pool::member(&row)?;
-    Ok((member.clone(), member))
+    Ok((member, member))
 }
 
 async fn staff_no_free(tx: &mut Tx, meeting: &str, staff_no: &str, own: Option<&str>) -> ApiResult<()> {

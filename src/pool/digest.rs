@@ -24,10 +24,13 @@ impl<'a> Marks<'a> {
 
     /// Puts a member into a digest, or takes it out again.
     pub(super) fn toggle(&self, digest: &mut Digest, member: &PoolMember) {
+        let mut pid = [0; 64];
+        // 32 bytes are 64 digits.
+        let _ = hex::encode_to_slice(member.pid.bytes(), &mut pid);
         let code = self.macs.of(&[
             self.meeting.as_bytes(),
             &member.idx.to_be_bytes(),
-            member.pid.as_bytes(),
+            &pid,
             &member.weight.to_be_bytes(),
             &[u8::from(member.present)],
         ]);

@@ -6,13 +6,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use super::{
     PoolMember,
     digest::{Digest, Marks},
 };
-use crate::draw::{Pid, PoolTree};
+use crate::draw::PoolTree;
 
 /// Pools kept by this process.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Kept {
         let (mut leaves, mut bound) = (Vec::new(), Vec::new());
         for (place, member) in (0_i64..).zip(members) {
             ensure!(member.idx == place, "the pool has a gap before index {}", member.idx);
-            leaves.push((pid(&member)?, tickets(&member)?));
+            leaves.push((member.pid, tickets(&member)?));
             bound.push((member.weight, member.present));
         }
         Ok(Self { rev, digest, tree: PoolTree::from_leaves(leaves)?, bound })
@@ -74,7 +74,7 @@ impl Kept {
                 self.tree.set_weight(u64::try_from(member.idx)?, tickets(member)?)?;
                 self.bound[place] = (member.weight, member.present);
             } else {
-                self.tree.append(pid(member)?, tickets(member)?)?;
+                self.tree.append(member.pid, tickets(member)?)?;
                 self.bound.push((member.weight, member.present));
             }
             marks.toggle(&mut self.digest, member);
@@ -86,17 +86,13 @@ impl Kept {
     fn member(&self, place: usize) -> Option<PoolMember> {
         let (weight, present) = *self.bound.get(place)?;
         let (pid, _) = self.tree.member(u64::try_from(place).ok()?)?;
-        Some(PoolMember { idx: i64::try_from(place).ok()?, pid: pid.to_string(), weight, present })
+        Some(PoolMember { idx: i64::try_from(place).ok()?, pid, weight, present })
     }
 
     /// Everybody as bound, for the store.
     pub(super) fn members(&self) -> Vec<PoolMember> {
         (0..self.bound.len()).filter_map(|place| self.member(place)).collect()
     }
-}
-
-fn pid(member: &PoolMember) -> anyhow::Result<Pid> {
-    member.pid.parse().context("a pid in the pool")
 }
 
 fn tickets(member: &PoolMember) -> anyhow::Result<u64> {

@@ -3,10 +3,12 @@
 
 mod digest;
 mod kept;
+mod rows;
 
 use anyhow::Context;
 use sqlx::Row;
 
+pub use self::rows::member;
 use self::{
     digest::{Digest, Marks},
     kept::{Kept, Pools},
@@ -160,15 +162,7 @@ async fn advanced(
 ) -> ApiResult<Option<Kept>> {
     let Some(mut kept) = app.kept::<Pools>().take(meeting) else { return Ok(None) };
     if kept.rev < rev {
-        let changed = read(
-            sqlx::query(
-                "select idx, pid, weight, present from binding where meeting_id = $1 and pool_rev > $2 order by idx",
-            )
-            .bind(meeting)
-            .bind(kept.rev),
-            tx,
-        )
-        .await?;
+        let changed = rows::changed(tx, meeting, kept.rev).await?;
         let (keys, name) = (app.keys().clone(), meeting.to_owned());
         kept = off_thread(move || {
             kept.advance(&Marks::new(&keys, &name), rev, &changed)?;
@@ -202,9 +196,7 @@ async fn cold(app: &App, tx: &mut Tx, meeting: &str, truth: (i64, Digest)) -> Ap
         }
         Err(error) => tracing::warn!(meeting, %error, "the store is away: the pool is read from SQL"),
     }
-    let rows =
-        sqlx::query("select idx, pid, weight, present from binding where meeting_id = $1 order by idx");
-    let members = read(rows.bind(meeting), tx).await?;
+    let members = rows::all(tx, meeting).await?;
     let kept = checked(app, meeting, truth, members).await?;
     kept.ok_or_else(|| {
         let what = "do not fit the pool's digest: rows were changed behind our back";
@@ -248,25 +240,6 @@ async fn mend_store(app: &App, meeting: &str, kept: &Kept, digest: &str) -> Resu
     }
     tracing::warn!(meeting, rev = kept.rev, "the store's pool is mended from SQL");
     store.replace(meeting, &ours).await
-}
-
-async fn read(
-    query: sqlx::query::Query<'_, sqlx::Any, sqlx::any::AnyArguments>,
-    tx: &mut Tx,
-) -> ApiResult<Vec<PoolMember>> {
-    let rows = query.fetch_all(tx.conn()).await?;
-    rows.iter().map(|row| member(row).map_err(ApiError::from)).collect()
-}
-
-/// A member from the columns `idx, pid, weight, present` of a binding.
-pub fn member(row: &sqlx::any::AnyRow) -> Result<PoolMember, sqlx::Error> {
-    let present: i64 = row.try_get("present")?;
-    Ok(PoolMember {
-        idx: row.try_get("idx")?,
-        pid: row.try_get("pid")?,
-        weight: row.try_get("weight")?,
-        present: present != 0,
-    })
 }
 
 /// Makes the store agree with SQL for every open meeting, at start.

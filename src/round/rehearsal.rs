@@ -111,8 +111,9 @@ async fn bind(
     // Nobody has a phone here that could make the salt.
     let (salt, identity) = (keys::random::<32>(), format!("rehearsal:{index}"));
     let event = rehearsal.event.parse().ok().context("the stored event of a meeting")?;
-    let pid = hash::pid(&event, &salt, &identity).to_string();
-    let named = (rehearsal.id.as_str(), index, pid.as_str(), rehearsal.log_size);
+    let pid = hash::pid(&event, &salt, &identity);
+    let text = pid.to_string();
+    let named = (rehearsal.id.as_str(), index, text.as_str(), rehearsal.log_size);
     let receipt = drawlog::sign_receipt(app, tx.conn(), named).await?;
     sqlx::query(
         "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
@@ -123,7 +124,7 @@ async fn bind(
     .bind(&person)
     .bind(openid)
     .bind(index)
-    .bind(&pid)
+    .bind(&text)
     .bind(hex::encode(salt))
     .bind(identity)
     .bind(weight)

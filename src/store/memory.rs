@@ -88,14 +88,14 @@ impl Memory {
     pub(super) fn members(&self, meeting: &str) -> Pool {
         let state = self.state();
         state.pools.get(meeting).map_or_else(Pool::default, |pool| Pool {
-            members: pool.members.values().map(|(member, _)| member.clone()).collect(),
+            members: pool.members.values().map(|(member, _)| *member).collect(),
             rev: pool.rev,
             digest: pool.digest.clone(),
         })
     }
 
     pub(super) fn replace(&self, meeting: &str, pool: &Pool) {
-        let members = pool.members.iter().map(|member| (member.idx, (member.clone(), pool.rev))).collect();
+        let members = pool.members.iter().map(|member| (member.idx, (*member, pool.rev))).collect();
         let fresh = PoolState { members, rev: pool.rev, digest: pool.digest.clone(), ..PoolState::default() };
         self.writing().0.pools.insert(meeting.to_owned(), fresh);
     }
@@ -235,7 +235,7 @@ impl PoolState {
             return true;
         }
         if self.members.get(&member.idx).is_none_or(|(_, written)| *written < rev) {
-            self.members.insert(member.idx, (member.clone(), rev));
+            self.members.insert(member.idx, (*member, rev));
         }
         if self.lost {
             return false;

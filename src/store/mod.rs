@@ -6,13 +6,14 @@
 
 mod bus;
 mod memory;
+mod packed;
 mod redis;
 
 use std::future::Future;
 
 pub use self::bus::{Notice, Subscription};
 use self::{memory::Memory, redis::Redis};
-use crate::{clock::Clock, config::Config, error::ApiError};
+use crate::{clock::Clock, config::Config, draw::Pid, error::ApiError};
 
 /// Changes of a pool that may wait for an earlier one; with more the pool can only be rebuilt.
 const PENDING_MAX: usize = 4096;
@@ -43,12 +44,12 @@ impl From<StoreError> for ApiError {
 }
 
 /// One place in a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Index, from 0.
     pub idx: i64,
-    /// Pool id, hex.
-    pub pid: String,
+    /// Pool id.
+    pub pid: Pid,
     /// Tickets; 0 for a place whose identity was unbound.
     pub weight: i64,
     /// Is in the hall.

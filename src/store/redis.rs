@@ -1,6 +1,6 @@
 //! The store in Redis: every change of more than one thing is one Lua script, so it happens whole or not at all.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use ::redis::{
     Client, FromRedisValue, Script,
@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use super::{
     CodeTry, Hit, Member, PENDING_MAX, Pool, StoreError, Subscription, TOKEN_WAIT_MAX_MS, VIEWERS_TTL_MS,
-    token_interval_us, within,
+    packed, token_interval_us, within,
 };
 use crate::clock::Clock;
 
@@ -79,23 +79,14 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-fn pool_keys(meeting: &str) -> [String; 3] {
-    ["members", "meta", "pending"].map(|part| format!("kj:pool:{{{meeting}}}:{part}"))
+/// Keys of what a pool has besides its members: revision, digest and counts; changes that came too early.
+fn pool_keys(meeting: &str) -> [String; 2] {
+    ["meta", "pending"].map(|part| format!("kj:pool:{{{meeting}}}:{part}"))
 }
 
-fn stored(member: &Member, rev: i64) -> String {
-    format!("{rev} {} {} {}", member.pid, member.weight, i64::from(member.present))
-}
-
-fn parse(idx: &str, value: &str) -> Option<Member> {
-    let mut words = value.split(' ').skip(1);
-    let (pid, weight, present) = (words.next()?, words.next()?, words.next()?);
-    Some(Member {
-        idx: idx.parse().ok()?,
-        pid: pid.to_owned(),
-        weight: weight.parse().ok()?,
-        present: present == "1",
-    })
+/// Beginning of the keys of the strings that hold a pool's members.
+fn strings_key(meeting: &str) -> String {
+    format!("kj:pool:{{{meeting}}}:members:")
 }
 
 impl Redis {
@@ -158,56 +149,70 @@ impl Redis {
         rev: i64,
         digest: &str,
     ) -> Result<bool, StoreError> {
-        let args = args![
-            member.idx,
-            member.pid,
-            member.weight,
-            i64::from(member.present),
-            rev,
-            digest,
-            PENDING_MAX,
-        ];
-        self.run(&self.scripts.enter, &pool_keys(meeting), &args).await
+        let (string, at) = packed::place(member.idx).ok_or_else(|| StoreError("no such place".into()))?;
+        let mut args = args![at, "", packed::word(member), rev, digest, PENDING_MAX, string + 1];
+        args[1] = packed::record(member, rev).to_vec();
+        let [meta, pending] = pool_keys(meeting);
+        let keys = [meta, pending, format!("{}{string}", strings_key(meeting))];
+        self.run(&self.scripts.enter, &keys, &args).await
     }
 
+    /// Revision and digest, then the strings: what is read later may only be newer.
     pub(super) async fn members(&self, meeting: &str) -> Result<Pool, StoreError> {
-        let [members, meta, _] = pool_keys(meeting);
-        let mut manager = self.manager.clone();
+        let (rev, digest, strings) = self.meta(meeting).await?;
         let mut pipe = ::redis::pipe();
-        pipe.atomic().cmd("HGETALL").arg(members).cmd("HMGET").arg(meta).arg("rev").arg("digest");
-        let (rows, (rev, digest)): (HashMap<String, String>, (Option<i64>, Option<String>)) =
-            within(ANSWER_S * 2, async { pipe.query_async(&mut manager).await }).await?;
-        let mut members = Vec::with_capacity(rows.len());
-        for (idx, value) in &rows {
-            // What cannot be read is left out: the digest shows that it is missing.
-            members.extend(parse(idx, value));
+        for string in 0..strings {
+            pipe.cmd("GET").arg(format!("{}{string}", strings_key(meeting)));
         }
-        members.sort_unstable_by_key(|member| member.idx);
-        Ok(Pool { members, rev: rev.unwrap_or(0), digest: digest.unwrap_or_default() })
+        let mut manager = self.manager.clone();
+        // Redis refuses an empty pipeline.
+        let strings: Vec<Option<Vec<u8>>> = match strings {
+            0 => Vec::new(),
+            _ => within(ANSWER_S * 2, async { pipe.query_async(&mut manager).await }).await?,
+        };
+        let mut members = Vec::new();
+        for (string, bytes) in strings.iter().enumerate() {
+            members.extend(packed::members(string, bytes.as_deref().unwrap_or_default()));
+        }
+        Ok(Pool { members, rev, digest })
+    }
+
+    async fn meta(&self, meeting: &str) -> Result<(i64, String, usize), StoreError> {
+        let [meta, _] = pool_keys(meeting);
+        let mut manager = self.manager.clone();
+        let found: (Option<i64>, Option<String>, Option<usize>) = within(ANSWER_S, async {
+            let mut ask = ::redis::cmd("HMGET");
+            ask.arg(meta).arg("rev").arg("digest").arg("strings").query_async(&mut manager).await
+        })
+        .await?;
+        Ok((found.0.unwrap_or(0), found.1.unwrap_or_default(), found.2.unwrap_or(0)))
     }
 
     pub(super) async fn replace(&self, meeting: &str, pool: &Pool) -> Result<(), StoreError> {
         let bound = pool.members.iter().filter(|member| member.weight > 0);
         let present = bound.clone().filter(|member| member.present).count();
-        let mut list = args![pool.rev, pool.digest, bound.count(), present];
-        for member in &pool.members {
-            list.extend(args![member.idx, stored(member, pool.rev)]);
-        }
+        let mut list = args![strings_key(meeting), pool.rev, pool.digest, bound.count(), present];
+        list.extend(packed::strings(&pool.members, pool.rev));
         self.run(&self.scripts.replace, &pool_keys(meeting), &list).await
     }
 
     pub(super) async fn outline(&self, meeting: &str) -> Result<(i64, i64, String), StoreError> {
-        let [members, meta, _] = pool_keys(meeting);
-        let mut manager = self.manager.clone();
+        let (rev, digest, strings) = self.meta(meeting).await?;
         let mut pipe = ::redis::pipe();
-        pipe.atomic().cmd("HLEN").arg(members).cmd("HMGET").arg(meta).arg("rev").arg("digest");
-        let (size, (rev, digest)): (i64, (Option<i64>, Option<String>)) =
-            within(ANSWER_S, async { pipe.query_async(&mut manager).await }).await?;
-        Ok((size, rev.unwrap_or(0), digest.unwrap_or_default()))
+        for string in 0..strings {
+            pipe.cmd("STRLEN").arg(format!("{}{string}", strings_key(meeting)));
+        }
+        let mut manager = self.manager.clone();
+        let bytes: Vec<usize> = match strings {
+            0 => Vec::new(),
+            _ => within(ANSWER_S, async { pipe.query_async(&mut manager).await }).await?,
+        };
+        let members = bytes.iter().sum::<usize>() / packed::RECORD;
+        Ok((i64::try_from(members).unwrap_or(i64::MAX), rev, digest))
     }
 
     pub(super) async fn counts(&self, meeting: &str) -> Result<(i64, i64), StoreError> {
-        let [_, meta, _] = pool_keys(meeting);
+        let [meta, _] = pool_keys(meeting);
         let mut manager = self.manager.clone();
         let (bound, present): (Option<i64>, Option<i64>) = within(ANSWER_S, async {
             ::redis::cmd("HMGET").arg(meta).arg("bound").arg("present").query_async(&mut manager).await

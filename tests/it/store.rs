@@ -50,7 +50,7 @@ contract! {
 }
 
 fn member(idx: i64, weight: i64, present: bool) -> Member {
-    Member { idx, pid: format!("{idx:032x}"), weight, present }
+    Member { idx, pid: kaijiang::draw::hash::sha256(&idx.to_be_bytes()), weight, present }
 }
 
 async fn a_pool_grows_in_any_order(store: Store, _: Clock) {

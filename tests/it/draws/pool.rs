@@ -26,7 +26,7 @@ async fn a_kept_pool_follows_what_another_server_changed() {
         other.app = stage.another().await;
         other.bind(5).await;
         let before = pool::PoolMember { idx: 1, pid: other.pid(1).await, weight: 1, present: true };
-        let after = pool::PoolMember { weight: 7, ..before.clone() };
+        let after = pool::PoolMember { weight: 7, ..before };
         let mut tx = other.app.db().begin().await.unwrap();
         sqlx::query("update binding set weight = 7 where meeting_id = $1 and idx = 1")
             .bind(&other.meeting)
@@ -51,7 +51,7 @@ async fn a_change_that_was_rolled_back_is_not_kept() {
     for backend in both() {
         let stage = Stage::set(backend, 3).await;
         let before = pool::PoolMember { idx: 0, pid: stage.pid(0).await, weight: 1, present: true };
-        let after = pool::PoolMember { weight: 9, ..before.clone() };
+        let after = pool::PoolMember { weight: 9, ..before };
         let mut tx = stage.app.db().begin().await.unwrap();
         sqlx::query("update binding set weight = 9 where meeting_id = $1 and idx = 0")
             .bind(&stage.meeting)

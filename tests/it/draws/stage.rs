@@ -116,9 +116,11 @@ impl Stage {
         .await
         .unwrap();
         let (salt, identity) = (keys::random::<32>(), format!("wx:{openid}"));
-        let pid = hash::pid(&row.event.parse().unwrap(), &salt, &identity).to_string();
-        let receipt =
-            drawlog::sign_receipt(app, tx.conn(), (&self.meeting, number, &pid, row.log_size)).await.unwrap();
+        let pid = hash::pid(&row.event.parse().unwrap(), &salt, &identity);
+        let text = pid.to_string();
+        let receipt = drawlog::sign_receipt(app, tx.conn(), (&self.meeting, number, &text, row.log_size))
+            .await
+            .unwrap();
         sqlx::query(
             "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
              receipt_sig, consent_at, bound_at) values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, 0, 0)",
@@ -128,7 +130,7 @@ impl Stage {
         .bind(&person)
         .bind(&openid)
         .bind(number)
-        .bind(&pid)
+        .bind(&text)
         .bind(hex::encode(salt))
         .bind(&identity)
         .bind(receipt.size)
@@ -209,14 +211,14 @@ impl Stage {
     }
 
     /// The pid of a place.
-    pub(crate) async fn pid(&self, number: i64) -> String {
+    pub(crate) async fn pid(&self, number: i64) -> hash::Pid {
         let row = sqlx::query("select pid from binding where meeting_id = $1 and idx = $2")
             .bind(&self.meeting)
             .bind(number)
             .fetch_one(self.app.db().read())
             .await
             .unwrap();
-        row.try_get(0).unwrap()
+        row.try_get::<String, _>(0).unwrap().parse().unwrap()
     }
 
     /// A number from SQL.
