@@ -99,7 +99,7 @@ async fn winners(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
          z.name as prize_name, z.goods, p.name, p.department, p.phone_mask from seat s \
          join draw d on d.meeting_id = s.meeting_id and d.n = s.n join round r on r.id = d.round_id \
          join prize z on z.id = r.prize_id join person p on p.id = s.person_id \
-         where s.meeting_id = $1 order by s.n, s.rank",
+         where s.meeting_id = $1 and d.kind <> 'test' order by s.n, s.rank",
     )
     .bind(meeting)
     .fetch_all(conn)

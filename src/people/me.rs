@@ -97,7 +97,7 @@ async fn wins(conn: &mut AnyConnection, meeting: &str, binding: &str) -> ApiResu
          left join award a on a.meeting_id = s.meeting_id and a.n = s.n and a.rank = s.rank and a.kind = 'cash' \
          left join packet k on k.award_id = a.id and k.attempt = \
          (select max(newest.attempt) from packet newest where newest.award_id = a.id) \
-         where s.meeting_id = $1 and s.binding_id = $2 and d.state = 'revealed' order by s.n desc, s.rank",
+         where s.meeting_id = $1 and s.binding_id = $2 and d.state = 'revealed' and d.kind <> 'test' order by s.n desc, s.rank",
     )
     .bind(meeting)
     .bind(binding)

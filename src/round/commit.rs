@@ -14,7 +14,10 @@ use crate::{
     drawlog::{self, Entry},
     error::{ApiError, ApiResult},
     meeting::{self, Meeting, tell},
-    wire::{Body, Committed, DrawEvent, Eligible, Fen, Message, PrizeView, RoundStatus, RoundView, Scene},
+    wire::{
+        Body, CommitKind, Committed, DrawEvent, Eligible, Fen, Message, PrizeView, RoundStatus, RoundView,
+        Scene,
+    },
 };
 
 /// Most tickets that the drawing of one round may have to take out (draw protocol §10).
@@ -31,8 +34,13 @@ pub(super) struct Plan<'a> {
     pub(super) ranks: Vec<i64>,
 }
 
-/// Commits the round's main draw.
-pub async fn commit(app: &App, who: &str, meeting: &str, round: &str) -> ApiResult<Committed> {
+/// Commits the round's main draw, or a test of it.
+pub async fn commit(
+    app: &App,
+    who: &str,
+    (meeting, round): (&str, &str),
+    kind: CommitKind,
+) -> ApiResult<Committed> {
     let mut tx = app.db().begin().await?;
     let meeting = meeting::lock(&mut tx, meeting).await?;
     let round = rounds::load(tx.conn(), &meeting.id, round).await?;
@@ -42,8 +50,14 @@ pub async fn commit(app: &App, who: &str, meeting: &str, round: &str) -> ApiResu
     if let Some(problem) = problems(app, &meeting, &round, &electorate).into_iter().next() {
         return Err(problem);
     }
-    budget::reserve_round(&mut tx, app.now(), &meeting.id, &round.id, round.cost_fen.0).await?;
-    let kind = draw::DrawKind::Main;
+    let kind = match kind {
+        CommitKind::Main => {
+            budget::reserve_round(&mut tx, app.now(), &meeting.id, &round.id, round.cost_fen.0).await?;
+            draw::DrawKind::Main
+        }
+        // Nothing of it is ever paid.
+        CommitKind::Test => draw::DrawKind::Test,
+    };
     let plan = Plan {
         meeting: &meeting,
         round: &round,
@@ -108,9 +122,9 @@ pub(super) fn enough(electorate: &Electorate, seats: i64) -> ApiResult<()> {
     Ok(())
 }
 
-/// Who may win when not everybody may, for the line's memo.
-fn memo(eligible: &Eligible) -> String {
-    let mut parts = Vec::new();
+/// The prize by its name (the line's own `prize` is a code), and who may win when not everybody may.
+fn memo(prize: &PrizeView, eligible: &Eligible) -> String {
+    let mut parts = vec![prize.name.clone()];
     for (word, list) in [("部门", &eligible.departments), ("分组", &eligible.groups)] {
         if !list.is_empty() {
             parts.push(format!("仅限{word}：{}", list.join("、")));
@@ -125,7 +139,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     let log = drawlog::current(app, &mut tx, &id).await?;
     let n = convert::signed(log.next_draw())?;
     let body = log.commit(rule(&plan)?, &plan.electorate.tree).map_err(drawlog::refusal)?;
-    let entry = Entry { body, memo: memo(&plan.round.eligible) };
+    let entry = Entry { body, memo: memo(plan.prize, &plan.round.eligible) };
     let logged = drawlog::append(app, &mut tx, &id, entry).await?;
     insert(&mut tx, &plan, (n, logged.seq), now).await?;
     pools::store(&mut tx, &id, n, &plan.electorate.tree).await?;
@@ -142,7 +156,11 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     ];
     let deed = Deed {
         who,
-        what: if plan.parent > 0 { "draw.redraw" } else { "round.commit" },
+        what: match plan.kind {
+            draw::DrawKind::Main => "round.commit",
+            draw::DrawKind::Redraw => "draw.redraw",
+            draw::DrawKind::Test => "round.test",
+        },
         meeting: &id,
         target: &n.to_string(),
         note: &plan.round.name,

@@ -9,8 +9,8 @@ use crate::{
     error::{ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path},
     wire::{
-        Committed, DrawView, EntropyRequest, MyProof, RedrawRequest, Role, SeatRequest, SeatView, TapRequest,
-        Taps, VoidRequest,
+        CommitRequest, Committed, DrawView, EntropyRequest, MyProof, RedrawRequest, Role, SeatRequest,
+        SeatView, TapRequest, Taps, VoidRequest,
     },
 };
 
@@ -37,7 +37,7 @@ struct Nothing {}
     security(("cookie" = []), ("bearer" = [])),
     params(("meeting" = String, Path, description = "Id of the meeting"),
         ("round" = String, Path, description = "Id of the round"), IdemHeader),
-    request_body = Nothing, responses(
+    request_body = CommitRequest, responses(
     (status = 200, body = Committed),
     (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
     (status = 401, description = "`login`", body = ProblemBody),
@@ -52,10 +52,10 @@ async fn commit(
     staff: Staff,
     Path((meeting, round)): Path<(String, String)>,
     _idem: Idem,
-    Body(Nothing {}): Body<Nothing>,
+    Body(request): Body<CommitRequest>,
 ) -> ApiResult<Json<Committed>> {
     staff.need(&[Role::Host])?;
-    super::commit(&app, &staff.user, &meeting, &round).await.map(Json)
+    super::commit(&app, &staff.user, (&meeting, &round), request.kind).await.map(Json)
 }
 
 /// Close one source of public randomness with its value. Values are taken once.
@@ -144,7 +144,7 @@ async fn void(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`no_result`, `draw_void`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`no_result`, `draw_void`, `test_draw`, `meeting_closed`", body = ProblemBody),
     (status = 422, description = "`invalid`: only `present`", body = ProblemBody),
 ))]
 async fn confirm_all(
@@ -170,8 +170,8 @@ async fn confirm_all(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, \
-        `draw_void`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, \
+        `test_draw`, `meeting_closed`", body = ProblemBody),
     (status = 422, description = "`invalid`", body = ProblemBody),
 ))]
 async fn mark(
@@ -196,7 +196,7 @@ async fn mark(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`draw_open`, `no_result`, `draw_void`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed`", body = ProblemBody),
     (status = 422, description = "`nothing_to_redraw`, `not_enough_eligible`, `weights`, `budget`",
         body = ProblemBody),
 ))]

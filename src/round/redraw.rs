@@ -11,7 +11,7 @@ use crate::{
     error::{ApiError, ApiResult},
     meeting,
     payout::{self, Grant},
-    wire::{Committed, RedrawRequest, SeatStatus},
+    wire::{self, Committed, RedrawRequest, SeatStatus},
 };
 
 /// Commits a redraw of the given ranks, or of all that are set aside.
@@ -26,6 +26,9 @@ pub async fn redraw(
     meeting.must_be_open()?;
     let id = meeting.id.as_str();
     let asked = rows::load(tx.conn(), id, n).await?;
+    if asked.kind == wire::DrawKind::Test {
+        return Err(rows::is_test());
+    }
     // A redraw of a redraw belongs to the same main draw.
     let main = if asked.parent > 0 { rows::load(tx.conn(), id, asked.parent).await? } else { asked };
     match main.state {

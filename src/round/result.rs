@@ -21,7 +21,7 @@ use crate::{
     failpoint, keys,
     meeting::{self, Meeting, tell},
     payout::{self, Grant, NewAward},
-    wire::{Body, DrawEvent, DrawView, PrizeKind},
+    wire::{Body, DrawEvent, DrawKind, DrawView, PrizeKind},
 };
 
 /// Letters of a claim code: 40 bits, so that nobody guesses one.
@@ -78,6 +78,9 @@ async fn write(
         holders::replaced(tx, meeting, draw, (winners, now)).await?;
     }
     let members = members(tx.conn(), id, winners).await?;
+    if draw.kind == DrawKind::Test {
+        return test(tx, (id, draw), (winners, &members), now).await;
+    }
     let round = rounds::load(tx.conn(), id, &draw.round_id).await?;
     let goods = prizes::load(tx.conn(), id, &round.prize_id).await?.kind != PrizeKind::Cash;
     let mut awards = Vec::with_capacity(winners.len());
@@ -99,6 +102,24 @@ async fn write(
     let grant = Grant { meeting: id, event: &meeting.event, draw: draw.n, round: &draw.round_id };
     payout::create_awards(tx, now, grant, &awards).await?;
     sqlx::query("update round set status = 'drawn' where id = $1")
+        .bind(&draw.round_id)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// A test leaves seats to be shown, no awards, and the round as it was.
+async fn test(
+    tx: &mut Tx,
+    (meeting, draw): (&str, &DrawRow),
+    (winners, members): (&[Winner], &HashMap<i64, Member>),
+    now: i64,
+) -> ApiResult<()> {
+    for winner in winners {
+        let member = members.get(&convert::signed(winner.index)?).context("a winner without a binding")?;
+        seat(tx, (meeting, draw.n), (winner, member), now).await?;
+    }
+    sqlx::query("update round set status = 'ready' where id = $1")
         .bind(&draw.round_id)
         .execute(tx.conn())
         .await?;

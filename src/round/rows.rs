@@ -108,6 +108,14 @@ pub(super) async fn open(conn: &mut AnyConnection, meeting: &str) -> ApiResult<O
     sqlx::query(text).bind(meeting).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
+/// 409 `test_draw`: nobody can be confirmed, replaced or paid after a test.
+pub(super) fn is_test() -> ApiError {
+    ApiError::conflict(
+        "test_draw",
+        "这是一次试抽，不算数：没有中奖者可以确认、补抽或发奖。正式开奖请重新锁定这一轮。",
+    )
+}
+
 /// 409 `draw_open` while a draw of the meeting is open.
 pub(super) async fn none_open(conn: &mut AnyConnection, meeting: &str) -> ApiResult<()> {
     match open(conn, meeting).await? {

@@ -16,7 +16,7 @@ use crate::{
     error::{ApiError, ApiResult},
     meeting::{self, tell},
     payout::{self, Seat},
-    wire::{Body, DrawState, DrawView, SeatStatus, SeatView, SeatsEvent},
+    wire::{Body, DrawKind, DrawState, DrawView, SeatStatus, SeatView, SeatsEvent},
 };
 
 /// Says something of one winner; a repeat changes nothing.
@@ -96,6 +96,9 @@ pub async fn confirm_all(
 /// The draw has a result that counts.
 async fn counting(tx: &mut Tx, meeting: &str, n: i64) -> ApiResult<DrawRow> {
     let draw = rows::load(tx.conn(), meeting, n).await?;
+    if draw.kind == DrawKind::Test {
+        return Err(rows::is_test());
+    }
     let parent = match draw.parent {
         0 => Stored::Revealed,
         main => rows::load(tx.conn(), meeting, main).await?.state,
@@ -180,7 +183,7 @@ async fn due(app: &App) -> ApiResult<Vec<(String, i64)>> {
          join round r on r.id = d.round_id join meeting m on m.id = d.meeting_id \
          join seat s on s.meeting_id = d.meeting_id and s.n = d.n \
          left join draw p on p.meeting_id = d.meeting_id and p.n = d.parent \
-         where d.state = 'revealed' and m.status = 'open' and r.confirm = 'auto' \
+         where d.state = 'revealed' and d.kind <> 'test' and m.status = 'open' and r.confirm = 'auto' \
          and s.status = 'waiting' and s.replaced_by is null and (d.parent = 0 or p.state = 'revealed')",
     )
     .fetch_all(app.db().read())

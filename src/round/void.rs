@@ -15,7 +15,7 @@ use crate::{
     error::{ApiError, ApiResult},
     meeting::{self, Meeting, check, tell},
     payout::{self, Grant},
-    wire::{Body, DrawEvent, DrawView},
+    wire::{Body, DrawEvent, DrawKind, DrawView},
 };
 
 /// The short reason in the log; the host's words stand in the memo.
@@ -36,7 +36,9 @@ pub async fn void(app: &App, who: &str, (meeting, n): (&str, i64), reason: &str)
             cancel(app, &mut tx, &meeting, &draw).await?;
         }
     }
-    budget::release_round(&mut tx, app.now(), &draw.round_id).await?;
+    if draw.kind != DrawKind::Test {
+        budget::release_round(&mut tx, app.now(), &draw.round_id).await?;
+    }
     let secret = drawlog::secret(app, tx.conn(), &meeting.id, n).await?;
     let line = Void { draw: convert::unsigned(n)?, secret, reason: REASON.into() };
     let entry = Entry { body: LogBody::Void(line), memo: reason.to_owned() };
@@ -75,12 +77,15 @@ async fn store(tx: &mut Tx, meeting: &str, draw: &DrawRow, reason: &str) -> ApiR
         .bind(draw.n)
         .execute(tx.conn())
         .await?;
-    let status = if draw.parent > 0 { "drawn" } else { "ready" };
-    sqlx::query("update round set status = $1 where id = $2")
-        .bind(status)
-        .bind(&draw.round_id)
-        .execute(tx.conn())
-        .await?;
+    // A test that was revealed has left its round alone since.
+    if draw.kind != DrawKind::Test || draw.state == Stored::Committed {
+        let status = if draw.parent > 0 { "drawn" } else { "ready" };
+        sqlx::query("update round set status = $1 where id = $2")
+            .bind(status)
+            .bind(&draw.round_id)
+            .execute(tx.conn())
+            .await?;
+    }
     if draw.parent > 0 {
         holders::mark(tx, meeting, draw.parent).await?;
     }

@@ -39,6 +39,26 @@ pub enum DrawKind {
     Test,
 }
 
+/// Commit a round's draw.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct CommitRequest {
+    /// `test` shows how it goes: the same rules and the same log, but nobody wins anything, nobody is shut out
+    /// afterwards, and the round can be drawn still. Not `redraw`, which has a command of its own.
+    pub kind: CommitKind,
+}
+
+/// A draw that counts, or one for show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CommitKind {
+    /// The round's own draw.
+    #[default]
+    Main,
+    /// Counts for nothing, and says so in the log before anybody can know what comes out.
+    Test,
+}
+
 /// Where a draw stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -9,7 +9,10 @@ mod stage;
 use kaijiang::{
     draw::verify::Report,
     round,
-    wire::{Award, DrawState, EntropyInput, Fen, RedrawRequest, RoundStatus, SeatStatus, Source},
+    wire::{
+        Award, CommitKind, DrawKind, DrawState, EntropyInput, Fen, RedrawRequest, RoundStatus, SeatStatus,
+        Source,
+    },
 };
 
 use crate::harness::{Backend, both};
@@ -45,10 +48,10 @@ async fn every_step_in_its_turn_and_none_twice() {
         let (first, second) = (stage.usual(3).await, stage.usual(2).await);
         let made = stage.commit(&first).await;
         assert_eq!((made.draw, made.view.state, made.log.size), (1, DrawState::Committed, 2));
-        let again = round::commit(&stage.app, HOST, &stage.meeting, &first.id).await.unwrap_err();
-        assert_eq!(again.code(), "already_drawn");
-        let other = round::commit(&stage.app, HOST, &stage.meeting, &second.id).await.unwrap_err();
-        assert_eq!(other.code(), "draw_open");
+        let again = stage.try_commit(&first, CommitKind::Main).await.unwrap_err();
+        assert_eq!(again, "already_drawn");
+        let other = stage.try_commit(&second, CommitKind::Main).await.unwrap_err();
+        assert_eq!(other, "draw_open");
 
         assert_eq!(stage.tap(1, 4, 1).await, Ok(1));
         assert_eq!(stage.tap(1, 4, 1).await, Ok(1), "the same tap again");
@@ -208,8 +211,8 @@ async fn split_words_and_goods_prove_too_and_tampering_does_not() {
 async fn a_round_that_cannot_be_paid_or_filled_is_refused_with_the_reason() {
     let stage = Stage::set(Backend::Light, 3).await;
     let many = stage.usual(4).await;
-    let refused = round::commit(&stage.app, HOST, &stage.meeting, &many.id).await.unwrap_err();
-    assert_eq!(refused.code(), "not_enough_eligible");
+    let refused = stage.try_commit(&many, CommitKind::Main).await.unwrap_err();
+    assert_eq!(refused, "not_enough_eligible");
     let sources = [Source::Words { count: 3 }];
     let mut dear = Vec::new();
     for _ in 0..17 {
@@ -220,11 +223,51 @@ async fn a_round_that_cannot_be_paid_or_filled_is_refused_with_the_reason() {
     let mut tx = stage.app.db().begin().await.unwrap();
     sqlx::query("update budget set reserved_fen = $1").bind(spare * 60_000).execute(tx.conn()).await.unwrap();
     tx.commit().await.unwrap();
-    let refused = round::commit(&stage.app, HOST, &stage.meeting, &dear[0].id).await.unwrap_err();
-    assert_eq!(refused.code(), "budget");
+    let refused = stage.try_commit(&dear[0], CommitKind::Main).await.unwrap_err();
+    assert_eq!(refused, "budget");
     let ready = round::readiness(&stage.app, &stage.meeting, &dear[0].id).await.unwrap();
     let codes: Vec<_> = ready.problems.iter().map(|problem| problem.code.as_str()).collect();
     assert_eq!((ready.ready, codes, ready.eligible, ready.bound), (false, vec!["budget"], 3, 3));
     assert_eq!(ready.budget_left_fen, Fen(1_000_000 - spare * 60_000));
     assert_eq!(stage.number("select log_size from meeting where id = $1").await, 1, "nothing was logged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_draw_is_in_the_log_and_counts_for_nothing() {
+    for backend in both() {
+        let stage = Stage::set(backend, 3).await;
+        let round = stage.usual(3).await;
+        let made = stage.try_commit(&round, CommitKind::Test).await.unwrap();
+        assert_eq!((made.draw, made.view.kind), (1, DrawKind::Test));
+        assert_eq!(stage.try_commit(&round, CommitKind::Main).await.unwrap_err(), "already_drawn");
+        let shown = through(&stage, 1).await;
+        assert_eq!(shown.winners.len(), 3);
+        let awards = "select cast(count(*) as bigint) from award where meeting_id = $1";
+        assert_eq!(stage.number(awards).await, 0);
+        let reserved = "select cast(sum(reserved_fen) as bigint) from budget where meeting_id = $1";
+        assert_eq!(stage.number(reserved).await, 0);
+        assert_eq!(mark(&stage, 1, 1, SeatStatus::Present).await, Err("test_draw"));
+        assert_eq!(redraw(&stage, 1, &[]).await, Err("test_draw"));
+        let all = round::confirm_all(&stage.app, HOST, (&stage.meeting, 1), SeatStatus::Present).await;
+        assert_eq!(all.unwrap_err().code(), "test_draw");
+        // The same three can still win everything, and a test made void later leaves the round alone.
+        stage.commit(&round).await;
+        assert_eq!(through(&stage, 2).await.winners.len(), 3);
+        assert_eq!(void(&stage, 1).await, Ok(DrawState::Void));
+        assert_eq!(stage.number("select reserved_fen from budget where meeting_id = $1").await, 3 * 188);
+        assert_eq!(mark(&stage, 2, 1, SeatStatus::Present).await, Ok(SeatStatus::Present));
+        let Report::Proved(proved) = stage.verified().await else { panic!("{:?}", stage.verified().await) };
+        assert!(proved.warnings.contains(&"W_TEST:1".to_owned()), "{:?}", proved.warnings);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_names_the_prize_and_who_may_win() {
+    let stage = Stage::set(Backend::Light, 4).await;
+    let mut new = stage.plan(1, Award::None, &[Source::Audience {}]).await;
+    new.eligible.departments = vec!["研发中心".into()];
+    let round = stage.save(new).await;
+    stage.commit(&round).await;
+    let log = round::log_page(&stage.app, &stage.meeting, 1).await.unwrap();
+    assert!(log.lines[0].contains(r#""memo":"奖品；仅限部门：研发中心""#), "{}", log.lines[0]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use kaijiang::{draw::verify::Report, round};
+use kaijiang::{draw::verify::Report, round, wire::CommitKind};
 
 use super::{
     dice,
@@ -19,7 +19,7 @@ async fn of_twenty_commits_on_two_servers_one_is_made() {
         let other = stage.another().await;
         let tries = (0..20).map(|number| {
             let app = if number % 2 == 0 { &stage.app } else { &other };
-            round::commit(app, HOST, &stage.meeting, &round.id)
+            round::commit(app, HOST, (&stage.meeting, &round.id), CommitKind::Main)
         });
         let mut answers: BTreeMap<&str, usize> = BTreeMap::new();
         for answer in join_all(tries).await {

@@ -19,8 +19,8 @@ use kaijiang::{
     round,
     store::Pool,
     wire::{
-        Award, Bundle, Committed, DrawView, EntropyInput, EntropyRequest, Exclude, Fen, MeetingSettings,
-        NewMeeting, NewPrize, NewRound, PrizeKind, RoundView, Source, TapRequest,
+        Award, Bundle, CommitKind, Committed, DrawView, EntropyInput, EntropyRequest, Exclude, Fen,
+        MeetingSettings, NewMeeting, NewPrize, NewRound, PrizeKind, RoundView, Source, TapRequest,
     },
 };
 use serde_json::{Value, json};
@@ -180,7 +180,16 @@ impl Stage {
     }
 
     pub(crate) async fn commit(&self, round: &RoundView) -> Committed {
-        round::commit(&self.app, HOST, &self.meeting, &round.id).await.unwrap()
+        self.try_commit(round, CommitKind::Main).await.unwrap()
+    }
+
+    pub(crate) async fn try_commit(
+        &self,
+        round: &RoundView,
+        kind: CommitKind,
+    ) -> Result<Committed, &'static str> {
+        let made = round::commit(&self.app, HOST, (&self.meeting, &round.id), kind).await;
+        made.map_err(|error| error.code())
     }
 
     pub(crate) async fn tap(&self, draw: i64, number: i64, byte: u8) -> Result<i64, &'static str> {

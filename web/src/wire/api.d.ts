@@ -1306,6 +1306,20 @@ export interface components {
             /** @description The code that the winner shows. */
             claim_code: string;
         };
+        /**
+         * @description A draw that counts, or one for show.
+         * @enum {string}
+         */
+        CommitKind: "main" | "test";
+        /** @description Commit a round's draw. */
+        CommitRequest: {
+            /**
+             * @description `test` shows how it goes: the same rules and the same log, but nobody wins anything, nobody is shut out
+             *     afterwards, and the round can be drawn still. Not `redraw`, which has a command of its own.
+             * @default main
+             */
+            kind: components["schemas"]["CommitKind"];
+        };
         /** @description A draw was committed. */
         Committed: {
             /** @description Log code to compare: 24 letters in groups of four. */
@@ -4422,7 +4436,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `draw_open`, `no_result`, `draw_void`, `meeting_closed` */
+            /** @description `draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4664,7 +4678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `no_result`, `draw_void`, `meeting_closed` */
+            /** @description `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4787,7 +4801,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, `meeting_closed` */
+            /** @description `already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8068,7 +8082,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Nothing"];
+                "application/json": components["schemas"]["CommitRequest"];
             };
         };
         responses: {

@@ -38,6 +38,8 @@ const zh = {
     commit: {
       button: '公布规则并封存名单',
       help: '把「{round}」的规则和 {eligible} 人的名单写进抽奖日志，从此不能更改。然后才产生随机数。',
+      test: '先演示一次（不算数）',
+      testHelp: '同样的规则和步骤，但写明是演示：没有人中奖，没有人被排除，之后照样正式抽。',
     },
     wait: {
       button: '请全场看规则 · {seconds} 秒',
@@ -205,6 +207,8 @@ const en: typeof zh = {
     commit: {
       button: 'Publish the rules and seal the list',
       help: 'Writes the rules of “{round}” and the list of {eligible} people to the draw log, for good. Only then is randomness made.',
+      test: 'Show it once first (does not count)',
+      testHelp: 'The same rules and steps, declared as a show: nobody wins, nobody is shut out, and the round can be drawn afterwards.',
     },
     wait: {
       button: 'Let the hall read · {seconds} s',

@@ -74,10 +74,17 @@ export function useSteps(desk: Desk, commands: Commands, now: Readonly<Ref<numbe
     return commands.run(`show ${round.id}`, () => scene({ name: 'ready', round_id: round.id }));
   }
 
+  /** Shows how the round will go; nothing of it counts. */
+  function test(round: Wire['RoundView']): Promise<unknown> {
+    return commands.run(`test ${round.id}`, (key) =>
+      draw(`/rounds/${encodeURIComponent(round.id)}/commit`, { kind: 'test' }, key),
+    );
+  }
+
   /** The host leaves the free seats of a main draw free. */
   function leave(number: number): void {
     left.value = new Set([...left.value, number]);
   }
 
-  return { step, chosen, go, pick, leave, scene };
+  return { step, chosen, go, pick, test, leave, scene };
 }
