@@ -208,7 +208,8 @@ const en: typeof zh = {
       button: 'Publish the rules and seal the list',
       help: 'Writes the rules of “{round}” and the list of {eligible} people to the draw log, for good. Only then is randomness made.',
       test: 'Show it once first (does not count)',
-      testHelp: 'The same rules and steps, declared as a show: nobody wins, nobody is shut out, and the round can be drawn afterwards.',
+      testHelp:
+        'The same rules and steps, declared as a show: nobody wins, nobody is shut out, and the round can be drawn afterwards.',
     },
     wait: {
       button: 'Let the hall read · {seconds} s',
