@@ -18,6 +18,7 @@ mod settle;
 mod sql;
 mod story;
 mod tell;
+mod timeline;
 pub mod views;
 pub mod worker;
 

@@ -99,6 +99,13 @@ impl Packet {
     }
 }
 
+/// What is known of a packet, for pages.
+pub(super) async fn facts(app: &App, bill: &str) -> ApiResult<Facts> {
+    let text = format!("select {COLUMNS} from packet p where p.bill_no = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(bill).fetch_one(app.db().read()).await?;
+    Ok(Packet::read(&row, app.now())?.facts)
+}
+
 /// Claims packets whose moment has come, at most `limit`, one per person. While sends are off only those are taken
 /// that are asked for.
 pub(super) async fn claim_due(app: &App, limit: i64, sends: bool) -> ApiResult<Vec<Packet>> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use sqlx::{Row, any::AnyRow};
 use utoipa::IntoParams;
 
-use super::{awards::NEVER, next::is_final, sql, story};
+use super::{awards::NEVER, next::is_final, sql, story, timeline};
 use crate::{
     app::App,
     error::{ApiError, ApiResult},
@@ -90,6 +90,7 @@ fn packet(row: &AnyRow) -> ApiResult<PacketView> {
         story,
         reason,
         calls: Vec::new(),
+        timeline: Vec::new(),
     })
 }
 
@@ -165,7 +166,9 @@ pub(super) async fn one_packet(app: &App, meeting: &str, bill: &str) -> ApiResul
         .fetch_optional(app.db().read())
         .await?
         .ok_or_else(|| ApiError::not_found("该红包"))?;
-    Ok(PacketView { calls: calls(app, bill).await?, ..packet(&row)? })
+    let calls = calls(app, bill).await?;
+    let timeline = timeline::of(app, bill, &calls).await?;
+    Ok(PacketView { calls, timeline, ..packet(&row)? })
 }
 
 async fn calls(app: &App, bill: &str) -> ApiResult<Vec<CallView>> {

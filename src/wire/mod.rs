@@ -10,6 +10,7 @@ mod money;
 mod people;
 mod sockets;
 mod staff;
+mod story;
 
 pub use draws::*;
 pub use fen::Fen;
@@ -18,3 +19,4 @@ pub use money::*;
 pub use people::*;
 pub use sockets::*;
 pub use staff::*;
+pub use story::*;

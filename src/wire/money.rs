@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Fen;
+use super::{Fen, StoryStep};
 
 /// A new budget of the meeting, a draft until finance approves it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -197,6 +197,9 @@ pub struct PacketView {
     /// Every call, oldest first (only when one packet is asked for).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallView>,
+    /// Every step from the draw to the receipt, oldest first (only when one packet is asked for).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<StoryStep>,
 }
 
 /// One call to the payer.

@@ -6,6 +6,7 @@ mod goods;
 mod limits;
 mod race;
 mod stop;
+mod story;
 
 use kaijiang::{budget::ledger, clock::Clock, payout};
 use serde_json::{Value, json};

@@ -1335,6 +1335,11 @@ export interface components {
             view: components["schemas"]["DrawView"];
         };
         /**
+         * @description What the machine concluded from one call, and by which rule.
+         * @enum {string}
+         */
+        Conclusion: "open" | "paid" | "received" | "returning" | "returned" | "undecided" | "still_undecided" | "blocked" | "requeued" | "refused" | "person" | "dead" | "not_proof" | "running" | "no_news";
+        /**
          * @description How seats of a round are confirmed.
          * @enum {string}
          */
@@ -1941,6 +1946,11 @@ export interface components {
             /** @description Public randomness in the order audience, dice, words; audience and 12 ten-sided dice when absent. */
             sources?: components["schemas"]["Source"][] | null;
         };
+        /**
+         * @description What happens next with a packet.
+         * @enum {string}
+         */
+        NextAct: "send" | "paused" | "query" | "running" | "person" | "nothing";
         /** @description A command without fields. */
         Nothing: Record<string, never>;
         /** @description Packets that match. */
@@ -2018,6 +2028,8 @@ export interface components {
             state: components["schemas"]["PacketState"];
             /** @description The story so far in sentences, in Chinese. */
             story: string[];
+            /** @description Every step from the draw to the receipt, oldest first (only when one packet is asked for). */
+            timeline?: components["schemas"]["StoryStep"][];
         };
         /** @description Type the code on the screen. */
         PairRequest: {
@@ -2476,6 +2488,116 @@ export interface components {
          * @enum {string}
          */
         Step: "follow" | "bind" | "in";
+        /** @description One step, oldest first; the last one is `now`. */
+        StoryStep: {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Number of the draw.
+             */
+            draw: number;
+            /** @description Head of the log after that line, hex: the proof has the same. */
+            head: string;
+            /**
+             * Format: int64
+             * @description Line of the draw log with the result.
+             */
+            line: number;
+            /** @description Name of the prize. */
+            prize: string;
+            /**
+             * Format: int64
+             * @description Rank.
+             */
+            rank: number;
+            /** @description Name of the round. */
+            round: string;
+            /** @enum {string} */
+            step: "drawn";
+        } | {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /** @description `present` makes the award payable. */
+            status: string;
+            /** @enum {string} */
+            step: "confirmed";
+        } | {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            approved_at: number;
+            /** @description Who approved it. */
+            approved_by: string;
+            /**
+             * Format: int64
+             * @description When the award was born and its part reserved, ms.
+             */
+            at: number;
+            /** @description Name of the budget. */
+            budget: string;
+            /** @description Fen. */
+            fen: components["schemas"]["Fen"];
+            /** @enum {string} */
+            step: "budgeted";
+        } | {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Attempt, from 1.
+             */
+            attempt: number;
+            /** @description Bill number. */
+            bill_no: string;
+            /** @enum {string} */
+            step: "issued";
+        } | {
+            /**
+             * Format: int64
+             * @description When the answer came, ms.
+             */
+            answered_at?: number | null;
+            /**
+             * Format: int64
+             * @description When it left, ms.
+             */
+            at: number;
+            /** @description What the machine concluded. */
+            conclusion: components["schemas"]["Conclusion"];
+            /** @description `send` or `query`. */
+            kind: string;
+            /** @description The answer in one code. */
+            outcome: string;
+            /** @description The raw answer, masked. */
+            raw: string;
+            /** @enum {string} */
+            step: "called";
+        } | {
+            /** @description What happens next. */
+            next: components["schemas"]["NextAct"];
+            /**
+             * Format: int64
+             * @description When, ms; 0 when nothing is planned.
+             */
+            next_at: number;
+            /** @description Stable code of the reason; may be empty. */
+            reason: string;
+            /** @description State. */
+            state: components["schemas"]["PacketState"];
+            /** @enum {string} */
+            step: "now";
+        };
         /** @description Taps as `[index, r]`, by index. */
         TapList: [
             number,

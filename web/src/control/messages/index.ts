@@ -4,9 +4,18 @@ import { prizes } from './prizes';
 import { proof } from './proof';
 import { run } from './run';
 import { shell } from './shell';
+import { story } from './story';
 
-const zh = { ...shell.zh, ...run.zh, ...people.zh, ...prizes.zh, ...money.zh, ...proof.zh };
+const zh = { ...shell.zh, ...run.zh, ...people.zh, ...prizes.zh, ...money.zh, ...proof.zh, ...story.zh };
 
-const en: typeof zh = { ...shell.en, ...run.en, ...people.en, ...prizes.en, ...money.en, ...proof.en };
+const en: typeof zh = {
+  ...shell.en,
+  ...run.en,
+  ...people.en,
+  ...prizes.en,
+  ...money.en,
+  ...proof.en,
+  ...story.en,
+};
 
 export const messages = { zh, en };

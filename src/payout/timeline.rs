@@ -1,0 +1,192 @@
+//! The story of a packet in steps: what SQL remembers of it, with the rule that each answer was read by.
+
+use sqlx::Row;
+
+use super::{
+    awards::NEVER,
+    codes::{self, Fate},
+    next::{Act, is_final, plan},
+    sender::Sender,
+    sql,
+};
+use crate::{
+    app::App,
+    error::ApiResult,
+    wire::{CallView, Conclusion, Fen, NextAct, PacketState, StoryStep},
+};
+
+/// All steps of a packet, oldest first.
+pub(super) async fn of(app: &App, bill: &str, calls: &[CallView]) -> ApiResult<Vec<StoryStep>> {
+    let mut steps = before(app, bill).await?;
+    steps.extend(called(calls));
+    steps.push(now(app, bill).await?);
+    Ok(steps)
+}
+
+/// From the draw to the bill number.
+async fn before(app: &App, bill: &str) -> ApiResult<Vec<StoryStep>> {
+    let row = sqlx::query(
+        "select a.n, a.rank, a.amount_fen, a.created_at, r.name, z.name, d.revealed_at, d.result_seq, l.head, \
+         s.status, s.status_at, b.name, b.approved_by, b.approved_at, p.created_at, p.attempt \
+         from packet p join award a on a.id = p.award_id \
+         left join draw d on d.meeting_id = a.meeting_id and d.n = a.n \
+         left join round r on r.id = d.round_id left join prize z on z.id = r.prize_id \
+         left join log_line l on l.meeting_id = a.meeting_id and l.seq = d.result_seq \
+         left join seat s on s.meeting_id = a.meeting_id and s.n = a.n and s.rank = a.rank \
+         left join budget b on b.id = a.budget_id where p.bill_no = $1",
+    )
+    .bind(bill)
+    .fetch_one(app.db().read())
+    .await?;
+    let text = |at: usize| row.try_get::<Option<String>, _>(at).map(Option::unwrap_or_default);
+    let number = |at: usize| row.try_get::<Option<i64>, _>(at).map(Option::unwrap_or_default);
+    let mut steps = Vec::new();
+    if number(6)? > 0 {
+        steps.push(StoryStep::Drawn {
+            at: number(6)?,
+            draw: number(0)?,
+            rank: number(1)?,
+            round: text(4)?,
+            prize: text(5)?,
+            line: number(7)?,
+            head: text(8)?,
+        });
+    }
+    if !text(11)?.is_empty() {
+        steps.push(StoryStep::Budgeted {
+            at: number(3)?,
+            budget: text(11)?,
+            fen: Fen(number(2)?),
+            approved_by: text(12)?,
+            approved_at: number(13)?,
+        });
+    }
+    if !text(9)?.is_empty() {
+        steps.push(StoryStep::Confirmed { at: number(10)?, status: text(9)? });
+    }
+    steps.push(StoryStep::Issued { at: number(14)?, bill_no: bill.to_owned(), attempt: number(15)? });
+    Ok(steps)
+}
+
+/// The calls, each with its conclusion: one undecided attempt makes every later refusal prove nothing.
+fn called(calls: &[CallView]) -> impl Iterator<Item = StoryStep> {
+    let mut undecided = false;
+    calls.iter().map(move |call| {
+        let conclusion = conclude(call, &mut undecided);
+        StoryStep::Called {
+            at: call.at,
+            answered_at: call.answered_at,
+            kind: call.kind.clone(),
+            outcome: call.outcome.clone(),
+            conclusion,
+            raw: call.raw.clone(),
+        }
+    })
+}
+
+fn conclude(call: &CallView, undecided: &mut bool) -> Conclusion {
+    let outcome = call.outcome.as_str();
+    if call.kind != "send" {
+        return asked(outcome);
+    }
+    if outcome == "sent" {
+        return Conclusion::Paid;
+    }
+    if outcome.is_empty() || outcome == "lost" {
+        *undecided = true;
+        return Conclusion::Open;
+    }
+    match codes::of_send(outcome).decided {
+        Fate::Unknown => {
+            *undecided = true;
+            Conclusion::Undecided
+        }
+        Fate::Human => {
+            *undecided = true;
+            Conclusion::Person
+        }
+        _ if *undecided => Conclusion::StillUndecided,
+        Fate::Blocked => Conclusion::Blocked,
+        Fate::Queue => Conclusion::Requeued,
+        Fate::Refused => Conclusion::Refused,
+    }
+}
+
+fn asked(outcome: &str) -> Conclusion {
+    match outcome {
+        "" | "lost" => Conclusion::Open,
+        "SENT" => Conclusion::Paid,
+        "RECEIVED" => Conclusion::Received,
+        "RFUND_ING" => Conclusion::Returning,
+        "REFUND" => Conclusion::Returned,
+        "FAILED" => Conclusion::Dead,
+        "SENDING" | "SENDING_REASON" | "other" => Conclusion::Running,
+        "NOT_FOUND" => Conclusion::NotProof,
+        _ => Conclusion::NoNews,
+    }
+}
+
+async fn now(app: &App, bill: &str) -> ApiResult<StoryStep> {
+    let facts = sql::facts(app, bill).await?;
+    let row = sqlx::query("select next_at from packet where bill_no = $1")
+        .bind(bill)
+        .fetch_one(app.db().read())
+        .await?;
+    let at: i64 = row.try_get(0)?;
+    let planned = at != NEVER && !is_final(facts.state);
+    let next = match plan(&facts, false) {
+        _ if is_final(facts.state) => NextAct::Nothing,
+        _ if facts.state == PacketState::Refused || !planned => NextAct::Person,
+        Act::Send if Sender::load(app.db()).await?.paused => NextAct::Paused,
+        Act::Send => NextAct::Send,
+        Act::Query => NextAct::Query,
+        Act::Recover => NextAct::Running,
+        Act::Rest => NextAct::Person,
+    };
+    Ok(StoryStep::Now {
+        state: facts.state,
+        reason: facts.reason,
+        next,
+        next_at: if planned { at } else { 0 },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conclusions(calls: &[(&str, &str)]) -> Vec<Conclusion> {
+        let calls: Vec<CallView> = calls
+            .iter()
+            .map(|(kind, outcome)| CallView {
+                kind: (*kind).into(),
+                at: 0,
+                answered_at: None,
+                outcome: (*outcome).into(),
+                raw: String::new(),
+            })
+            .collect();
+        called(&calls)
+            .map(|step| match step {
+                StoryStep::Called { conclusion, .. } => conclusion,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_refusal_proves_nothing_after_an_undecided_attempt() {
+        use Conclusion::{NotProof, Open, Paid, Refused, StillUndecided, Undecided};
+        assert_eq!(conclusions(&[("send", "OPENID_ERROR")]), [Refused]);
+        assert_eq!(
+            conclusions(&[
+                ("send", "timeout"),
+                ("query", "NOT_FOUND"),
+                ("send", "OPENID_ERROR"),
+                ("query", "SENT")
+            ]),
+            [Undecided, NotProof, StillUndecided, Paid]
+        );
+        assert_eq!(conclusions(&[("send", ""), ("send", "NOTENOUGH")]), [Open, StillUndecided]);
+    }
+}
