@@ -20,7 +20,8 @@ async fn every_step_from_the_log_line_to_the_receipt_is_told() {
     let rig = Rig::new(Backend::Light, 1).await;
     rig.budget(1_000).await;
     rig.fault(json!({ "kind": "processing" })).await;
-    rig.fault(json!({ "kind": "not_found" })).await;
+    // One for the question to the far end who it is, one for the packet.
+    rig.fault(json!({ "kind": "not_found", "count": 2 })).await;
     let draw = rig.win(1, 188).await;
     let packets = rig.until(draw, "received").await;
     let steps = timeline(&rig, &packets[0]["bill_no"]).await;
