@@ -79,6 +79,8 @@ pub mod budget;
 
 pub mod payout;
 
+pub mod finance;
+
 pub mod sandbox;
 
 pub mod round;

@@ -190,7 +190,7 @@ fn status_word(status: &str) -> &str {
 }
 
 /// What a packet's state is called in the book: the control page's words.
-fn packet_word(state: &str) -> &str {
+pub fn packet_word(state: &str) -> &str {
     match state {
         "queued" => "排队",
         "reserved" => "待发",
@@ -210,6 +210,6 @@ fn packet_word(state: &str) -> &str {
 }
 
 /// Fen as yuan with two decimals, without floating point.
-pub(super) fn yuan(fen: i64) -> String {
+pub fn yuan(fen: i64) -> String {
     format!("{}.{:02}", fen / 100, fen % 100)
 }

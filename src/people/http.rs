@@ -82,7 +82,7 @@ async fn upload(
 }
 
 /// Name and content of the form's `file`.
-async fn file(mut form: Multipart) -> ApiResult<(String, bytes::Bytes)> {
+pub async fn file(mut form: Multipart) -> ApiResult<(String, bytes::Bytes)> {
     while let Some(field) = form.next_field().await.map_err(|error| broken_form(&error))? {
         if field.name() != Some("file") {
             continue;

@@ -13,7 +13,8 @@ mod sql;
 pub mod table;
 pub mod xlsx_out;
 
-pub use http::router;
+pub use export::{packet_word, yuan};
+pub use http::{file as uploaded_file, router};
 
 use crate::{
     app::App,

@@ -81,9 +81,11 @@ pub fn write_roster(path: &Path, count: usize) -> anyhow::Result<()> {
 
 /// Headings of columns that are summed or sorted by number, with the format of their cells. All others are text: a
 /// spreadsheet program would spoil a bill number or a staff number with zeros in front.
-const NUMBERS: [(&str, &str); 7] = [
+const NUMBERS: [(&str, &str); 9] = [
     ("红包（元）", "0.00"),
     ("金额（元）", "0.00"),
+    ("税额（本人承担，元）", "0.00"),
+    ("税额（单位承担，元）", "0.00"),
     ("抽奖序号", "0"),
     ("名次", "0"),
     ("编号", "0"),
@@ -122,7 +124,7 @@ fn number_format(heading: &str) -> Option<Format> {
 }
 
 /// A text that spreadsheet programs would take for a formula, were it saved as text table later, gets a `'` in front.
-fn safe(text: &str) -> String {
+pub fn safe(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -12,7 +12,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    app::App, auth, binding, budget, error::ProblemBody, meeting, payout, people, round, stage, wire,
+    app::App, auth, binding, budget, error::ProblemBody, finance, meeting, payout, people, round, stage, wire,
 };
 
 #[derive(OpenApi)]
@@ -39,6 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(binding::router())
         .merge(budget::router())
         .merge(payout::router())
+        .merge(finance::router())
         .merge(super::health::router())
 }
 

@@ -5,6 +5,7 @@
 
 mod draws;
 mod fen;
+mod finance;
 mod meetings;
 mod money;
 mod people;
@@ -14,6 +15,7 @@ mod story;
 
 pub use draws::*;
 pub use fen::Fen;
+pub use finance::*;
 pub use meetings::*;
 pub use money::*;
 pub use people::*;

@@ -7,6 +7,7 @@ mod callbacks;
 mod crash;
 mod draws;
 mod evening;
+mod finance;
 mod harness;
 mod live;
 mod payout;

@@ -198,7 +198,7 @@ fn value_text(value: &DataRef<'_>) -> String {
 // Text tables ---------------------------------------------------------------------------------------------------------
 
 /// UTF-8 (with or without mark), UTF-16 with mark, or GB18030, which spreadsheets on Chinese Windows write.
-fn decode(bytes: &[u8]) -> Result<String, ApiError> {
+pub fn decode(bytes: &[u8]) -> Result<String, ApiError> {
     const OLE: &[u8] = b"\xd0\xcf\x11\xe0";
     if bytes.starts_with(OLE) {
         return Err(wrong_type("这是旧的 .xls 格式或加密的工作簿，请另存为不加密的 .xlsx 再导入。"));

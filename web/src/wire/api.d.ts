@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/finance/books": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The books of a day: opening, reserved, paid, returned, closing by budget, and every difference by name. */
+        get: operations["get_finance_books"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/finance/statements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compare the payer's statement with our packets; nothing is changed. */
+        post: operations["post_finance_statements"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/login": {
         parameters: {
             query?: never;
@@ -72,6 +106,23 @@ export interface paths {
         head?: never;
         /** Change name and settings. */
         patch: operations["patch_meetings_by_meeting"];
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/accounting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the accountant needs for the tax on prizes: each award that was paid or handed over. */
+        get: operations["get_meetings_accounting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/meetings/{meeting}/awards": {
@@ -1183,6 +1234,52 @@ export interface components {
             /** @enum {string} */
             type: "bye";
         };
+        /** @description A budget at one moment, as the ledger says. */
+        BookBalance: {
+            /** @description Cap, fen. */
+            cap_fen: components["schemas"]["Fen"];
+            /** @description What nobody has claimed, fen. */
+            free_fen: components["schemas"]["Fen"];
+            /** @description Kept for rounds and awards, fen. */
+            reserved_fen: components["schemas"]["Fen"];
+            /** @description Paid and not come back, fen. */
+            spent_fen: components["schemas"]["Fen"];
+        };
+        /** @description Something that does not add up. */
+        BookDifference: {
+            /** @description Bill number, budget, or a sentence. */
+            about: string;
+            /** @description By how much, fen. */
+            fen: components["schemas"]["Fen"];
+            /**
+             * @description `pay` and `return`: a bill number that ledger and packets tell differently; `budget`: movements that do not
+             *     explain the closing balance; `ledger`: the chain, or a balance that replaying does not give.
+             */
+            kind: string;
+        };
+        /** @description One budget on one day. */
+        BookRow: {
+            /** @description Id of the budget. */
+            budget: string;
+            /** @description By how much the cap changed, fen. */
+            cap_fen: components["schemas"]["Fen"];
+            /** @description When the day ended, or now. */
+            closing: components["schemas"]["BookBalance"];
+            /** @description Name of its meeting. */
+            meeting: string;
+            /** @description Its name. */
+            name: string;
+            /** @description When the day began. */
+            opening: components["schemas"]["BookBalance"];
+            /** @description Paid, fen. */
+            paid_fen: components["schemas"]["Fen"];
+            /** @description Released without being paid, fen. */
+            released_fen: components["schemas"]["Fen"];
+            /** @description Reserved on that day, fen. */
+            reserved_fen: components["schemas"]["Fen"];
+            /** @description Came back unopened, fen. */
+            returned_fen: components["schemas"]["Fen"];
+        };
         /** @description I am in. */
         Bound: {
             /** @description The log at that moment, to be kept on the phone. */
@@ -1366,6 +1463,17 @@ export interface components {
              * @description Sockets that are open on all servers, phones and screens.
              */
             viewers: number;
+        };
+        /** @description The books of a Beijing day. */
+        DayBooks: {
+            /** @description Nothing differs. */
+            balanced: boolean;
+            /** @description `2026-11-26`. */
+            day: string;
+            /** @description What differs, by name. */
+            differences: components["schemas"]["BookDifference"][];
+            /** @description Every budget that the ledger knew by then. */
+            rows: components["schemas"]["BookRow"][];
         };
         /** @description Done; nothing more to say. */
         Done: {
@@ -2483,6 +2591,62 @@ export interface components {
             /** @description State. */
             state: components["schemas"]["PacketState"];
         };
+        /** @description A line of the statement that differs from our packets, or a packet that the statement lacks. */
+        StatementDifference: {
+            /** @description Bill number; may be empty. */
+            bill_no: string;
+            /**
+             * @description `unknown_bill` they paid a number that we do not have; `amount` another amount; `not_paid_here` they paid, our
+             *     packet is not booked as paid; `not_returned_here` money came back, our packet is not refunded; `twice` a second
+             *     line for the same number; `missing` we booked a payment that the statement of these days lacks; `missing_edge`
+             *     the same within ten minutes of the first or last midnight; `unreadable` a line whose amount is none.
+             */
+            kind: string;
+            ours_fen?: components["schemas"]["Fen"] | null;
+            /**
+             * Format: int64
+             * @description Line of the file, from 1; 0 when the file has none.
+             */
+            row: number;
+            theirs_fen?: components["schemas"]["Fen"] | null;
+        };
+        /** @description A statement compared with our packets. */
+        StatementReport: {
+            /**
+             * Format: int64
+             * @description All differences.
+             */
+            difference_count: number;
+            /** @description The first 1,000 of them. */
+            differences: components["schemas"]["StatementDifference"][];
+            /**
+             * Format: int64
+             * @description Lines about packets; a packet that came back has two.
+             */
+            lines: number;
+            /**
+             * Format: int64
+             * @description Lines that agree with our packets.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description Lines about something else.
+             */
+            others: number;
+            /** @description Paid according to the statement, fen. */
+            paid_fen: components["schemas"]["Fen"];
+            /** @description Came back according to the statement, fen. */
+            returned_fen: components["schemas"]["Fen"];
+        };
+        /** @description The form of an upload. */
+        StatementUpload: {
+            /**
+             * Format: binary
+             * @description The payer's statement as downloaded: `.csv`, at most 10 MiB.
+             */
+            file: string;
+        };
         /**
          * @description What the attendee has to do next.
          * @enum {string}
@@ -2653,6 +2817,213 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_finance_books: {
+        parameters: {
+            query?: {
+                /** @description Beijing day such as `2026-11-26`; today when absent. */
+                day?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayBooks"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `query` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_finance_statements: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["StatementUpload"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementReport"];
+                };
+            };
+            /** @description `form` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_configured`: no merchant is configured */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `file_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type`, `file_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `file_missing`, `header_missing` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_login: {
         parameters: {
             query?: never;
@@ -3234,6 +3605,106 @@ export interface operations {
                 };
             };
             /** @description `text`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_accounting: {
+        parameters: {
+            query?: {
+                /** @description Workbook (default) or text table. */
+                format?: "xlsx" | "csv";
+                /** @description Masked (default) or whole. */
+                phones?: "masked" | "whole";
+            };
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A workbook, or a text table. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `query` */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -1,3 +1,4 @@
+import { finance } from './finance';
 import { money } from './money';
 import { people } from './people';
 import { prizes } from './prizes';
@@ -6,7 +7,16 @@ import { run } from './run';
 import { shell } from './shell';
 import { story } from './story';
 
-const zh = { ...shell.zh, ...run.zh, ...people.zh, ...prizes.zh, ...money.zh, ...proof.zh, ...story.zh };
+const zh = {
+  ...shell.zh,
+  ...run.zh,
+  ...people.zh,
+  ...prizes.zh,
+  ...money.zh,
+  ...proof.zh,
+  ...story.zh,
+  ...finance.zh,
+};
 
 const en: typeof zh = {
   ...shell.en,
@@ -16,6 +26,7 @@ const en: typeof zh = {
   ...money.en,
   ...proof.en,
   ...story.en,
+  ...finance.en,
 };
 
 export const messages = { zh, en };

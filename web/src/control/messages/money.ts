@@ -11,7 +11,7 @@ const zh = {
   },
   money: {
     hidden: '你的角色看不到资金。',
-    sections: { packets: '红包', awards: '奖励', budgets: '预算' },
+    sections: { packets: '红包', awards: '奖励', books: '账目' },
     draw: '第 {n} 次',
     state: '状态',
     allStates: '全部状态',
@@ -101,7 +101,7 @@ const en: typeof zh = {
   },
   money: {
     hidden: 'Your role cannot see the money.',
-    sections: { packets: 'Packets', awards: 'Awards', budgets: 'Budgets' },
+    sections: { packets: 'Packets', awards: 'Awards', books: 'Books' },
     draw: 'Draw {n}',
     state: 'State',
     allStates: 'All states',

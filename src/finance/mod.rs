@@ -1,0 +1,10 @@
+//! The desk of finance after the evening: the books of a day, the payer's statement against ours, and what the
+//! accountant needs for the tax on prizes. Reads only; money is moved by [`crate::payout`] and [`crate::budget`].
+
+mod accounting;
+mod books;
+mod http;
+mod matching;
+mod statement;
+
+pub use http::router;
