@@ -16,7 +16,7 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::{app::App, auth, error::ApiError, http as parts, idempotency, payout, pool, round};
+use crate::{app::App, auth, error::ApiError, finance, http as parts, idempotency, payout, pool, round};
 
 pub use openapi::document;
 
@@ -85,6 +85,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     payout::forget_claims(&app).await?;
     pool::rebuild_all(&app).await?;
     app.spawn(payout::run(app.clone()));
+    app.spawn(finance::alarms::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));
     let router = router(&app);
     let stopping = app.stopping().clone();

@@ -1,6 +1,7 @@
 //! Flows through a real server, with fakes only at the far end of the wire.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod alarms;
 mod bad_input;
 mod binding;
 mod callbacks;
