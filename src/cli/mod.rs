@@ -1,5 +1,6 @@
 //! The commands.
 
+mod audit;
 mod remote;
 mod serve;
 mod verify;
@@ -54,6 +55,8 @@ enum Command {
     Import(remote::ImportArgs),
     /// Check a proof: exit 0 proved, 1 disproved (with the exact step), 2 unreadable
     Verify(verify::VerifyArgs),
+    /// Check the list of a private audit against a proof: exit 0 right, 1 not, 2 unreadable
+    Audit(audit::AuditArgs),
     /// Check the configuration without starting anything
     CheckConfig {
         /// Configuration file
@@ -77,6 +80,7 @@ pub async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Verify(args) => return verify::run(&args),
+        Command::Audit(args) => return audit::run(&args),
         Command::Demo { roster_only: Some(file), .. } => serve::roster(&file),
         Command::Demo { roster_only: None, config } => serve::demo(config.as_deref()).await,
         Command::Serve { config } => serve::serve(config.as_deref()).await,

@@ -26,7 +26,8 @@ pub(super) struct VerifyArgs {
     pool: Vec<String>,
 }
 
-const UNREADABLE: u8 = 2;
+/// Exit status of what is not a proof.
+pub(super) const UNREADABLE: u8 = 2;
 
 pub(super) fn run(args: &VerifyArgs) -> ExitCode {
     let report = match check(args) {
@@ -49,17 +50,25 @@ pub(super) fn run(args: &VerifyArgs) -> ExitCode {
 }
 
 fn check(args: &VerifyArgs) -> anyhow::Result<Report> {
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let local = args.local.as_deref().map(read).transpose()?;
+    Ok(verify(&read(&args.proof)?, local.as_deref(), &pools(&args.pool)?))
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Pool files by draw, from `DRAW=FILE`.
+pub(super) fn pools(named: &[String]) -> anyhow::Result<BTreeMap<u64, Vec<u8>>> {
     let mut pools = BTreeMap::new();
-    for pool in &args.pool {
+    for pool in named {
         let Some((draw, file)) = pool.split_once('=') else {
             bail!("--pool takes DRAW=FILE, such as 3=pool.bin");
         };
         let draw: u64 = draw.parse().context("--pool takes DRAW=FILE, such as 3=pool.bin")?;
         pools.insert(draw, read(Path::new(file))?);
     }
-    Ok(verify(&read(&args.proof)?, local.as_deref(), &pools))
+    Ok(pools)
 }
 
 fn explain(report: &Report) {

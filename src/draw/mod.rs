@@ -21,6 +21,7 @@
 //! 7. *Proof*: [`verify::Bundle`] with the stored lines, their checkpoint and [`PoolTree::path`] of each
 //!    winner; [`verify::verify`] checks it.
 
+pub mod audit;
 mod blocks;
 pub mod canon;
 pub mod chain;

@@ -4,6 +4,7 @@
 //! tells it, the audit record. The live side is only read at the commit; every later step needs SQL alone, so a
 //! server that was killed between two lines goes on where the log stands.
 
+mod audits;
 mod check;
 mod closing;
 mod commit;
@@ -12,6 +13,7 @@ mod electorate;
 mod entropy;
 mod holders;
 mod http;
+mod http_audits;
 mod http_draws;
 mod http_meetings;
 mod http_public;
@@ -114,7 +116,11 @@ async fn tell_winners_now(app: &App, meeting: &str, n: i64) -> ApiResult<()> {
 
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
-    http_meetings::router().merge(http::router()).merge(http_draws::router()).merge(http_public::router())
+    http_meetings::router()
+        .merge(http::router())
+        .merge(http_draws::router())
+        .merge(http_audits::router())
+        .merge(http_public::router())
 }
 
 /// Confirms winners of rounds with `confirm = auto` when their time has come, until the server stops.

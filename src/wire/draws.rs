@@ -310,3 +310,59 @@ pub struct LogPage {
     /// Log code of that head.
     pub code: String,
 }
+
+/// Ask for the list of a private audit.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct NewAudit {
+    /// How many members, chosen by the log's head and `word`; everybody when absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub sample: Option<i64>,
+    /// A word of the auditor that nobody could know before.
+    #[schema(min_length = 4, max_length = 100)]
+    pub word: String,
+    /// Why, for the audit trail.
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+    /// The auditor keeps the list confidential. Must be true.
+    pub confidential: bool,
+}
+
+/// The list of a private audit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditList {
+    /// Version of the list.
+    pub v: String,
+    /// The meeting's log, hex.
+    pub event: String,
+    /// Lines of the log when the list was made.
+    pub size: i64,
+    /// Head of the log then, hex.
+    pub head: String,
+    /// Members then.
+    pub members: i64,
+    /// The auditor's word.
+    pub word: String,
+    /// Members in the sample; 0 for everybody.
+    pub sample: i64,
+    /// The people by index.
+    pub people: Vec<AuditEntry>,
+}
+
+/// A member behind a pid.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditEntry {
+    /// Place in the pool, from 0.
+    pub index: i64,
+    /// Scheme and value, for example `wx:…`.
+    pub identity: String,
+    /// What the phone made, hex.
+    pub salt: String,
+}
+
+/// Size of a sample.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditSize {
+    /// Members to look at.
+    pub people: i64,
+}

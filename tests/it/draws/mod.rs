@@ -1,5 +1,6 @@
 //! Draws from commit to proof on both databases: nobody can do two things at once, skip a step or lose one.
 
+mod audit;
 mod crash;
 mod pool;
 mod race;

@@ -11,10 +11,15 @@ function nameOf(response: Response): string | null {
 /** Fetches a file with this session and hands it to the browser; throws `ApiError` as every call does. */
 export async function download(path: string, fallback: string): Promise<void> {
   const response = await fetchOk(path);
-  const url = URL.createObjectURL(await response.blob());
+  save(await response.blob(), nameOf(response) ?? fallback);
+}
+
+/** Hands a file to the browser. */
+export function save(content: Blob, name: string): void {
+  const url = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = url;
-  link.download = nameOf(response) ?? fallback;
+  link.download = name;
   link.click();
   // The browser has taken it over by the next turn; the memory is ours to give back.
   setTimeout(() => URL.revokeObjectURL(url), 0);

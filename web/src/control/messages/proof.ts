@@ -27,6 +27,20 @@ const zh = {
     one: '凭据',
     voided: '作废原因：{reason}',
   },
+  audit: {
+    title: '保密核查',
+    help: '公开凭据里的人是加盐的指纹。审计员在保密的前提下拿到指纹背后的身份，重算一遍，并联系这些人，查出“幽灵”。每次导出都记入操作日志。',
+    who: '核查哪些人',
+    sample: '抽样',
+    whole: '全部',
+    share: '要查出的幽灵比例（%）',
+    size: '有 95% 把握，需联系 {size} 人',
+    word: '审计员的口令',
+    wordHelp: '现在想的一句话；与日志码一起决定抽到谁，谁也不能挑选',
+    reason: '用途',
+    confidential: '我会保密，仅用于本次审计，用后销毁',
+    download: '下载名单',
+  },
 };
 
 const en: typeof zh = {
@@ -57,6 +71,20 @@ const en: typeof zh = {
     time: 'Time',
     one: 'Proof',
     voided: 'Void because: {reason}',
+  },
+  audit: {
+    title: 'Private audit',
+    help: 'In the public proof people are salted fingerprints. An auditor gets the identities behind them in confidence, recomputes them, and contacts these people to find ghosts. Each hand-over is written to the audit trail.',
+    who: 'Whom to look at',
+    sample: 'A sample',
+    whole: 'Everybody',
+    share: 'Share of ghosts to find (%)',
+    size: 'contact {size} people to be 95 % certain',
+    word: "The auditor's word",
+    wordHelp: 'A phrase made up now; with the log code it decides who is chosen, so nobody can pick',
+    reason: 'Purpose',
+    confidential: 'I keep it confidential, use it for this audit only, and destroy it afterwards',
+    download: 'Download the list',
   },
 };
 
