@@ -5,7 +5,7 @@ use super::chain::{self, LastSecret};
 use super::entropy::{QUICKNET, Source, Taps, Value};
 use super::hash::{EventId, Hash32, Hex, pid, sha256};
 use super::line::{Entropy, Open, PaySeat, Payout, Status, Void, pay_ref};
-use super::log::{Checkpoint, Receipt, public_key};
+use super::log::{Checkpoint, Receipt, next_head, public_key};
 use super::seed::Keystream;
 use super::state::{LogState, Stage};
 use super::verify::{Bundle, DrawProof, Proved, Report, verify};
@@ -251,7 +251,7 @@ impl Evening {
         }
     }
 
-    fn run(seed: u64) -> Self {
+    pub(super) fn run(seed: u64) -> Self {
         let mut evening = Self::open(seed);
         for _ in 0..=evening.below(5) {
             if evening.state.next_draw() > 30 {
@@ -276,7 +276,23 @@ impl Evening {
         serde_json::to_string(&bundle).unwrap()
     }
 
-    fn local(&self) -> String {
+    /// A bundle over other lines, signed as only a cheating operator can.
+    pub(super) fn forged(&self, lines: Vec<String>) -> String {
+        let head = lines.iter().fold(None, |head: Option<Hash32>, line| Some(next_head(head.as_ref(), line)));
+        let size = u64::try_from(lines.len()).unwrap();
+        let checkpoint = Checkpoint::sign(&self.key, self.event, size, head.unwrap_or(Hex::ZERO));
+        let mut proofs = self.proofs.clone();
+        let told =
+            |draw: u64| lines.iter().any(|line| line.starts_with(&format!(r#"{{"draw":{draw},"secret""#)));
+        proofs.retain(|proof| told(proof.draw));
+        serde_json::to_string(&Bundle::new(lines, checkpoint, proofs)).unwrap()
+    }
+
+    pub(super) fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    pub(super) fn local(&self) -> String {
         json!({
             "pin": {"event": self.event, "key": public_key(&self.key)},
             "seen": self.seen,

@@ -48,6 +48,8 @@ pub use state::{LogState, Outcome};
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod evening;
 #[cfg(test)]
 mod vectors;

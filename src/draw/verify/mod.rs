@@ -113,9 +113,14 @@ fn check_identity(parsed: &Parsed, log: &Log, local: &Local) -> Result<(), Fault
     Ok(())
 }
 
-/// An integer of the JSON around the lines.
+/// An integer of the JSON around the lines; 28.0 is 28 there (§10), as it is to a reader in a browser.
 fn int(value: &Value) -> Option<u64> {
-    value.as_u64().filter(|number| *number <= super::canon::MAX_INT)
+    let Value::Number(number) = value else { return None };
+    let whole = || match number.to_string().strip_suffix(".0")? {
+        "-0" => Some(0),
+        digits => digits.parse().ok(),
+    };
+    number.as_u64().or_else(whole).filter(|number| *number <= super::canon::MAX_INT)
 }
 
 /// Lower-case hex in the JSON around the lines.
