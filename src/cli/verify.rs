@@ -51,7 +51,19 @@ pub(super) fn run(args: &VerifyArgs) -> ExitCode {
 
 fn check(args: &VerifyArgs) -> anyhow::Result<Report> {
     let local = args.local.as_deref().map(read).transpose()?;
-    Ok(verify(&read(&args.proof)?, local.as_deref(), &pools(&args.pool)?))
+    let (proof, own) = split(read(&args.proof)?);
+    Ok(verify(&proof, local.or(own).as_deref(), &pools(&args.pool)?))
+}
+
+/// A phone saves the public bundle and what only it knows in one file.
+fn split(file: Vec<u8>) -> (Vec<u8>, Option<Vec<u8>>) {
+    let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_slice(&file) else {
+        return (file, None);
+    };
+    match fields.remove("bundle") {
+        Some(bundle) => (bundle.to_string().into_bytes(), serde_json::to_vec(&fields).ok()),
+        None => (file, None),
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -204,7 +204,7 @@ fn respelled(text: &str, dice: &mut Dice) -> String {
             &format!("\"taps\":{}1{},\"taps\":", "[".repeat(90), "]".repeat(90)),
             1,
         ),
-        _ => text[..dice.below(text.len())].to_owned(),
+        _ => text.chars().take(dice.below(text.chars().count())).collect(),
     }
 }
 

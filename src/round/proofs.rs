@@ -193,6 +193,7 @@ pub async fn my_proof(app: &App, meeting: &str, openid: &str, n: i64) -> ApiResu
         w: convert::signed(weight)?,
         start: convert::signed(start)?,
         path: convert::path(path)?,
+        tap: taps::mine(app, meeting, n, index).await?,
     })
 }
 

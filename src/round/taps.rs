@@ -5,6 +5,7 @@
 //! no tap can slip in after the list was closed.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,10 +21,13 @@ use super::{Desk, convert, entropy, rows};
 use crate::{
     app::App,
     db::Tx,
-    draw::{Hash32, entropy::Source},
+    draw::{
+        Hash32,
+        entropy::{Source, Taps as TapTree},
+    },
     error::{ApiError, ApiResult},
     meeting,
-    wire::{Body, TapRequest, Taps},
+    wire::{Body, MyTap, TapRequest, Taps},
 };
 
 /// Most taps in one transaction.
@@ -209,6 +213,53 @@ pub(super) async fn listed(conn: &mut AnyConnection, meeting: &str, n: i64) -> A
         .fetch_all(conn)
         .await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// The tree over the taps of a draw whose audience is closed, kept for the newest such draw: a hall of phones asks
+/// within seconds.
+#[derive(Debug, Default)]
+struct Closed {
+    kept: Mutex<Option<Arc<ClosedTaps>>>,
+}
+
+#[derive(Debug)]
+struct ClosedTaps {
+    of: (String, i64),
+    tree: TapTree,
+    by_index: HashMap<i64, String>,
+}
+
+/// A member's own tap with its path; `None` while taps are taken still, and for who has none.
+pub(super) async fn mine(app: &App, meeting: &str, n: i64, index: i64) -> ApiResult<Option<MyTap>> {
+    let closed = app.kept::<Closed>();
+    let known = closed.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let taps = if let Some(taps) = known.filter(|taps| taps.of.0 == meeting && taps.of.1 == n) {
+        taps
+    } else {
+        let Some(taps) = read_closed(app, meeting, n).await?.map(Arc::new) else { return Ok(None) };
+        *closed.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&taps));
+        taps
+    };
+    let Some((place, path)) = taps.tree.path(convert::unsigned(index)?) else { return Ok(None) };
+    let r = taps.by_index.get(&index).cloned().unwrap_or_default();
+    let path = path.iter().map(ToString::to_string).collect();
+    Ok(Some(MyTap { place: convert::signed(place)?, r, path }))
+}
+
+async fn read_closed(app: &App, meeting: &str, n: i64) -> ApiResult<Option<ClosedTaps>> {
+    let mut conn = app.db().read().acquire().await?;
+    let progress = entropy::progress(&mut conn, meeting, n).await?;
+    let audience = progress.commit.rule.entropy.first() == Some(&Source::Audience);
+    if !audience || progress.values.is_empty() {
+        return Ok(None);
+    }
+    let listed = listed(&mut conn, meeting, n).await?;
+    let mut leaves = Vec::with_capacity(listed.len());
+    for (index, r) in &listed {
+        leaves.push((convert::unsigned(*index)?, r.parse().context("a stored tap")?));
+    }
+    let tree = TapTree::new(&progress.head, &leaves).context("stored taps out of order")?;
+    Ok(Some(ClosedTaps { of: (meeting.to_owned(), n), tree, by_index: listed.into_iter().collect() }))
 }
 
 /// Tells the count soon, once for all taps that come until then.

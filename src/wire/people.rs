@@ -297,4 +297,18 @@ pub struct MyProof {
     pub start: i64,
     /// Siblings from the leaf up.
     pub path: Vec<PathStep>,
+    /// My tap among all taps, once they are closed; absent when none of mine was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tap: Option<MyTap>,
+}
+
+/// Where my tap went into the randomness (draw protocol §7).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MyTap {
+    /// Place among all taps, from 0.
+    pub place: i64,
+    /// What my phone sent, hex.
+    pub r: String,
+    /// Siblings from my tap up to the logged root, hex.
+    pub path: Vec<String>,
 }

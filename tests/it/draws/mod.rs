@@ -63,7 +63,18 @@ async fn every_step_in_its_turn_and_none_twice() {
         assert_eq!(stage.reveal(1).await.unwrap_err(), "sources_open");
         assert_eq!(stage.close(1, 1, dice(1)).await.unwrap_err(), "entropy_order");
         assert_eq!(stage.close(1, 0, dice(1)).await.unwrap_err(), "entropy_value", "the server counts taps");
+        let mine = async |number: i64| {
+            round::my_proof(&stage.app, &stage.meeting, &Stage::openid(number), 1).await.unwrap().tap
+        };
+        assert!(mine(4).await.is_none(), "not closed yet");
         assert_eq!(stage.close(1, 0, None).await.unwrap().values.len(), 1);
+        let tap = mine(4).await.unwrap();
+        assert_eq!(
+            (tap.place, tap.r, tap.path.len()),
+            (0, hex::encode([1; 32]), 0),
+            "the only one is the root"
+        );
+        assert!(mine(5).await.is_none(), "did not tap");
         assert_eq!(stage.tap(1, 5, 1).await, Err("tap_closed"));
         assert_eq!(stage.close(1, 0, None).await.unwrap_err(), "entropy_order", "taken once");
         let short = Some(EntropyInput::Dice { rolls: vec![1, 2] });

@@ -2,10 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { checkpoint, draw, gala, galaDraw, meeting, NOW, round, snapshot } from '../../e2e/fixtures';
 import { ApiError } from '../shared/api';
 import type { Message } from '../shared/state';
+import { fromHex, hash, toHex, u64 } from '../shared/verifier/bytes';
+import { tapRoot } from '../shared/verifier/tree';
 import type { Wire } from '../wire';
 import { checkpointOf, KEPT, Memory, NOTHING, readKept, withCheckpoint } from './keep';
 import { goesByItself, masked, phoneOf, stageOf } from './stage';
-import { canTap, currentDraw, ranksOf, standingIn } from './standing';
+import { canTap, currentDraw, ranksOf, standingIn, tapIn } from './standing';
 
 const evening = gala();
 const { index, pid, salt, identity, receipt, proofs } = evening.me;
@@ -75,6 +77,35 @@ describe('my standing in a draw', () => {
   it('wins by the own place in the pool', () => {
     expect(ranksOf(one, place)).toEqual([3]);
     expect(ranksOf(five, place)).toEqual([]);
+  });
+
+  it('has my tap among all taps, or says that it is missing', () => {
+    const head = '11'.repeat(32);
+    const indexes = [1, 4, index, 20, 23];
+    const values = indexes.map((i) => toHex(new Uint8Array(32).fill(i)));
+    const tapped = {
+      ...one,
+      commit_head: head,
+      values: [{ m: 5, root: tapRoot(fromHex(head), indexes, values) }],
+    };
+    const leaves = indexes.map((i) => hash('mlot1/tap', fromHex(head), u64(i), new Uint8Array(32).fill(i)));
+    const [a, b, , d, e] = leaves as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    const tap = {
+      place: 2,
+      r: values[2] as string,
+      path: [d, hash('mlot1/tnode', a, b), e].map(toHex),
+    };
+    const proof = { ...mine(1), tap };
+    const verdict = (more: object = {}) => tapIn(tapped, place, { kept: tap.r, taken: true, proof, ...more });
+    expect(verdict()).toBe('counted');
+    expect(verdict({ taken: false })).toBeNull();
+    expect(verdict({ proof: undefined })).toBe('checking');
+    expect(verdict({ kept: '00'.repeat(32) })).toBe('missing');
+    expect(verdict({ proof: mine(1) })).toBe('missing');
+    expect(verdict({ proof: { ...proof, tap: { ...tap, place: 3 } } })).toBe('missing');
+    expect(verdict({ proof: { ...proof, tap: { ...tap, path: tap.path.slice(1) } } })).toBe('missing');
+    const other = { ...place, index: index + 1 };
+    expect(tapIn(tapped, other, { kept: tap.r, taken: true, proof })).toBe('missing');
   });
 
   it('lets me tap only while the audience’s source is open', () => {

@@ -22,9 +22,19 @@ export interface Kept {
   proofs: Record<string, Wire['MyProof']>;
   /** My own randomness by draw. */
   taps: Record<string, string>;
+  /** Draws whose tap of mine the server took. */
+  taken: number[];
 }
 
-export const NOTHING: Kept = { salt: null, pin: null, place: null, seen: [], proofs: {}, taps: {} };
+export const NOTHING: Kept = {
+  salt: null,
+  pin: null,
+  place: null,
+  seen: [],
+  proofs: {},
+  taps: {},
+  taken: [],
+};
 
 /** 32 random bytes in hex. */
 export function random32(): string {
@@ -69,7 +79,7 @@ export function readKept(text: string | null): Kept {
     // Not ours.
   }
   if (!isRecord(value)) return { ...NOTHING };
-  const { salt, pin, place, seen, proofs, taps } = value;
+  const { salt, pin, place, seen, proofs, taps, taken } = value;
   const pinned = isRecord(pin) && isHex(pin.event, 16) && isHex(pin.key, 32);
   return {
     salt: isHex(salt, 32) ? salt : null,
@@ -78,6 +88,7 @@ export function readKept(text: string | null): Kept {
     seen: Array.isArray(seen) ? seen.filter(isCheckpoint) : [],
     proofs: isRecord(proofs) ? (proofs as Kept['proofs']) : {},
     taps: isRecord(taps) ? (taps as Kept['taps']) : {},
+    taken: Array.isArray(taken) ? taken.filter(isInt) : [],
   };
 }
 
@@ -114,6 +125,19 @@ export class Memory {
     const r = this.now.taps[draw] ?? random32();
     this.write({ taps: { ...this.now.taps, [draw]: r } });
     return r;
+  }
+
+  /** The server says that it took my tap: from now on it must be among all taps. */
+  took(draw: number): void {
+    if (!this.now.taken.includes(draw)) this.write({ taken: [...this.now.taken, draw] });
+  }
+
+  /** What a verifier needs beside the bundle (draw protocol §10): enough to prove my place anywhere. */
+  evidence(): { pin: Kept['pin']; seen: Checkpoint[]; me: unknown } {
+    const { pin, seen, place, proofs } = this.now;
+    const own = (proof: Wire['MyProof']) => ({ w: proof.w, path: proof.path });
+    const paths = Object.fromEntries(Object.entries(proofs).map(([draw, proof]) => [draw, own(proof)]));
+    return { pin, seen, me: place === null ? null : { ...place, proofs: paths } };
   }
 
   /** The first event and key that are seen stay. */

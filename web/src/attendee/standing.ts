@@ -1,5 +1,5 @@
 import type { DrawView } from '../shared/state';
-import { checkPath, readPath } from '../shared/verifier/tree';
+import { checkPath, readPath, tapCounts } from '../shared/verifier/tree';
 import type { Wire } from '../wire';
 
 export type MyProof = Wire['MyProof'];
@@ -55,6 +55,35 @@ export function standingIn(
   if (start === null) return { name: 'forged' };
   if (proof.w > 0) return { name: 'in', first: start + 1, last: start + proof.w };
   return { name: wonBefore(draw, place, all.draws, all.rounds) ? 'before' : 'rule' };
+}
+
+/** What became of my tap: `null` while there is nothing to say of it. */
+export type TapVerdict = 'counted' | 'checking' | 'missing' | null;
+
+/**
+ * Whether my tap is in the logged randomness. `kept` is what this phone sent, `taken` whether the server said that it
+ * took it; `proof` as in `standingIn`, fetched after the taps were closed.
+ */
+export function tapIn(
+  draw: DrawView,
+  place: Place,
+  { kept, taken, proof }: { kept: string | undefined; taken: boolean; proof: MyProof | null | undefined },
+): TapVerdict {
+  const value = draw.values[0];
+  if (kept === undefined || !taken || value === undefined || !('root' in value)) return null;
+  if (!proof) return 'checking';
+  const { tap } = proof;
+  const mine =
+    tap != null &&
+    tap.r === kept &&
+    tapCounts(value, {
+      head: draw.commit_head,
+      index: place.index,
+      r: kept,
+      place: tap.place,
+      path: tap.path,
+    });
+  return mine ? 'counted' : 'missing';
 }
 
 /** My ranks in a result: decided here by my own place in the pool. */

@@ -21,8 +21,11 @@ export type Verdict =
 export function useProofs(meeting: string, memory: Memory) {
   /** Mine by draw: `null` = could not be fetched (yet). */
   const mine = shallowReactive(new Map<number, MyProof | null>());
+  /** Mine as it was after the taps were closed: with my own among them. */
+  const afterTaps = shallowReactive(new Map<number, MyProof | null>());
   const verdicts = shallowReactive(new Map<number, Verdict>());
   const asked = new Set<number>();
+  const askedAgain = new Set<number>();
   const wanted = new Set<number>();
   const timers = new Set<ReturnType<typeof setTimeout>>();
   let verifier: Promise<Verifier> | null = null;
@@ -45,9 +48,11 @@ export function useProofs(meeting: string, memory: Memory) {
   }
 
   async function fetchMine(draw: DrawView, place: Wire['MyPlace']): Promise<void> {
+    const closed = draw.values.length > 0;
     try {
       const proof = await api.get<MyProof>(ofMeeting(meeting, `/me/proof/${draw.draw}`));
       mine.set(draw.draw, proof);
+      if (closed) afterTaps.set(draw.draw, proof);
       // A path that leads elsewhere is shown, but it is no part of what proves my place.
       if (checkProof(draw, place, proof) !== null) memory.proof(proof);
     } catch (error) {
@@ -61,6 +66,14 @@ export function useProofs(meeting: string, memory: Memory) {
   function wantMine(draw: DrawView, place: Wire['MyPlace']): void {
     if (asked.has(draw.draw) || mine.has(draw.draw) || place.index >= draw.pool.n) return;
     asked.add(draw.draw);
+    later(Math.random() * SPREAD_MS, () => void fetchMine(draw, place));
+  }
+
+  /** Once more after the taps were closed, when this phone gave one that the server took. */
+  function wantTap(draw: DrawView, place: Wire['MyPlace']): void {
+    if (draw.values.length === 0 || askedAgain.has(draw.draw) || !memory.now.taken.includes(draw.draw))
+      return;
+    askedAgain.add(draw.draw);
     later(Math.random() * SPREAD_MS, () => void fetchMine(draw, place));
   }
 
@@ -100,5 +113,5 @@ export function useProofs(meeting: string, memory: Memory) {
     verifier?.then((one) => one.stop());
   });
 
-  return { mine, verdicts, wantMine, wantVerdict, verify };
+  return { mine, afterTaps, verdicts, wantMine, wantTap, wantVerdict, verify };
 }

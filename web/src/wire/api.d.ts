@@ -1960,11 +1960,24 @@ export interface components {
              * @description First of my tickets.
              */
             start: number;
+            tap?: components["schemas"]["MyTap"] | null;
             /**
              * Format: int64
              * @description My tickets in this draw.
              */
             w: number;
+        };
+        /** @description Where my tap went into the randomness (draw protocol §7). */
+        MyTap: {
+            /** @description Siblings from my tap up to the logged root, hex. */
+            path: string[];
+            /**
+             * Format: int64
+             * @description Place among all taps, from 0.
+             */
+            place: number;
+            /** @description What my phone sent, hex. */
+            r: string;
         };
         /** @description Something that I won. */
         MyWin: {

@@ -63,6 +63,11 @@ export const en: typeof zh = {
     tapping: 'Sending…',
     tapped: 'Your randomness is in',
     taps: '{m} people have tapped',
+    tapCounted: 'Checked on this phone: your tap is part of the randomness',
+    tapMissing:
+      'E_TAPS not right: your tap is not part of the randomness. Keep a screenshot and tell the host and your neighbours now.',
+    denied:
+      'Not right: this page was told another result than the verified proof has. The proof counts. Keep a screenshot and tell the host now.',
     code: 'Log code',
     waiting: 'Randomness is being made, watch the screen',
     closed: 'Randomness is complete, the result follows',
@@ -137,5 +142,11 @@ export const en: typeof zh = {
     salt: 'Salt',
     receipt: 'Receipt',
     event: 'Event',
+    save: 'Save all my evidence',
+    copy: 'Copy',
+    copied: 'Copied',
+    saveHint:
+      'The public proof and what this phone kept; opens in the verify page or with kaijiang verify. It has your salt in it: do not publish it.',
+    failed: 'The public proof could not be fetched. Please try again later.',
   },
 };

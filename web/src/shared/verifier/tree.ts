@@ -142,6 +142,22 @@ export function checkPath(
   return toHex(poolRoot(pool.n, sum, top)) === pool.root ? start : null;
 }
 
+/** True when a tap at this place among `m` taps leads to the logged root. */
+export function tapCounts(
+  logged: { m: number; root: string },
+  tap: { head: string; index: number; r: string; place: number; path: readonly string[] },
+): boolean {
+  if (tap.place >= logged.m || ![tap.head, tap.r, ...tap.path].every((text) => isHex(text, 32))) return false;
+  const directions = sides(tap.place, logged.m);
+  if (directions.length !== tap.path.length) return false;
+  let top = hash('mlot1/tap', fromHex(tap.head), u64(tap.index), fromHex(tap.r));
+  for (const [step, siblingIsLeft] of directions.entries()) {
+    const sibling = fromHex(tap.path[step] ?? '');
+    top = siblingIsLeft ? hash('mlot1/tnode', sibling, top) : hash('mlot1/tnode', top, sibling);
+  }
+  return toHex(top) === logged.root;
+}
+
 /** Root of the taps' tree: 32 zero bytes when nobody tapped. */
 export function tapRoot(head: Uint8Array, indexes: readonly number[], values: readonly string[]): string {
   let level = indexes.map((index, i) => hash('mlot1/tap', head, u64(index), fromHex(values[i] ?? '')));
