@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/audits/size": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many members a sample needs. */
+        get: operations["get_audits_size"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -119,6 +136,26 @@ export interface paths {
         get: operations["get_meetings_accounting"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/audits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand over (index, identity, salt) of all members or of a sample, for a private audit. It is written to the audit
+         *     trail. Check it with `kaijiang audit LIST PROOF`.
+         */
+        post: operations["post_meetings_audits"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1106,6 +1143,54 @@ export interface components {
              */
             version: number | null;
         };
+        /** @description A member behind a pid. */
+        AuditEntry: {
+            /** @description Scheme and value, for example `wx:…`. */
+            identity: string;
+            /**
+             * Format: int64
+             * @description Place in the pool, from 0.
+             */
+            index: number;
+            /** @description What the phone made, hex. */
+            salt: string;
+        };
+        /** @description The list of a private audit. */
+        AuditList: {
+            /** @description The meeting's log, hex. */
+            event: string;
+            /** @description Head of the log then, hex. */
+            head: string;
+            /**
+             * Format: int64
+             * @description Members then.
+             */
+            members: number;
+            /** @description The people by index. */
+            people: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: int64
+             * @description Members in the sample; 0 for everybody.
+             */
+            sample: number;
+            /**
+             * Format: int64
+             * @description Lines of the log when the list was made.
+             */
+            size: number;
+            /** @description Version of the list. */
+            v: string;
+            /** @description The auditor's word. */
+            word: string;
+        };
+        /** @description Size of a sample. */
+        AuditSize: {
+            /**
+             * Format: int64
+             * @description Members to look at.
+             */
+            people: number;
+        };
         /** @description What each winner of a round gets in cash (goods come from the prize). */
         Award: {
             /** @enum {string} */
@@ -2011,6 +2096,20 @@ export interface components {
             /** @description What happens next, in Chinese. */
             story: string;
         };
+        /** @description Ask for the list of a private audit. */
+        NewAudit: {
+            /** @description The auditor keeps the list confidential. Must be true. */
+            confidential: boolean;
+            /** @description Why, for the audit trail. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description How many members, chosen by the log's head and `word`; everybody when absent.
+             */
+            sample?: number | null;
+            /** @description A word of the auditor that nobody could know before. */
+            word: string;
+        };
         /** @description A new budget of the meeting, a draft until finance approves it. */
         NewBudget: {
             /** @description The most that may be reserved and spent together, fen. */
@@ -2830,6 +2929,93 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_audits_size: {
+        parameters: {
+            query: {
+                /** @description Share of ghosts that must not stay unseen, in thousandths. */
+                share: number;
+                /** @description How certain, in thousandths. */
+                certainty: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditSize"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `query` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_finance_books: {
         parameters: {
             query?: {
@@ -3718,6 +3904,122 @@ export interface operations {
                 };
             };
             /** @description `query` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_audits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAudit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid`, `text`, `not_confirmed`, `too_many` */
             422: {
                 headers: {
                     [name: string]: unknown;
