@@ -7,6 +7,7 @@
 mod cold;
 mod draw;
 mod evening;
+mod live;
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ use serde_json::{Value, json};
 pub enum Bench {
     /// Pools, draws and proofs
     Draw(DrawArgs),
-    /// Sockets (with a later version)
-    Live,
+    /// Sockets: how soon, and at what cost, many viewers see an event
+    Live(live::LiveArgs),
     /// Packets (with a later version)
     Payout,
     /// Bindings (with a later version)
@@ -48,7 +49,11 @@ pub async fn run(what: Bench) -> anyhow::Result<()> {
             rows.extend(cold::rows(&args).await?);
             json!({ "bench": "draw", "people": args.people, "rows": rows })
         }
-        Bench::Live | Bench::Payout | Bench::Bind => {
+        Bench::Live(args) => match live::run(args).await? {
+            Some(report) => report,
+            None => return Ok(()),
+        },
+        Bench::Payout | Bench::Bind => {
             anyhow::bail!("this measurement comes with a later version; there is nothing to show yet")
         }
     };

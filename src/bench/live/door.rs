@@ -1,0 +1,71 @@
+//! How viewers and the phone come in.
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{client::IntoClientRequest, protocol::WebSocketConfig},
+};
+
+use super::child::nanos;
+
+/// How a viewer comes in.
+#[derive(Clone, Debug)]
+pub(super) struct Door {
+    pub(super) address: String,
+    pub(super) meeting: String,
+    pub(super) role: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+/// An open socket.
+pub(super) type Socket = WebSocketStream<TcpStream>;
+
+/// Small buffers: twenty thousand of the usual ones would be the benchmark's own burden.
+pub(super) fn settings() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0)
+}
+
+impl Door {
+    /// Opens it; with `after` not 0 as one that was there before.
+    pub(super) async fn open(&self, after: i64) -> anyhow::Result<Socket> {
+        let resume = if after > 0 { format!("&after={after}") } else { String::new() };
+        let url = format!("ws://{}/ws/{}?role={}{resume}", self.address, self.meeting, self.role);
+        let mut request = url.into_client_request()?;
+        for (name, value) in &self.headers {
+            request.headers_mut().insert(*name, value.parse()?);
+        }
+        let stream = TcpStream::connect(&self.address).await?;
+        Ok(client_async_with_config(request, stream, Some(settings())).await?.0)
+    }
+}
+
+/// One person's phone.
+pub(super) struct Phone {
+    socket: Socket,
+}
+
+impl Phone {
+    /// Opens it and waits for the present state.
+    pub(super) async fn open(door: &Door) -> anyhow::Result<Self> {
+        let mut phone = Self { socket: door.open(0).await? };
+        phone.until(r#""type":"me""#).await?;
+        Ok(phone)
+    }
+
+    async fn until(&mut self, part: &str) -> anyhow::Result<u64> {
+        loop {
+            let message = self.socket.next().await.context("the phone's socket was closed")??;
+            let now = nanos();
+            if message.to_text().is_ok_and(|text| text.contains(part)) {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// When a message to this name came.
+    pub(super) async fn hear(&mut self, name: &str) -> anyhow::Result<u64> {
+        self.until(&format!(r#""name":"{name}""#)).await
+    }
+}
