@@ -62,7 +62,7 @@ lint: needs ## the linters alone, Rust and web
 
 .PHONY: bench
 bench: build ## measure this machine; prints JSON
-	@for what in $(or $(WHAT),draw); do ./target/release/kaijiang bench $$what || exit 1; done
+	@for what in $(or $(WHAT),draw live); do ./target/release/kaijiang bench $$what || exit 1; done
 
 .PHONY: release
 release: build ## target/kaijiang-VERSION.tar.gz: binary, default configuration, README, CHANGELOG, LICENSE

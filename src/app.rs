@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     db::Db,
     keys::Keys,
-    live::{Hub, HubParts},
+    live::{Hub, HubParts, files},
     sms::Sms,
     store::Store,
     wechat::account::Account,
@@ -56,6 +56,10 @@ impl App {
         let sms = Sms::open(&config)?;
         let account = Account::open(&config.wechat)?;
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let (sockets, fewer) = files::sockets(config.limits.sockets);
+        if let Some(words) = fewer {
+            tracing::warn!("{words}");
+        }
         let hub = Hub::start(HubParts {
             db: db.clone(),
             store: store.clone(),
@@ -63,7 +67,7 @@ impl App {
             clock: clock.clone(),
             tasks: tasks.clone(),
             stopping: stopping.clone(),
-            sockets: config.limits.sockets,
+            sockets,
             sockets_per_session: config.limits.sockets_per_session,
         });
         let pay_wake = Notify::new();

@@ -7,6 +7,7 @@
 mod counts;
 mod envelope;
 pub mod events;
+pub mod files;
 mod follow;
 mod frames;
 mod hub;

@@ -26,9 +26,12 @@ use crate::{
 };
 
 /// A socket is pinged this long after it was last heard.
-const PING: Duration = Duration::from_secs(25);
-/// Who does not read for this long is closed.
-const SILENCE: Duration = Duration::from_secs(30);
+const PING: Duration = Duration::from_secs(12);
+/// A ping must be answered within this time: with [`PING`], whoever stopped reading is gone within 30 s, also when
+/// all that it was sent since fits into the kernel's buffers.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Who takes nothing for this long though something waits is closed.
+const STUCK: Duration = Duration::from_secs(20);
 /// Time for taking leave.
 const LEAVE: Duration = Duration::from_secs(1);
 /// Messages of a client in one second.
@@ -142,6 +145,17 @@ enum End {
     Code(CloseCode),
 }
 
+/// What a socket's timers ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// A ping.
+    Ping,
+    /// The far end does not live any more.
+    Gone,
+}
+
 /// Moments of one socket.
 struct Watch {
     heard: Instant,
@@ -154,22 +168,38 @@ struct Watch {
 }
 
 impl Watch {
-    fn new() -> Self {
-        let now = Instant::now();
+    fn new(now: Instant) -> Self {
         Self { heard: now, pinged: false, stuck: None, check: now + CHECK, second: now, messages: 0 }
     }
 
     /// When to look next.
     fn next(&self, checks: bool) -> Instant {
         let ping = self.heard + if self.pinged { PING + SILENCE } else { PING };
-        let stuck = self.stuck.map_or(ping, |(since, _)| ping.min(since + SILENCE));
+        let stuck = self.stuck.map_or(ping, |(since, _)| ping.min(since + STUCK));
         if checks { stuck.min(self.check) } else { stuck }
     }
 
-    fn stands(&mut self, standing: Standing) {
+    /// What this moment asks for.
+    fn due(&mut self, now: Instant) -> Due {
+        let stuck = self.stuck.is_some_and(|(since, _)| now >= since + STUCK);
+        if stuck || now >= self.heard + PING + SILENCE {
+            return Due::Gone;
+        }
+        if !self.pinged && now >= self.heard + PING {
+            self.pinged = true;
+            return Due::Ping;
+        }
+        Due::Nothing
+    }
+
+    fn hear(&mut self, now: Instant) {
+        (self.heard, self.pinged) = (now, false);
+    }
+
+    fn stands(&mut self, standing: Standing, now: Instant) {
         self.stuck = match (standing, self.stuck) {
             (Standing::Waiting(written), Some(stuck)) if stuck.1 == written => Some(stuck),
-            (Standing::Waiting(written), _) => Some((Instant::now(), written)),
+            (Standing::Waiting(written), _) => Some((now, written)),
             _ => None,
         };
     }
@@ -185,7 +215,7 @@ impl Watch {
 }
 
 async fn serve(live: &mut Live) -> End {
-    let (outlet, mut reader, mut watch) = (&live.outlet, Reader::default(), Watch::new());
+    let (outlet, mut reader, mut watch) = (&live.outlet, Reader::default(), Watch::new(Instant::now()));
     let early = std::mem::take(&mut live.early);
     if let Err(end) = take(outlet, &mut reader, &mut watch, &early) {
         return end;
@@ -196,7 +226,7 @@ async fn serve(live: &mut Live) -> End {
         match standing {
             Standing::Behind => return End::Code(frames::BEHIND),
             Standing::Closed => return End::Gone,
-            Standing::Idle | Standing::Waiting(_) => watch.stands(standing),
+            Standing::Idle | Standing::Waiting(_) => watch.stands(standing, Instant::now()),
         }
         tokio::select! {
             () = live.stopping.cancelled() => return End::Code(frames::GOING_AWAY),
@@ -221,12 +251,10 @@ async fn serve(live: &mut Live) -> End {
 
 async fn on_time(outlet: &Outlet, watch: &mut Watch, check: Option<&Check>) -> Option<End> {
     let now = Instant::now();
-    if watch.stuck.is_some_and(|(since, _)| now >= since + SILENCE) || now >= watch.heard + PING + SILENCE {
-        return Some(End::Gone);
-    }
-    if !watch.pinged && now >= watch.heard + PING {
-        watch.pinged = true;
-        outlet.push(&Frame::ping());
+    match watch.due(now) {
+        Due::Gone => return Some(End::Gone),
+        Due::Ping => outlet.push(&Frame::ping()),
+        Due::Nothing => {}
     }
     if let Some(check) = check
         && now >= watch.check
@@ -252,7 +280,7 @@ fn read(outlet: &Outlet, reader: &mut Reader, watch: &mut Watch) -> Result<(), E
 
 fn take(outlet: &Outlet, reader: &mut Reader, watch: &mut Watch, bytes: &[u8]) -> Result<(), End> {
     for incoming in reader.take(bytes).map_err(End::Code)? {
-        (watch.heard, watch.pinged) = (Instant::now(), false);
+        watch.hear(Instant::now());
         match incoming {
             Incoming::Close => return Err(End::Code(frames::NORMAL)),
             Incoming::Text | Incoming::Ping(_) if !watch.count() => return Err(End::Code(frames::POLICY)),
@@ -281,5 +309,78 @@ async fn leave(outlet: &Outlet, last: &[Frame]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    /// What is promised of a reader that stopped.
+    const PROMISED: Duration = Duration::from_secs(30);
+
+    /// Looks whenever the watch wants to, and says after what time the socket is gone and how many pings went out.
+    fn until_gone(mut watch: Watch, begun: Instant) -> (Duration, u32) {
+        let mut pings = 0;
+        loop {
+            let now = watch.next(false);
+            match watch.due(now) {
+                Due::Gone => return (now - begun, pings),
+                Due::Ping => pings += 1,
+                Due::Nothing => panic!("it looks at a moment when there is nothing to do"),
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_silent_is_pinged_once_and_gone_within_the_promised_time() {
+        let begun = Instant::now();
+        let (gone, pings) = until_gone(Watch::new(begun), begun);
+        assert_eq!((gone, pings), (PING + SILENCE, 1));
+        assert!(gone < PROMISED);
+    }
+
+    #[test]
+    fn who_answers_stays() {
+        let begun = Instant::now();
+        let (mut watch, mut now) = (Watch::new(begun), begun);
+        for _ in 0..1000 {
+            now = watch.next(false);
+            assert_eq!(watch.due(now), Due::Ping);
+            now += SECOND;
+            watch.hear(now);
+            assert_eq!(watch.due(now), Due::Nothing);
+        }
+        assert_eq!(until_gone(watch, now).0, PING + SILENCE, "and is missed when it stops");
+    }
+
+    #[test]
+    fn who_takes_nothing_is_gone_even_if_it_talks() {
+        let begun = Instant::now();
+        let mut watch = Watch::new(begun);
+        for second in 0..20 {
+            let now = begun + SECOND * second;
+            watch.hear(now);
+            watch.stands(Standing::Waiting(77), now);
+            assert_eq!(watch.due(now), Due::Nothing);
+        }
+        assert_eq!(watch.next(false), begun + STUCK);
+        assert_eq!(watch.due(begun + STUCK), Due::Gone);
+        assert!(STUCK < PROMISED);
+    }
+
+    #[test]
+    fn who_takes_a_little_from_time_to_time_stays() {
+        let begun = Instant::now();
+        let mut watch = Watch::new(begun);
+        for second in 0..600_u32 {
+            let now = begun + SECOND * second;
+            watch.hear(now);
+            watch.stands(Standing::Waiting(u64::from(second / 19)), now);
+            assert_eq!(watch.due(now), Due::Nothing, "after {second} s");
+        }
+        watch.stands(Standing::Idle, begun);
+        assert!(watch.stuck.is_none());
     }
 }

@@ -2,8 +2,10 @@
 
 mod limits;
 mod order;
+mod redis_faults;
 mod servers;
 mod socket;
+mod storm;
 
 use kaijiang::{
     live::events,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A second server on the same database and Redis.
-async fn second(hall: &Hall) -> (server::Running, App, String) {
+pub(super) async fn second(hall: &Hall) -> (server::Running, App, String) {
     let app = App::open(hall.evening.app.config().clone(), Clock::System).await.unwrap();
     let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

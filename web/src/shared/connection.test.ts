@@ -124,12 +124,25 @@ describe('Connection', () => {
     expect(got).toEqual([5, 9]);
   });
 
-  it('takes a snapshot at any time, also one from before (a restored server)', () => {
-    const { socket, got, connection } = world();
+  it('takes a newer snapshot at any time', () => {
+    const { socket, got } = world();
     socket().send('snapshot', 50);
+    socket().send('snapshot', 60);
+    socket().send('draw', 61);
+    expect(got).toEqual([50, 60, 61]);
+  });
+
+  it('takes a snapshot from before only first in a socket (a restored server), not one that came twice', () => {
+    const { socket, got, connection, wake } = world();
+    socket().send('snapshot', 50);
+    socket().send('draw', 51);
+    socket().send('snapshot', 50);
+    expect(got).toEqual([50, 51]);
+    socket().fail();
+    wake();
     socket().send('snapshot', 20);
     socket().send('draw', 21);
-    expect(got).toEqual([50, 20, 21]);
+    expect(got).toEqual([50, 51, 20, 21]);
     expect(connection.seq).toBe(21);
   });
 

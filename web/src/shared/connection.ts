@@ -158,7 +158,10 @@ export class Connection<M extends Numbered> {
 
   /** True when the event is the next one; it is then counted. */
   private inOrder(seq: number, type: string): boolean {
-    if (type === 'snapshot' || (this.last !== null && seq === this.last + 1)) {
+    // A server that was restored from a backup may know less than we do, and says so first. Later in a socket an
+    // old snapshot is one that came twice.
+    const newer = this.last === null || seq > this.last;
+    if ((type === 'snapshot' && (this.fresh || newer)) || (this.last !== null && seq === this.last + 1)) {
       this.last = seq;
       return true;
     }
