@@ -1,10 +1,13 @@
 //! `/api/openapi.json`: generated from the handlers, with the socket messages and what holds for every operation.
 
+use std::collections::BTreeSet;
+
 use axum::{Router, routing::get};
 use utoipa::{
     OpenApi,
     openapi::{
-        Content, KnownFormat, ObjectBuilder, OpenApi as Document, Ref, RefOr, Response, SchemaFormat, Type,
+        Components, Content, KnownFormat, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, Response,
+        Schema, SchemaFormat, Type,
         path::{Operation, PathItem},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -64,8 +67,10 @@ pub(super) fn finish(mut document: Document) -> Document {
     components.add_security_scheme("screen", cookie("kj_screen"));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    let free = bodies_without_duties(components);
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            free_body(operation, &free);
             name_problems(operation);
             add_refusals(operation);
             operation.operation_id = Some(operation_id(method, path));
@@ -73,6 +78,25 @@ pub(super) fn finish(mut document: Document) -> Document {
         }
     }
     document
+}
+
+/// References to schemas of which nothing is required: such a body may be left out, as [`crate::http::Body`] reads it.
+fn bodies_without_duties(components: &Components) -> BTreeSet<String> {
+    let free = components.schemas.iter().filter(|(_, schema)| {
+        matches!(schema, RefOr::T(Schema::Object(object)) if object.required.is_empty()
+            && object.schema_type == Type::Object.into())
+    });
+    free.map(|(name, _)| format!("#/components/schemas/{name}")).collect()
+}
+
+fn free_body(operation: &mut Operation, free: &BTreeSet<String>) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    if let Some(RefOr::T(content)) = body.content.get("application/json")
+        && let Some(RefOr::Ref(schema)) = &content.schema
+        && free.contains(&schema.ref_location)
+    {
+        body.required = Some(Required::False);
+    }
 }
 
 /// `post_meetings_rounds_commit`: unique, since method and path are; generators make function names of it.
