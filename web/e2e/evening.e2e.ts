@@ -210,6 +210,8 @@ describe('the whole evening', () => {
     await expect.poll(names.control, { timeout: STEP_MS }).toHaveLength(seats);
     const winners = await names.control();
     await expect.poll(names.screen, { timeout: STEP_MS }).toEqual(winners);
+    // The host's own computer has recomputed the draw, without being asked.
+    await control.page.locator('.check.good').getByText('本机已重算并核对').waitFor();
     for (const { page } of phones) {
       await expect.poll(() => names.phone(page), { timeout: STEP_MS }).toEqual(winners);
       const won = (await page.locator('section.draw .winners li.me').count()) > 0;

@@ -93,6 +93,16 @@ const zh = {
     seats: '名额',
     checking: '正在检查…',
   },
+  check: {
+    good: '本机已重算并核对（{depth}）',
+    full: '整个名单',
+    light: '中奖者的证明',
+    running: '本机正在重算…',
+    failed: '凭据没有取到，尚未核对。',
+    again: '再核对一次',
+    bad: '核对不通过 {code}：请停止抽奖，保留凭据，联系技术负责人。不要发奖。',
+    differs: '核对不通过：页面上的中奖者与凭据里的不同。请停止抽奖，保留凭据，联系技术负责人。',
+  },
   winners: {
     title: '获奖者',
     none: '揭晓后，获奖者会出现在这里。',
@@ -278,6 +288,17 @@ const en: typeof zh = {
     left: 'Budget left',
     seats: 'Seats',
     checking: 'Checking…',
+  },
+  check: {
+    good: 'Recomputed and checked on this computer ({depth})',
+    full: 'the whole list',
+    light: 'the proofs of the winners',
+    running: 'Recomputing on this computer…',
+    failed: 'The proof could not be fetched; not checked yet.',
+    again: 'Check again',
+    bad: 'Not right, {code}: stop drawing, keep the proof, call your engineers. Pay nobody.',
+    differs:
+      'Not right: the winners on this page are not those of the proof. Stop drawing, keep the proof, call your engineers.',
   },
   winners: {
     title: 'Winners',
