@@ -26,6 +26,7 @@ mod blocks;
 pub mod canon;
 pub mod chain;
 pub mod code;
+pub mod drand;
 pub mod entropy;
 pub mod hash;
 pub mod line;

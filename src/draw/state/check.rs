@@ -75,7 +75,8 @@ impl LogState {
         let draw = self.open_as(entropy.draw)?;
         need(u64::try_from(draw.values.len()) == Ok(entropy.i), Code::Order)?;
         let source = draw.commit.rule.entropy.get(draw.values.len()).ok_or(Code::Order)?;
-        need(source.accepts(&entropy.value, draw.commit.pool.n), Code::Entropy)
+        need(source.accepts(&entropy.value, draw.commit.pool.n), Code::Entropy)?;
+        need(source.is_signed(&entropy.value), Code::Drand)
     }
 
     /// Whether a secret is the link of draw `number` after the last revealed one.

@@ -173,7 +173,7 @@ fn warn_draw(state: &LogState, draw: &Draw, seen: &[u64], warnings: &mut BTreeSe
         ("W_WEIGHTED", draw.commit.pool.max > 1),
         ("W_WEAKER", done && rule.kind == DrawKind::Redraw && weaker()),
         ("W_WORDS", done && words),
-        ("W_DRAND_UNVERIFIED", done && drand),
+        ("W_DRAND_UNVERIFIED", done && drand && !crate::draw::drand::VERIFIED),
         ("W_STALLED", draw.stage() == Stage::Due),
         ("W_OPEN", matches!(draw.stage(), Stage::Entropy(_))),
         ("W_UNWITNESSED", !is_witnessed(draw, seen)),
