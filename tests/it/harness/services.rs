@@ -1,5 +1,7 @@
 //! Which database and store a test runs on.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use serde_json::{Value, json};
 use sqlx::Executor;
 
@@ -29,11 +31,19 @@ impl Backend {
         match self {
             Self::Light => json!({}),
             Self::Heavy => {
-                let (server, redis) = (service("KAIJIANG_TEST_PG"), service("KAIJIANG_TEST_REDIS"));
+                let (server, redis) = (service("KAIJIANG_TEST_PG"), own_redis());
                 json!({ "database": { "url": new_database(&server).await }, "redis": { "url": redis } })
             }
         }
     }
+}
+
+/// A numbered database of this test's own: tests on clocks of their own must not share the sender's rate.
+fn own_redis() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let mut address = url::Url::parse(&service("KAIJIANG_TEST_REDIS")).unwrap();
+    address.set_path(&NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+    address.to_string()
 }
 
 /// Makes a database of this test's own and returns its address.
