@@ -1,10 +1,11 @@
 //! Pools and draws in memory.
 
-use std::{collections::BTreeMap, hint::black_box};
+use std::{collections::BTreeMap, hint::black_box, path::Path};
 
+use anyhow::Context;
 use serde_json::Value;
 
-use super::{evening::Evening, median, ms, once, row, us};
+use super::{DrawArgs, evening::Evening, median, ms, once, row, us};
 use crate::draw::{
     Pid, PoolTree,
     hash::sha256,
@@ -32,7 +33,8 @@ fn pool(people: u32) -> anyhow::Result<PoolTree> {
 }
 
 /// All rows that need no database.
-pub(super) fn rows(people: u32) -> anyhow::Result<Vec<Value>> {
+pub(super) fn rows(args: &DrawArgs) -> anyhow::Result<Vec<Value>> {
+    let people = args.people;
     let pids: Vec<Pid> = (0..people).map(pid).collect();
     let (tree, scratch) = once(|| PoolTree::from_leaves(pids.iter().map(|pid| (*pid, 1))));
     let tree = tree?;
@@ -47,7 +49,7 @@ pub(super) fn rows(people: u32) -> anyhow::Result<Vec<Value>> {
     let (_, plain) = once(|| black_box(plain(people)));
     rows.push(row("the plain way: collect, shuffle all, take 100", us(plain), "us", ""));
     rows.push(row("the plain way, in relation to ours", us(plain) / us(drawn), "times", ""));
-    rows.extend(proved(&tree)?);
+    rows.extend(proved(&tree, args.save.as_deref())?);
     rows.extend(changed(tree, people)?);
     Ok(rows)
 }
@@ -64,7 +66,7 @@ fn plain(people: u32) -> Vec<u32> {
     all
 }
 
-fn proved(tree: &PoolTree) -> anyhow::Result<Vec<Value>> {
+fn proved(tree: &PoolTree, save: Option<&Path>) -> anyhow::Result<Vec<Value>> {
     let mut times = Vec::new();
     let mut bundle = None;
     for _ in 0..9 {
@@ -80,6 +82,13 @@ fn proved(tree: &PoolTree) -> anyhow::Result<Vec<Value>> {
     let (report, full) = once(|| verify(&text, None, &pools));
     anyhow::ensure!(matches!(report, Report::Proved(_)), "the benchmark's own draw is not proved");
     let (_, light) = once(|| verify(&text, None, &BTreeMap::new()));
+    if let (Some(file), Some(mut bundle)) = (save, bundle) {
+        for draw in &mut bundle.draws {
+            draw.pool = Some(tree.members().collect());
+        }
+        std::fs::write(file, serde_json::to_vec(&bundle)?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
     Ok(vec![
         row("result line and 100 paths", ms(revealed), "ms", "<= 5"),
         row("light verification of that draw", ms(light), "ms", ""),

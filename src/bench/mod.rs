@@ -36,6 +36,9 @@ pub struct DrawArgs {
     /// Also read the pool from this PostgreSQL database, in which tables are made; in place of a fresh SQLite file
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// Save the proof of the measured draw, with its whole pool: open it in the page /verify
+    #[arg(long, value_name = "FILE")]
+    save: Option<std::path::PathBuf>,
     /// Also read the pool from this Redis
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
@@ -45,7 +48,7 @@ pub struct DrawArgs {
 pub async fn run(what: Bench) -> anyhow::Result<()> {
     let report = match what {
         Bench::Draw(args) => {
-            let mut rows = draw::rows(args.people)?;
+            let mut rows = draw::rows(&args)?;
             rows.extend(cold::rows(&args).await?);
             json!({ "bench": "draw", "people": args.people, "rows": rows })
         }

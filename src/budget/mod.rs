@@ -78,7 +78,7 @@ fn short(fen: i64) -> ApiError {
     ApiError::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "budget",
-        format!("已批准的预算不足以支付本轮的 {}，请财务先批准足够的预算。", yuan(fen)),
+        format!("已批准的预算不足以支付 {}，请财务先批准足够的预算。", yuan(fen)),
     )
 }
 
@@ -168,6 +168,14 @@ pub async fn from_awards(tx: &mut Tx, at: Ms, round: &str, part: DrawPart<'_>, f
 pub async fn release(tx: &mut Tx, at: Ms, part: DrawPart<'_>, fen: i64) -> ApiResult<()> {
     take_reserved(tx, part.budget, fen).await?;
     write(tx, at, ("release", part.budget, fen), (&draw_account(part.meeting, part.draw), FREE)).await
+}
+
+/// Keeps money for an award again whose old packet came to nothing; 422 `budget` when its budget has not enough left.
+pub async fn reserve_again(tx: &mut Tx, at: Ms, part: DrawPart<'_>, fen: i64) -> ApiResult<()> {
+    if !keep(tx, part.budget, fen).await? {
+        return Err(short(fen));
+    }
+    write(tx, at, ("reserve", part.budget, fen), (FREE, &draw_account(part.meeting, part.draw))).await
 }
 
 /// Paid: reserved becomes spent.

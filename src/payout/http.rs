@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    goods, sender, settle,
+    goods, reissue, sender, settle,
     views::{self, AwardFilter, PacketFilter},
 };
 use crate::{
@@ -27,6 +27,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(packets))
         .routes(routes!(packet))
         .routes(routes!(cancel))
+        .routes(routes!(reissue_packet))
         .routes(routes!(sender))
         .routes(routes!(pause))
         .routes(routes!(resume))
@@ -153,6 +154,37 @@ async fn cancel(
     tx.commit().await?;
     told.publish(&app).await;
     Ok(Json(views::one_packet(&app, &meeting, &bill).await?))
+}
+
+/// Give a dead packet's award a new bill number. The payer is asked at that moment, and only what it proves counts: the
+/// old number failed, or its money came back, or it was refused cleanly and the payer does not know it at two tries ten
+/// minutes apart (409 `ask_again` after the first).
+#[utoipa::path(post, path = "/api/meetings/{meeting}/packets/{bill_no}/reissue", tag = "money",
+    security(("cookie" = []), ("bearer" = [])), params(
+        ("meeting" = String, Path, description = "Meeting"),
+        ("bill_no" = String, Path, description = "Bill number of the dead packet"),
+        IdemHeader,
+    ), responses(
+    (status = 200, body = PacketView, description = "The new packet"),
+    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`, `origin`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`outcome_unknown`, `already_paid`, `not_dead`, `ask_again`, `reissued`, \
+        `award_cancelled`, `not_confirmed`, `sender_off`, `idempotency_mismatch`", body = ProblemBody),
+    (status = 422, description = "`budget`", body = ProblemBody),
+))]
+async fn reissue_packet(
+    State(app): State<App>,
+    staff: Staff,
+    Path((meeting, bill)): Path<(String, String)>,
+    _: Idem,
+) -> ApiResult<Json<PacketView>> {
+    staff.need(&[Role::Finance])?;
+    // Also answers 404 for a packet of another meeting.
+    views::one_packet(&app, &meeting, &bill).await?;
+    let new = reissue::reissue(&app, &staff, &meeting, &bill).await?;
+    Ok(Json(views::one_packet(&app, &meeting, &new).await?))
 }
 
 /// The sender of all packets.

@@ -13,6 +13,7 @@ mod goods;
 pub mod http;
 pub mod next;
 mod prepare;
+mod reissue;
 pub mod sender;
 mod settle;
 mod sql;

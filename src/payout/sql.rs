@@ -99,11 +99,16 @@ impl Packet {
     }
 }
 
-/// What is known of a packet, for pages.
-pub(super) async fn facts(app: &App, bill: &str) -> ApiResult<Facts> {
+/// A packet as it stands, claimed by nobody.
+pub(super) async fn one(app: &App, bill: &str) -> ApiResult<Packet> {
     let text = format!("select {COLUMNS} from packet p where p.bill_no = $1");
     let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(bill).fetch_one(app.db().read()).await?;
-    Ok(Packet::read(&row, app.now())?.facts)
+    Ok(Packet::read(&row, app.now())?)
+}
+
+/// What is known of a packet, for pages.
+pub(super) async fn facts(app: &App, bill: &str) -> ApiResult<Facts> {
+    Ok(one(app, bill).await?.facts)
 }
 
 /// Claims packets whose moment has come, at most `limit`, one per person. While sends are off only those are taken

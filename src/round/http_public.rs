@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
-use http::header;
+use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -75,15 +75,17 @@ async fn draw_view(
 #[utoipa::path(get, path = "/api/meetings/{meeting}/proof", tag = "public",
     params(("meeting" = String, Path, description = "Id of the meeting"), ProofQuery), responses(
     (status = 200, body = Bundle),
+    (status = 304, description = "`If-None-Match` names the present one"),
     (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn proof_all(
     State(app): State<App>,
     Path(meeting): Path<String>,
     Query(query): Query<ProofQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let asked = Asked { meeting, draw: None, light: query.light };
-    Ok(json(proofs::encoded(&app, asked).await?))
+    Ok(json(&headers, proofs::encoded(&app, asked).await?))
 }
 
 /// How much of a proof is wanted.
@@ -95,8 +97,15 @@ struct ProofQuery {
     light: bool,
 }
 
-fn json(bytes: bytes::Bytes) -> Response {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, FRESH)], bytes).into_response()
+/// A bundle; 304 for who has it already. It changes exactly when the log grows.
+fn json(headers: &HeaderMap, (size, bytes): (i64, bytes::Bytes)) -> Response {
+    let tag = format!("\"{size}\"");
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let about = [(header::CACHE_CONTROL, FRESH.to_owned()), (header::ETAG, tag)];
+    if known {
+        return (StatusCode::NOT_MODIFIED, about).into_response();
+    }
+    (about, [(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
 /// The bundle of one draw; the log in it is whole.
@@ -104,15 +113,17 @@ fn json(bytes: bytes::Bytes) -> Response {
     params(("meeting" = String, Path, description = "Id of the meeting"),
         ("draw" = i64, Path, description = "Number of the draw"), ProofQuery), responses(
     (status = 200, body = Bundle),
+    (status = 304, description = "`If-None-Match` names the present one"),
     (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn proof_one(
     State(app): State<App>,
     Path((meeting, draw)): Path<(String, i64)>,
     Query(query): Query<ProofQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
     let asked = Asked { meeting, draw: Some(draw), light: query.light };
-    Ok(json(proofs::encoded(&app, asked).await?))
+    Ok(json(&headers, proofs::encoded(&app, asked).await?))
 }
 
 /// Where to begin.

@@ -43,15 +43,15 @@ pub(super) struct Asked {
 }
 
 /// A bundle as JSON. A hall of phones asks for the same one within seconds of a result: it is made once per size of
-/// the log, and never older than the newest signed head.
-pub(super) async fn encoded(app: &App, asked: Asked) -> ApiResult<Bytes> {
+/// the log, and never older than the newest signed head. The size, which it is as good as its name, comes along.
+pub(super) async fn encoded(app: &App, asked: Asked) -> ApiResult<(i64, Bytes)> {
     let (checkpoint, _) = drawlog::checkpoint(app, &asked.meeting).await?;
     let bundles = app.kept::<Encoded>();
     let mut kept = bundles.kept.lock().await;
     if let Some((size, bytes)) = kept.get(&asked)
         && *size >= checkpoint.size
     {
-        return Ok(bytes.clone());
+        return Ok((*size, bytes.clone()));
     }
     let mut bundle = match asked.draw {
         Some(n) => draw_bundle(app, &asked.meeting, n).await?,
@@ -67,7 +67,7 @@ pub(super) async fn encoded(app: &App, asked: Asked) -> ApiResult<Bytes> {
         kept.clear();
     }
     kept.insert(asked, (bundle.checkpoint.size, bytes.clone()));
-    Ok(bytes)
+    Ok((bundle.checkpoint.size, bytes))
 }
 
 /// The bundle of all draws with a result.

@@ -107,3 +107,26 @@ async fn a_list_is_for_auditors_who_promise_and_is_written_down() {
     assert_eq!(size, json!({ "people": 59 }));
     audit.rig.evening.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_fetched_once_until_the_log_grows() {
+    let rig = Rig::new(Backend::Light, 3).await;
+    rig.budget(1_000).await;
+    rig.draw(1, 100).await;
+    let ask = async |tag: Option<&str>| {
+        let mut request = rig.host().request(reqwest::Method::GET, &rig.path("/proof?light=true"));
+        if let Some(tag) = tag {
+            request = request.header("if-none-match", tag);
+        }
+        let answer = request.send().await.unwrap();
+        let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), tag, answer.bytes().await.unwrap().len())
+    };
+    let (status, tag, size) = ask(None).await;
+    assert!(status == 200 && size > 1_000, "{status} {size}");
+    assert_eq!(ask(Some(&tag)).await, (304, tag.clone(), 0));
+    rig.draw(1, 100).await;
+    let (status, newer, more) = ask(Some(&tag)).await;
+    assert!(status == 200 && newer != tag && more > size, "{status} {newer} {more}");
+    rig.evening.stop().await;
+}

@@ -5,6 +5,7 @@ mod faults;
 mod goods;
 mod limits;
 mod race;
+mod reissue;
 mod stop;
 mod story;
 

@@ -70,6 +70,8 @@ const zh = {
     sends: '发送 {sends} 次，查询 {queries} 次',
     kind: { send: '发送', query: '查询' },
     cancel: '取消这个红包',
+    reissue: '向微信核实后换号重发',
+    reissueAsk: '给 {name} 的红包 {money} 换一个新单号重发？会先问微信：只有确认原单号没有付款才会换。',
     cancelAsk: '取消给 {name} 的红包 {money}？取消后不会再发出。',
     detailHidden: '详细往来只有财务和审计可以查看。',
     shown: '显示 {shown} / {all}',
@@ -160,6 +162,9 @@ const en: typeof zh = {
     sends: 'sent {sends} times, asked {queries} times',
     kind: { send: 'Send', query: 'Query' },
     cancel: 'Cancel this packet',
+    reissue: 'Ask WeChat, then reissue',
+    reissueAsk:
+      'Reissue the packet of {money} to {name} under a new number? WeChat is asked first: only a number that was certainly not paid is replaced.',
     cancelAsk: 'Cancel the packet of {money} to {name}? It will never be sent.',
     detailHidden: 'Only finance and auditors see the exchanges.',
     shown: '{shown} of {all} shown',
