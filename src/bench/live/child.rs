@@ -145,11 +145,13 @@ impl Bare {
     fn open(&mut self, count: usize) -> anyhow::Result<Value> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
+        let hello = Frame::text(0, "{}").bytes;
         self.accepting = Some(thread::spawn(move || {
             (0..count)
                 .map(|_| {
-                    let (socket, _) = listener.accept()?;
+                    let (mut socket, _) = listener.accept()?;
                     socket.set_nodelay(true)?;
+                    socket.write_all(&hello)?;
                     Ok(socket)
                 })
                 .collect()

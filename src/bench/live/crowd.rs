@@ -112,9 +112,13 @@ impl Crowd {
             crowd.tasks.spawn(async move {
                 let Ok(permit) = this.doors.acquire().await else { return };
                 let Ok(stream) = TcpStream::connect(address).await else { return };
+                let mut socket =
+                    WebSocketStream::from_raw_socket(stream, Role::Client, Some(settings())).await;
+                // Held until the far end has accepted: a connection too many for its queue seems open here, and is
+                // never accepted there.
+                let Some(Ok(_)) = socket.next().await else { return };
                 drop(permit);
                 this.enter();
-                let socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(settings())).await;
                 this.read(id, socket, false).await;
             });
         }
