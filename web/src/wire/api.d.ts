@@ -673,6 +673,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/packets/{bill_no}/reissue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a dead packet's award a new bill number. The payer is asked at that moment, and only what it proves counts: the
+         *     old number failed, or its money came back, or it was refused cleanly and the payer does not know it at two tries ten
+         *     minutes apart (409 `ask_again` after the first).
+         */
+        post: operations["post_meetings_packets_reissue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/pairing": {
         parameters: {
             query?: never;
@@ -5214,6 +5235,13 @@ export interface operations {
                     "application/json": components["schemas"]["Bundle"];
                 };
             };
+            /** @description `If-None-Match` names the present one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Not readable. */
             400: {
                 headers: {
@@ -7328,6 +7356,106 @@ export interface operations {
             };
         };
     };
+    post_meetings_packets_reissue: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Meeting */
+                meeting: string;
+                /** @description Bill number of the dead packet */
+                bill_no: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new packet */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PacketView"];
+                };
+            };
+            /** @description `idempotency_key_missing` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `outcome_unknown`, `already_paid`, `not_dead`, `ask_again`, `reissued`, `award_cancelled`, `not_confirmed`, `sender_off`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `budget` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_pairing: {
         parameters: {
             query?: never;
@@ -8398,6 +8526,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Bundle"];
                 };
+            };
+            /** @description `If-None-Match` names the present one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Not readable. */
             400: {
