@@ -29,10 +29,7 @@ for (const file of process.argv.slice(2)) {
   });
   const begun = performance.now();
   await page.locator('input[type=file]').setInputFiles(file);
-  await page
-    .locator('.verdict.good')
-    .first()
-    .waitFor({ timeout: LONGEST_MS });
+  await page.locator('.verdict.good').first().waitFor({ timeout: LONGEST_MS });
   const ms = Math.round(performance.now() - begun);
   const longest = await page.evaluate(() =>
     Math.round((globalThis as unknown as { longest: number }).longest),
