@@ -95,6 +95,40 @@ mod tests {
         }
     }
 
+    /// Chi-square in thousandths of counts against what their weights ask for.
+    fn chi_square(counts: &[u64], weights: &[u64]) -> u64 {
+        let (drawn, tickets): (u64, u64) = (counts.iter().sum(), weights.iter().sum());
+        let parts = counts.iter().zip(weights).map(|(count, weight)| {
+            let expected = drawn * weight / tickets;
+            count.abs_diff(expected).pow(2) * 1000 / expected
+        });
+        parts.sum()
+    }
+
+    #[test]
+    fn a_hundred_thousand_draws_follow_the_weights() {
+        const DRAWS: u64 = 100_000;
+        let weights: Vec<u64> = (0..20).map(|i| 1 + i % 4).collect();
+        let pool = PoolTree::from_leaves(weights.iter().map(|w| (sha256(b"p"), *w))).unwrap();
+        let mut first = vec![0; weights.len()];
+        let mut second = [0_u64; 4];
+        for draw in 0..DRAWS {
+            let order = winners(&pool, &sha256(&draw.to_be_bytes()), 2).unwrap();
+            first[usize::try_from(order[0]).unwrap()] += 1;
+            second[usize::try_from(order[1] % 4).unwrap()] += 1;
+        }
+        // 19 degrees of freedom: 43.8 is passed by one honest run in a thousand. The seeds are fixed.
+        assert!(chi_square(&first, &weights) < 43_800, "{first:?}");
+        // A bias of one in fifty would be seen.
+        let mut biased = first.clone();
+        biased[0] += biased[0] / 5;
+        assert!(chi_square(&biased, &weights) > 43_800, "{biased:?}");
+        // The second winner comes from those who are left: weight classes win less than their share of tickets the
+        // heavier they are, since the heavy have often won already.
+        let share: Vec<u64> = second.iter().map(|count| count * 1000 / DRAWS).collect();
+        assert!((100..105).contains(&share[0]) && (386..396).contains(&share[3]), "{share:?}");
+    }
+
     #[test]
     fn impossible_splits_are_refused() {
         let seed = sha256(b"s");

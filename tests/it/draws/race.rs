@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use kaijiang::{draw::verify::Report, round, wire::CommitKind};
+use kaijiang::{
+    draw::verify::Report,
+    round,
+    wire::{Award, CommitKind, EntropyRequest, Exclude, Source},
+};
 
 use super::{
     dice,
@@ -48,5 +52,49 @@ async fn taps_of_a_whole_hall_are_all_counted_or_told_that_they_came_late() {
         stage.reveal(1).await.unwrap();
         let Report::Proved(proved) = stage.verified().await else { panic!("{:?}", stage.verified().await) };
         assert_eq!(proved.checked[&1], "full+taps");
+    }
+}
+
+/// Races of the short form; `KAIJIANG_RACES=1000` for the long one.
+const RACES: usize = 15;
+
+/// Two hosts at two servers do the same three steps at once, with different dice in their hands.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hosts_one_decides_each_step() {
+    let races = std::env::var("KAIJIANG_RACES").map_or(RACES, |text| text.parse().unwrap());
+    for backend in both() {
+        let stage = Stage::set(backend, 6).await;
+        let other = stage.another().await;
+        for race in 0..races {
+            let mut new = stage.plan(1, Award::None, &[Source::Dice { sides: 10, count: 12 }]).await;
+            new.exclude = Exclude::None;
+            let round = stage.save(new).await;
+            let at = (stage.meeting.as_str(), round.id.as_str());
+            let (one, two) = tokio::join!(
+                round::commit(&stage.app, HOST, at, CommitKind::Main),
+                round::commit(&other, HOST, at, CommitKind::Main)
+            );
+            let (mut made, mut refused) = (Vec::new(), Vec::new());
+            for answer in [one, two] {
+                match answer {
+                    Ok(answer) => made.push(answer.draw),
+                    Err(error) => refused.push(error.code()),
+                }
+            }
+            assert_eq!((made.len(), refused.as_slice()), (1, ["already_drawn"].as_slice()), "race {race}");
+            let at = (stage.meeting.as_str(), made[0]);
+            let rolls = |last| EntropyRequest { i: 0, value: Some(dice(last)) };
+            let (one, two) = tokio::join!(
+                round::close_source(&stage.app, HOST, at, rolls(1)),
+                round::close_source(&other, HOST, at, rolls(2))
+            );
+            assert_eq!(u8::from(one.is_ok()) + u8::from(two.is_ok()), 1, "race {race}");
+            let (one, two) = tokio::join!(
+                round::reveal(&stage.app, HOST, at.0, at.1),
+                round::reveal(&other, HOST, at.0, at.1)
+            );
+            assert_eq!(one.unwrap().winners, two.unwrap().winners, "race {race}");
+        }
+        assert!(matches!(stage.verified().await, Report::Proved(_)), "{:?}", stage.verified().await);
     }
 }
