@@ -161,9 +161,19 @@ pub fn code(head: &str) -> ApiResult<String> {
 
 /// The signed head of all lines that are committed now, and its log code.
 pub async fn checkpoint(app: &App, meeting: &str) -> ApiResult<(Checkpoint, String)> {
+    let mut conn = app.db().read().acquire().await?;
+    checkpoint_on(app, &mut conn, meeting).await
+}
+
+/// The same as this connection sees it: within a transaction, lines of earlier parts of it are counted.
+pub async fn checkpoint_on(
+    app: &App,
+    conn: &mut AnyConnection,
+    meeting: &str,
+) -> ApiResult<(Checkpoint, String)> {
     let row = sqlx::query("select log_size, log_head, event, log_secret from meeting where id = $1")
         .bind(meeting)
-        .fetch_optional(app.db().read())
+        .fetch_optional(conn)
         .await?
         .ok_or_else(|| ApiError::not_found("该活动"))?;
     let head = parse_head(row.try_get("log_head")?)?;

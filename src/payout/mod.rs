@@ -17,6 +17,7 @@ mod reissue;
 pub mod sender;
 mod settle;
 mod sql;
+mod steps;
 mod story;
 mod tell;
 mod timeline;

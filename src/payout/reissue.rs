@@ -108,8 +108,7 @@ async fn proof(app: &App, packet: &Packet) -> ApiResult<Dead> {
     let Some(call) = sql::begin_call(app, packet, false).await? else {
         return Err(super::block_error("outcome_unknown"));
     };
-    let answer = payer.query(&packet.bill).await;
-    sql::store_answer(app, &call, &answer).await?;
+    let answer = sql::store_answer(app, &call, payer.query(&packet.bill).await).await?;
     let outcome = payer.read_query(&answer, &prepare::bare_order(packet));
     if let (PacketState::Refused, Outcome::QueryError { code }) = (packet.facts.state, &outcome) {
         // It stays refused: asking must never bring it back among those that are sent again.

@@ -1,5 +1,6 @@
 //! T5: one transaction for all that an answer means — packet, award, budget, ledger, draw log, event.
 
+use futures_util::FutureExt;
 use sqlx::Row;
 
 use super::{
@@ -68,35 +69,47 @@ async fn mark(app: &App) {
 }
 
 async fn once(app: &App, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next, Told)>> {
+    let (app, packet) = (app.clone(), call.packet.clone());
+    let (id, outcome) = (call.id.to_owned(), call.outcome.clone());
+    let db = app.db().clone();
+    db.together(move |tx| {
+        async move {
+            let call = Call { packet: &packet, id: &id, outcome: &outcome };
+            let settled = apply(&app, tx, call, logged).await?;
+            failpoint::hit("pay.before_settle");
+            Ok(settled)
+        }
+        .boxed()
+    })
+    .await
+}
+
+async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next, Told)>> {
     let now = app.now();
-    let mut tx = app.db().begin().await?;
-    let award = AwardRow::of_packet(&mut tx, &call.packet.bill).await?;
-    lock_meeting(&mut tx, &award.meeting).await?;
+    let award = AwardRow::of_packet(tx, &call.packet.bill).await?;
+    lock_meeting(tx, &award.meeting).await?;
     if !call.id.is_empty() {
-        sql::note_outcome(&mut tx, call.id, &said(call.outcome)).await?;
+        sql::note_outcome(tx, call.id, &said(call.outcome)).await?;
     }
-    let Some(packet) = Packet::claimed(&mut tx, &call.packet.bill, call.packet.epoch, now).await? else {
-        tx.commit().await?;
+    let Some(packet) = Packet::claimed(tx, &call.packet.bill, call.packet.epoch, now).await? else {
         return Ok(None);
     };
     let next = next(&packet.facts, call.outcome);
     let pays = matches!(next.money, Money::Pay | Money::PayAndReturn);
     let sent_at = if pays { Some(now) } else { packet.facts.sent_at };
-    if !sql::become_next(&mut tx, &packet, &next, list_id(call.outcome), sent_at).await? {
+    if !sql::become_next(tx, &packet, &next, list_id(call.outcome), sent_at).await? {
         return Ok(None);
     }
-    let log = if logged { tell::log(app, &mut tx, &award, &packet, next.money).await? } else { None };
-    move_money(&mut tx, now, &award, &packet, next.money).await?;
+    let log = if logged { tell::log(app, tx, &award, &packet, next.money).await? } else { None };
+    move_money(tx, now, &award, &packet, next.money).await?;
     match next.sender {
-        Effect::Pause => sender::stop(&mut tx, now, &next_code(call.outcome)).await?,
-        Effect::PauseAtThree if sql::three_in_a_row(&mut tx, &next_code(call.outcome)).await? => {
-            sender::stop(&mut tx, now, &next_code(call.outcome)).await?;
+        Effect::Pause => sender::stop(tx, now, &next_code(call.outcome)).await?,
+        Effect::PauseAtThree if sql::three_in_a_row(tx, &next_code(call.outcome)).await? => {
+            sender::stop(tx, now, &next_code(call.outcome)).await?;
         }
         Effect::PauseAtThree | Effect::Slow | Effect::None => {}
     }
-    let told = tell::seat_changed(app, &mut tx, &award, (packet.facts.state, next.state), log).await?;
-    failpoint::hit("pay.before_settle");
-    tx.commit().await?;
+    let told = tell::seat_changed(app, tx, &award, (packet.facts.state, next.state), log).await?;
     Ok(Some((next, told)))
 }
 

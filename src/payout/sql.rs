@@ -2,6 +2,7 @@
 //! update names the claim's epoch: a worker that was frozen and wakes late finds that the packet is no longer its own.
 
 use anyhow::{Context, anyhow};
+use futures_util::{FutureExt, TryFutureExt};
 use serde::de::{IntoDeserializer, value::Error as WordError};
 use sqlx::{Row, any::AnyRow};
 
@@ -180,17 +181,13 @@ pub(super) async fn forget_claims(app: &App) -> Result<(), sqlx::Error> {
 
 /// Gives a claim back; `next_at` moves when given. A packet that is `sending` keeps its lease: its call may be out.
 pub(super) async fn release(app: &App, packet: &Packet, next_at: Option<Ms>) -> ApiResult<()> {
-    let mut tx = app.db().begin().await?;
-    sqlx::query(
+    let (bill, epoch) = (packet.bill.clone(), packet.epoch);
+    let update = sqlx::query(
         "update packet set lease_until = 0, next_at = coalesce($1, next_at) \
          where bill_no = $2 and epoch = $3 and state <> 'sending'",
-    )
-    .bind(next_at)
-    .bind(&packet.bill)
-    .bind(packet.epoch)
-    .execute(tx.conn())
-    .await?;
-    Ok(tx.commit().await?)
+    );
+    let update = update.bind(next_at).bind(bill).bind(epoch);
+    app.db().together(|tx| update.execute(tx.conn()).map_ok(drop).err_into().boxed()).await
 }
 
 /// A limit or something missing: waits, with the moment of the next try.
@@ -227,8 +224,12 @@ pub(super) async fn reserved(tx: &mut Tx, packet: &Packet, request: &str) -> Res
 
 /// T3: what is about to leave is durable first. `None` when the packet is no longer ours to call for.
 pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
-    let now = app.now();
-    let mut tx = app.db().begin().await?;
+    let (now, packet) = (app.now(), packet.clone());
+    // If the outcome of this commit is not known, nothing leaves: the lease runs out, and then the packet is asked for.
+    app.db().together(move |tx| async move { call_row(tx, now, &packet, send).await }.boxed()).await
+}
+
+async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
     let text = if send {
         "update packet set state = 'sending', sends = sends + 1, last_call_at = $1, next_at = $2, lease_until = $2, \
          updated_at = $1 where bill_no = $3 and epoch = $4 and state in ('reserved', 'unknown', 'blocked') \
@@ -254,23 +255,20 @@ pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiRes
         .bind(now)
         .execute(tx.conn())
         .await?;
-    // If the outcome of this commit is not known, nothing leaves: the lease runs out, and then the packet is asked for.
-    tx.commit().await?;
     Ok(Some(id))
 }
 
-/// T4: the answer as it came, before anybody reads it.
-pub(super) async fn store_answer(app: &App, call: &str, answer: &Answer) -> ApiResult<()> {
-    let mut tx = app.db().begin().await?;
-    sqlx::query("update call set answered_at = $1, status = $2, raw = $3, outcome = $4 where id = $5")
-        .bind(app.now())
-        .bind(answer.status.map(i64::from))
-        .bind(&answer.raw)
-        .bind(answer.failure.unwrap_or_default())
-        .bind(call)
-        .execute(tx.conn())
-        .await?;
-    Ok(tx.commit().await?)
+/// T4: the answer as it came, before anybody reads it. Answers it again.
+pub(super) async fn store_answer(app: &App, call: &str, answer: Answer) -> ApiResult<Answer> {
+    let (now, call) = (app.now(), call.to_owned());
+    let update =
+        sqlx::query("update call set answered_at = $1, status = $2, raw = $3, outcome = $4 where id = $5")
+            .bind(now)
+            .bind(answer.status.map(i64::from))
+            .bind(answer.raw.clone())
+            .bind(answer.failure.unwrap_or_default())
+            .bind(call);
+    app.db().together(|tx| update.execute(tx.conn()).map_ok(|_| answer).err_into().boxed()).await
 }
 
 /// What a call meant, for people.

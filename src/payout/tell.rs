@@ -55,7 +55,8 @@ pub(super) async fn winner(app: &App, meeting: &str, openid: &str) {
     }
 }
 
-/// The lines of a movement of money: sent, failed, refunded (draw protocol §9). `None` when nothing is logged.
+/// The lines of a movement of money: sent, failed, refunded (draw protocol §9). `None` when nothing is logged: no money
+/// moved, or the award does not come from a draw.
 pub(super) async fn log(
     app: &App,
     tx: &mut Tx,
@@ -70,6 +71,10 @@ pub(super) async fn log(
         Money::PayAndReturn => &[PayoutStatus::Sent, PayoutStatus::Refunded],
         Money::Release => &[PayoutStatus::Failed],
     };
+    if award.draw == 0 {
+        // Not won in a draw: the draw log does not speak of it.
+        return Ok(None);
+    }
     let row = sqlx::query("select event from meeting where id = $1")
         .bind(&award.meeting)
         .fetch_one(tx.conn())
@@ -111,7 +116,7 @@ pub(super) async fn seat_changed(
     let Some((state, seat)) = seat(tx, award).await? else { return Ok(Told::nothing()) };
     let (checkpoint, code) = match log {
         Some(appended) => (appended.checkpoint, appended.code),
-        None => drawlog::checkpoint(app, &award.meeting).await?,
+        None => drawlog::checkpoint_on(app, tx.conn(), &award.meeting).await?,
     };
     let event = SeatsEvent { draw: award.draw, state, seats: vec![seat], log: checkpoint, code };
     let message = events::append(tx, &award.meeting, app.now(), &Body::Seats(event)).await?;

@@ -14,15 +14,13 @@ use tokio::task::JoinSet;
 
 use super::{
     awards,
-    channel::{Answer, Channel, RedPacket},
+    channel::{Channel, RedPacket},
     codes::Effect,
-    next::{Act, Outcome, plan},
-    prepare::{self, Ready},
     sender::{self, SANDBOX, Sender},
-    settle::{Call, settle},
     sql::{self, Packet},
+    steps::{Step, advance},
 };
-use crate::{app::App, budget::ledger, clock::Ms, error::ApiResult, failpoint};
+use crate::{app::App, budget::ledger, clock::Ms, error::ApiResult};
 
 /// Calls at once.
 const CALLS: usize = 16;
@@ -167,62 +165,36 @@ impl Worker {
         Ok(row.is_some())
     }
 
-    /// One claimed packet. Errors are ours (SQL): they are logged here, and the lease brings the packet back.
+    /// One claimed packet, step by step. Errors are ours (SQL): they are logged here, and the lease brings it back.
     async fn work(&self, packet: Packet) {
         let Channel::RedPacket(payer) = &self.channel else { return };
-        let stopping = self.app.stopping().is_cancelled();
-        let act = if stopping { Act::Rest } else { plan(&packet.facts, false) };
-        let done = match act {
-            Act::Send => self.send(payer, &packet).await,
-            Act::Query => self.query(payer, &packet).await,
-            Act::Recover => self.settle(&packet, "", &Outcome::Lost).await,
-            Act::Rest => sql::release(&self.app, &packet, None).await,
-        };
-        if let Err(error) = done {
-            tracing::error!(bill = packet.bill, ?act, %error, "a packet could not be worked on");
+        let mut step = Step::Claimed;
+        while !matches!(step, Step::Done(_)) {
+            step = match self.step(payer, &packet, step).await {
+                Ok(step) => step,
+                Err(error) => {
+                    tracing::error!(bill = packet.bill, %error, "a packet could not be worked on");
+                    return;
+                }
+            };
         }
-    }
-
-    async fn send(&self, payer: &RedPacket, packet: &Packet) -> ApiResult<()> {
-        let ready = match prepare::prepare(&self.app, payer, packet).await? {
-            Ready::Go(ready) => ready,
-            Ready::Wait => return Ok(()),
-        };
-        failpoint::hit("pay.after_reserve");
-        self.take_turn().await;
-        if self.app.stopping().is_cancelled() {
-            return sql::release(&self.app, packet, None).await;
-        }
-        let Some(call) = sql::begin_call(&self.app, packet, true).await? else {
-            return sql::release(&self.app, packet, None).await;
-        };
-        failpoint::hit("pay.before_call");
-        let answer = payer.send(ready.request).await;
-        failpoint::hit("pay.after_answer");
-        self.keep(&call, &answer).await?;
-        self.settle(packet, &call, &payer.read_send(&answer, &ready.order)).await
-    }
-
-    async fn query(&self, payer: &RedPacket, packet: &Packet) -> ApiResult<()> {
-        self.take_turn().await;
-        let Some(call) = sql::begin_call(&self.app, packet, false).await? else { return Ok(()) };
-        let answer = payer.query(&packet.bill).await;
-        self.keep(&call, &answer).await?;
-        self.settle(packet, &call, &payer.read_query(&answer, &prepare::bare_order(packet))).await
-    }
-
-    async fn keep(&self, call: &str, answer: &Answer) -> ApiResult<()> {
-        sql::store_answer(&self.app, call, answer).await?;
-        failpoint::hit("pay.after_store");
-        Ok(())
-    }
-
-    async fn settle(&self, packet: &Packet, id: &str, outcome: &Outcome) -> ApiResult<()> {
-        let next = settle(&self.app, Call { packet, id, outcome }).await?;
-        if next.is_some_and(|next| next.sender == Effect::Slow) {
+        if let Step::Done(Some(next)) = step
+            && next.sender == Effect::Slow
+        {
             self.slow_until.store(self.app.now() + SLOW, Ordering::SeqCst);
         }
-        Ok(())
+    }
+
+    /// Before a call it waits for its turn; a server that stops gives back what has not left.
+    async fn step(&self, payer: &RedPacket, packet: &Packet, step: Step) -> ApiResult<Step> {
+        if let Step::Ready(_) = step {
+            self.take_turn().await;
+        }
+        if matches!(step, Step::Claimed | Step::Ready(_)) && self.app.stopping().is_cancelled() {
+            sql::release(&self.app, packet, None).await?;
+            return Ok(Step::Done(None));
+        }
+        advance(&self.app, payer, packet, step).await
     }
 
     /// Waits for this call's turn in the rate that all servers share. Without a store the payer's own limit holds.

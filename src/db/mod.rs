@@ -4,7 +4,9 @@
 //! `begin immediate`, because a read that later writes fails when another one wrote in between. PostgreSQL has one
 //! pool for both. Flows that must not overlap update a head row first (meeting, chain, budget), on both.
 
-use std::{str::FromStr, time::Duration};
+mod group;
+
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use sqlx::{
@@ -32,6 +34,7 @@ pub struct Db {
     writer: AnyPool,
     reader: AnyPool,
     dialect: Dialect,
+    waiting: Arc<group::Waiting>,
 }
 
 /// A write transaction. Dropped without [`Tx::commit`], it never happened.
@@ -83,7 +86,7 @@ impl Db {
             .await
             .with_context(|| format!("cannot open the database file {path}"))?;
         let reader = pool(CONNECTIONS).connect_with(options).await?;
-        Ok(Self { writer, reader, dialect: Dialect::Sqlite })
+        Ok(Self { writer, reader, dialect: Dialect::Sqlite, waiting: Arc::default() })
     }
 
     async fn postgres(url: &str) -> anyhow::Result<Self> {
@@ -94,7 +97,7 @@ impl Db {
             .connect_with(options)
             .await
             .context("cannot reach PostgreSQL at database.url")?;
-        Ok(Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres })
+        Ok(Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres, waiting: Arc::default() })
     }
 
     /// For reading outside of a transaction.

@@ -1,0 +1,103 @@
+//! The steps of one claimed packet, in the only order that is safe. What each leaves behind is durable before the next
+//! begins, so a process may die after any of them: reserved (T2), about to call (T3), called, answer stored (T4),
+//! settled (T5).
+//!
+//! The sender goes through them ([`super::worker`]); so do the simulations, which stop and mix them.
+
+use super::{
+    channel::{Answer, Order, RedPacket},
+    next::{Act, Next, Outcome, plan},
+    prepare::{self, Frozen, Ready},
+    settle::{Call, settle},
+    sql::{self, Packet},
+};
+use crate::{app::App, error::ApiResult, failpoint};
+
+/// Where the work on a packet stands.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// T1 of a call: the claim is durable, nothing else.
+    Claimed,
+    /// T2: all that the call needs is durable. The call waits for its turn.
+    Ready(Box<Letter>),
+    /// T3: that the call is about to leave is durable. What happens now, happens outside, with no transaction open.
+    Calling(Box<Letter>, String),
+    /// What came back, if anything did.
+    Answered(Box<Letter>, String, Answer),
+    /// T4: the answer is durable, unread.
+    Kept(Box<Letter>, String, Answer),
+    /// T5, or there was nothing to do. What the packet became, when an answer was settled.
+    Done(Option<Next>),
+}
+
+/// What leaves.
+#[derive(Debug)]
+pub(super) struct Letter {
+    /// The frozen request of a send; `None` asks for the number.
+    pub(super) request: Option<String>,
+    /// What the answer is compared with.
+    pub(super) order: Order,
+}
+
+/// Takes the next step. On an error nothing of it happened, or it is not known whether it did: the packet is left to
+/// the one who claims it next.
+pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step: Step) -> ApiResult<Step> {
+    match step {
+        Step::Claimed => begin(app, payer, packet).await,
+        Step::Ready(letter) => {
+            let Some(call) = sql::begin_call(app, packet, letter.request.is_some()).await? else {
+                sql::release(app, packet, None).await?;
+                return Ok(Step::Done(None));
+            };
+            if letter.request.is_some() {
+                failpoint::hit("pay.before_call");
+            }
+            Ok(Step::Calling(letter, call))
+        }
+        Step::Calling(letter, call) => {
+            let answer = match &letter.request {
+                Some(request) => payer.send(request.clone()).await,
+                None => payer.query(&packet.bill).await,
+            };
+            if letter.request.is_some() {
+                failpoint::hit("pay.after_answer");
+            }
+            Ok(Step::Answered(letter, call, answer))
+        }
+        Step::Answered(letter, call, answer) => {
+            let answer = sql::store_answer(app, &call, answer).await?;
+            failpoint::hit("pay.after_store");
+            Ok(Step::Kept(letter, call, answer))
+        }
+        Step::Kept(letter, call, answer) => {
+            let outcome = match letter.request {
+                Some(_) => payer.read_send(&answer, &letter.order),
+                None => payer.read_query(&answer, &letter.order),
+            };
+            Ok(Step::Done(settle(app, Call { packet, id: &call, outcome: &outcome }).await?))
+        }
+        Step::Done(next) => Ok(Step::Done(next)),
+    }
+}
+
+async fn begin(app: &App, payer: &RedPacket, packet: &Packet) -> ApiResult<Step> {
+    match plan(&packet.facts, false) {
+        Act::Send => match prepare::prepare(app, payer, packet).await? {
+            Ready::Go(frozen) => {
+                failpoint::hit("pay.after_reserve");
+                let Frozen { request, order } = *frozen;
+                Ok(Step::Ready(Box::new(Letter { request: Some(request), order })))
+            }
+            Ready::Wait => Ok(Step::Done(None)),
+        },
+        Act::Query => {
+            let letter = Letter { request: None, order: prepare::bare_order(packet) };
+            Ok(Step::Ready(Box::new(letter)))
+        }
+        Act::Recover => Ok(Step::Done(settle(app, Call { packet, id: "", outcome: &Outcome::Lost }).await?)),
+        Act::Rest => {
+            sql::release(app, packet, None).await?;
+            Ok(Step::Done(None))
+        }
+    }
+}
