@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
@@ -8,6 +9,7 @@ import { vi } from 'vitest';
 /** The binary under test, with the pages inside. */
 export const BIN = process.env.KAIJIANG_BIN ?? join(import.meta.dirname, '../../target/debug/kaijiang');
 const START_MS = 60_000;
+const DESCRIPTION = 'data/demo.json';
 
 interface Log {
   role: string;
@@ -28,41 +30,27 @@ interface Description {
 /** A real `kaijiang demo` with its own data, on free ports. */
 export class Demo {
   private constructor(
-    readonly at: Description,
+    public at: Description,
     readonly folder: string,
-    private readonly child: ChildProcess,
+    private child: ChildProcess,
   ) {}
 
   static async start(): Promise<Demo> {
     const folder = mkdtempSync(join(tmpdir(), 'kaijiang-evening-'));
-    const child = spawn(BIN, ['demo'], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: {
-        ...process.env,
-        KAIJIANG__DATA__DIR: join(folder, 'data'),
-        KAIJIANG__SERVER__LISTEN: '127.0.0.1:0',
-        KAIJIANG__SANDBOX__LISTEN: '127.0.0.1:0',
-      },
-    });
-    let said = '';
-    child.stderr?.on('data', (part: Buffer) => {
-      said = (said + part.toString()).slice(-4000);
-    });
-    child.on('error', (error) => {
-      said += String(error);
-    });
-    const read = (): Description => {
-      if (child.exitCode !== null) throw new Error(`the demo ended: ${said}`);
-      return JSON.parse(readFileSync(join(folder, 'data/demo.json'), 'utf8'));
-    };
     try {
-      return new Demo(await vi.waitFor(read, { timeout: START_MS, interval: 100 }), folder, child);
+      const [at, child] = await run(folder, '127.0.0.1:0');
+      return new Demo(at, folder, child);
     } catch (cause) {
-      child.kill();
       rmSync(folder, { recursive: true, force: true });
-      throw new Error(`the demo did not start (${cause}): ${said}`);
+      throw cause;
     }
+  }
+
+  /** Stops it, lets somebody at its data, and starts it at the same address. */
+  async restart(meanwhile: () => void): Promise<void> {
+    await this.end();
+    meanwhile();
+    [this.at, this.child] = await run(this.folder, new URL(this.at.base).host);
   }
 
   get sandboxOrigin(): string {
@@ -96,12 +84,68 @@ export class Demo {
     return vi.waitFor(read, { timeout: 20_000, interval: 100 });
   }
 
+  /** A call of a member of staff; what the answer's type says. */
+  async call<T>(role: string, request: string, body: unknown = {}): Promise<T> {
+    const [method = 'GET', path = ''] = request.split(' ');
+    const headers = {
+      authorization: `Bearer ${this.staff(role).token}`,
+      'content-type': 'application/json',
+      'idempotency-key': randomUUID(),
+    };
+    const init = method === 'GET' ? {} : { body: JSON.stringify(body) };
+    const answer = await fetch(`${this.at.base}/api/meetings/${this.at.meeting}${path}`, {
+      method,
+      headers,
+      ...init,
+    });
+    if (!answer.ok) throw new Error(`${request}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  private async end(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill();
+    await ended;
+  }
+
   async stop(): Promise<void> {
-    if (this.child.exitCode === null) {
-      const ended = once(this.child, 'exit');
-      this.child.kill();
-      await ended;
-    }
+    await this.end();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts the program and waits until it says where it is. */
+async function run(folder: string, listen: string): Promise<[Description, ChildProcess]> {
+  const file = join(folder, DESCRIPTION);
+  const written = (): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const before = written();
+  const child = spawn(BIN, ['demo'], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      ...process.env,
+      KAIJIANG__DATA__DIR: join(folder, 'data'),
+      KAIJIANG__SERVER__LISTEN: listen,
+      KAIJIANG__SANDBOX__LISTEN: '127.0.0.1:0',
+    },
+  });
+  let said = '';
+  child.stderr?.on('data', (part: Buffer) => {
+    said = (said + part.toString()).slice(-4000);
+  });
+  child.on('error', (error) => {
+    said += String(error);
+  });
+  const read = (): Description => {
+    if (child.exitCode !== null) throw new Error(`the demo ended: ${said}`);
+    if (written() === before) throw new Error('it has not said where it is');
+    return JSON.parse(readFileSync(file, 'utf8'));
+  };
+  try {
+    return [await vi.waitFor(read, { timeout: START_MS, interval: 100 }), child];
+  } catch (cause) {
+    child.kill();
+    throw new Error(`the demo did not start (${cause}): ${said}`);
   }
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page, WebSocketRoute } from 'playwright-core';
 import type { Message } from '../src/shared/state';
+import { logCode, toHex, utf8 } from '../src/shared/verifier/bytes';
+import { headsOf } from '../src/shared/verifier/walk';
 import type { Wire } from '../src/wire';
 
 /** The server's clock in all mocks: 2026-11-26 20:00:00 in China. */
@@ -245,6 +247,8 @@ export async function mock(
 }
 
 interface Line {
+  /** Log code right after the line. */
+  code: string;
   t: string;
   draw: number;
   k: number;
@@ -271,7 +275,9 @@ export function gala(name = 'bundle-gala') {
     me: Wire['MyPlace'] & { proofs: Record<string, Wire['MyProof']> };
   };
   const bundle = find(name).bundle as { log: string[] };
-  const lines: Line[] = bundle.log.map((line) => JSON.parse(line));
+  const heads = headsOf(bundle.log.map(utf8));
+  const code = (i: number): string => logCode(toHex(heads[i] ?? new Uint8Array(32)));
+  const lines: Line[] = bundle.log.map((line, i) => ({ ...JSON.parse(line), code: code(i) }));
   return { pin, seen, me, bundle, lines };
 }
 
@@ -288,6 +294,7 @@ export function galaDraw(lines: readonly Line[], number: number, over: Partial<W
     draw: number,
     kind,
     parent,
+    commit_code: commit.code,
     k,
     pool: { ...pool, eligible: pool.tickets },
     winners,

@@ -65,13 +65,20 @@ describe('my standing in a draw', () => {
   });
 
   it('says why not', () => {
-    expect(standingIn(one, { ...place, index: 25 }, undefined, all).name).toBe('late');
+    const after = { ...receipt, size: one.commit_seq + 1 };
+    expect(standingIn(one, { ...place, index: 25, receipt: after }, undefined, all).name).toBe('late');
     expect(standingIn(one, place, undefined, all).name).toBe('checking');
     expect(standingIn(one, place, null, all).name).toBe('unproved');
     expect(standingIn(five, place, mine(5), all).name).toBe('before');
     expect(standingIn(five, place, mine(5), { draws: [five], rounds: [round()] }).name).toBe('rule');
     const open = { draws, rounds: [round({ exclude: 'none' })] };
     expect(standingIn({ ...five, round_id: 'r1' }, place, mine(5), open).name).toBe('rule');
+  });
+
+  it('is dropped when the pool was locked after my receipt and without me', () => {
+    const before = { ...receipt, size: one.commit_seq };
+    expect(standingIn(one, { ...place, index: 25, receipt: before }, undefined, all).name).toBe('dropped');
+    expect(standingIn(one, place, null, all, true).name).toBe('refused');
   });
 
   it('wins by the own place in the pool', () => {
@@ -164,6 +171,18 @@ describe('the memory of the phone', () => {
     expect(withCheckpoint([checkpoint(50)], fork)).toHaveLength(2);
     expect(withCheckpoint([checkpoint(50)], checkpoint(50))).toHaveLength(1);
     expect(withCheckpoint([], { size: 1 })).toEqual([]);
+  });
+
+  it('notices a signed head that cannot follow those before it', () => {
+    const memory = new Memory('gala');
+    expect([memory.see(checkpoint(4)), memory.see(checkpoint(4)), memory.see(checkpoint(6))]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(memory.see({ ...checkpoint(6), head: 'ab'.repeat(32) })).toBe(false);
+    expect(memory.see(checkpoint(5))).toBe(false);
+    expect(memory.see(null)).toBe(true);
   });
 
   it('takes them from every message that has one', () => {

@@ -58,6 +58,12 @@ export function withCheckpoint(seen: readonly Checkpoint[], one: unknown): Check
   return [...seen, one].sort((a, b) => a.size - b.size).slice(-KEPT);
 }
 
+/** Whether a checkpoint can be the newest head of the log that the others were signed for. */
+function follows(seen: readonly Checkpoint[], one: unknown): boolean {
+  if (!isCheckpoint(one)) return true;
+  return seen.every(({ size, head }) => size < one.size || (size === one.size && head === one.head));
+}
+
 /** The checkpoint of a message, if it carries one. */
 export function checkpointOf(message: Message): unknown {
   switch (message.type) {
@@ -153,10 +159,12 @@ export class Memory {
     return place;
   }
 
-  see(checkpoint: unknown): void {
+  /** Keeps a signed head. False when it contradicts an earlier one: another of the same size, or a shorter log. */
+  see(checkpoint: unknown): boolean {
     const before = this.now.seen;
     const seen = withCheckpoint(before, checkpoint);
     if (seen.length !== before.length || seen[0] !== before[0]) this.write({ seen });
+    return follows(before, checkpoint);
   }
 
   proof(proof: Wire['MyProof']): void {

@@ -8,7 +8,7 @@ type Round = Wire['RoundView'];
 
 /** How I stand in a draw before its result. */
 export type Standing =
-  | { name: 'checking' | 'unproved' | 'forged' | 'late' | 'before' | 'rule' }
+  | { name: 'checking' | 'unproved' | 'refused' | 'forged' | 'dropped' | 'late' | 'before' | 'rule' }
   /** My tickets, counted from 1. */
   | { name: 'in'; first: number; last: number };
 
@@ -41,16 +41,18 @@ function wonBefore(
   });
 }
 
-/** `proof`: mine for this draw, `undefined` while it is fetched, `null` when it could not be. */
+/** `proof`: mine for this draw, `undefined` while it is fetched, `null` when it could not be; `refused` = it is kept back. */
 export function standingIn(
   draw: DrawView,
   place: Place,
   proof: MyProof | null | undefined,
   all: { draws: readonly DrawView[]; rounds: readonly Round[] },
+  refused = false,
 ): Standing {
-  if (place.index >= draw.pool.n) return { name: 'late' };
+  // Whoever had the receipt before the commit is in its pool.
+  if (place.index >= draw.pool.n) return { name: place.receipt.size <= draw.commit_seq ? 'dropped' : 'late' };
   if (proof === undefined) return { name: 'checking' };
-  if (proof === null) return { name: 'unproved' };
+  if (proof === null) return { name: refused ? 'refused' : 'unproved' };
   const start = checkProof(draw, place, proof);
   if (start === null) return { name: 'forged' };
   if (proof.w > 0) return { name: 'in', first: start + 1, last: start + proof.w };
@@ -87,8 +89,8 @@ export function tapIn(
 }
 
 /** My ranks in a result: decided here by my own place in the pool. */
-export function ranksOf(draw: DrawView, place: Place): number[] {
-  return draw.winners.filter(({ pid }) => pid === place.pid).map(({ rank }) => rank);
+export function ranksOf(draw: DrawView, { pid: mine }: { pid: string }): number[] {
+  return draw.winners.filter(({ pid }) => pid === mine).map(({ rank }) => rank);
 }
 
 /** True while my tap would be taken. */

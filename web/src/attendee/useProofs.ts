@@ -1,8 +1,8 @@
-import { onScopeDispose, shallowReactive } from 'vue';
-import { ApiError, api } from '../shared/api';
+import { onScopeDispose, ref, shallowReactive } from 'vue';
+import { ApiError, api, fetchOk } from '../shared/api';
 import { ofMeeting } from '../shared/page';
 import type { DrawView } from '../shared/state';
-import type { Outcome, Verifier } from '../shared/verifier';
+import type { ErrorCode, Outcome, Verifier } from '../shared/verifier';
 import type { Wire } from '../wire';
 import type { Memory } from './keep';
 import { checkProof, type MyProof } from './standing';
@@ -10,12 +10,24 @@ import { checkProof, type MyProof } from './standing';
 /** A hall full of phones asks within this time, not in one moment; ms. */
 const SPREAD_MS = 5_000;
 const RETRY_MS = 8_000;
+/** So often the server may say that it has no path for me before that counts as keeping it back. */
+const REFUSALS = 2;
+/** A whole pool is fetched up to this size, people: 40 bytes each. */
+const POOL_MAX = 200_000;
 
 /** What is known of a draw's proof on this phone. */
 export type Verdict =
   | { name: 'running' | 'failed' }
-  /** `seen` = checkpoints of this phone that it was compared with. */
-  | { name: 'good' | 'bad'; outcome: Outcome; seen: number };
+  | {
+      name: 'good' | 'bad';
+      outcome: Outcome;
+      /** Checkpoints of this phone that it was to be compared with. */
+      kept: number;
+      /** Where the draw stood when the proof was asked for. */
+      asOf: DrawView['state'];
+    };
+
+type Bundled = Wire['Bundle'];
 
 /** My own path and the whole proof of draws: fetched, checked here, remembered. */
 export function useProofs(meeting: string, memory: Memory) {
@@ -24,9 +36,13 @@ export function useProofs(meeting: string, memory: Memory) {
   /** Mine as it was after the taps were closed: with my own among them. */
   const afterTaps = shallowReactive(new Map<number, MyProof | null>());
   const verdicts = shallowReactive(new Map<number, Verdict>());
+  /** Draws whose path the server keeps back, though I have a receipt. */
+  const refused = shallowReactive(new Set<number>());
+  /** Code of the whole log's check, once there was a reason for one; empty when it holds. */
+  const logFault = ref<ErrorCode | ''>('');
   const asked = new Set<number>();
   const askedAgain = new Set<number>();
-  const wanted = new Set<number>();
+  const wanted = new Set<string>();
   const timers = new Set<ReturnType<typeof setTimeout>>();
   let verifier: Promise<Verifier> | null = null;
   let stopped = false;
@@ -47,7 +63,7 @@ export function useProofs(meeting: string, memory: Memory) {
     return verifier;
   }
 
-  async function fetchMine(draw: DrawView, place: Wire['MyPlace']): Promise<void> {
+  async function fetchMine(draw: DrawView, place: Wire['MyPlace'], refusals = 0): Promise<void> {
     const closed = draw.values.length > 0;
     try {
       const proof = await api.get<MyProof>(ofMeeting(meeting, `/me/proof/${draw.draw}`));
@@ -57,8 +73,9 @@ export function useProofs(meeting: string, memory: Memory) {
       if (checkProof(draw, place, proof) !== null) memory.proof(proof);
     } catch (error) {
       mine.set(draw.draw, null);
-      const final = error instanceof ApiError && error.status === 404;
-      if (!final && !stopped) later(RETRY_MS, () => void fetchMine(draw, place));
+      const more = error instanceof ApiError && error.status === 404 ? refusals + 1 : refusals;
+      if (more > REFUSALS) refused.add(draw.draw);
+      else if (!stopped) later(RETRY_MS, () => void fetchMine(draw, place, more));
     }
   }
 
@@ -84,27 +101,58 @@ export function useProofs(meeting: string, memory: Memory) {
     return { index, pid, salt, identity, receipt, proofs };
   }
 
-  async function verify(draw: number, place: Wire['MyPlace']): Promise<void> {
-    if (verdicts.get(draw)?.name === 'running') return;
-    verdicts.set(draw, { name: 'running' });
+  /** The pool of a draw as a file, where it is needed, not in the bundle and not too large. */
+  async function poolFile(draw: DrawView, bundle: Bundled): Promise<ReadonlyMap<number, Uint8Array>> {
+    const inside = bundle.draws.some((one) => one.draw === draw.draw && one.pool !== undefined);
+    if (inside || draw.pool.n > POOL_MAX) return new Map();
+    const answer = await fetchOk(ofMeeting(meeting, `/draws/${draw.draw}/pool`));
+    return new Map([[draw.draw, new Uint8Array(await answer.arrayBuffer())]]);
+  }
+
+  async function verify(draw: DrawView, place: Wire['MyPlace']): Promise<void> {
+    if (verdicts.get(draw.draw)?.name === 'running') return;
+    verdicts.set(draw.draw, { name: 'running' });
     try {
       // What was seen before the bundle is asked for: the bundle has to reach at least that far.
       const { pin, seen } = memory.now;
-      const bundle = await api.get<unknown>(ofMeeting(meeting, `/draws/${draw}/proof?light=true`));
-      const checker = await start();
-      const outcome = await checker.verify(bundle, { pin: pin ?? undefined, seen, me: local(draw, place) });
-      verdicts.set(draw, { name: outcome.report.ok ? 'good' : 'bad', outcome, seen: seen.length });
+      // Without a path of my own only the whole pool can show whether I am in it.
+      const whole = refused.has(draw.draw) && draw.state === 'revealed';
+      const tail = whole ? '' : '?light=true';
+      const bundle = await api.get<Bundled>(ofMeeting(meeting, `/draws/${draw.draw}/proof${tail}`));
+      const pools = whole ? await poolFile(draw, bundle) : new Map<number, Uint8Array>();
+      const known = { pin: pin ?? undefined, seen, me: local(draw.draw, place), pools };
+      const outcome = await (await start()).verify(bundle, known);
+      const name = outcome.report.ok ? 'good' : 'bad';
+      verdicts.set(draw.draw, { name, outcome, kept: seen.length, asOf: draw.state });
     } catch {
       // No answer, or the verifier could not be loaded: nothing is proved and nothing disproved.
-      verdicts.set(draw, { name: 'failed' });
+      verdicts.set(draw.draw, { name: 'failed' });
     }
   }
 
-  /** Verifies a draw by itself, once and at a random moment of the next seconds. */
-  function wantVerdict(draw: number, place: Wire['MyPlace']): void {
-    if (wanted.has(draw)) return;
-    wanted.add(draw);
-    later(Math.random() * SPREAD_MS, () => void verify(draw, place));
+  /** Verifies a draw by itself, once in each state and at a random moment of the next seconds. */
+  function wantVerdict(draw: DrawView, place: Wire['MyPlace']): void {
+    const how = `${draw.draw} ${draw.state} ${refused.has(draw.draw)}`;
+    if (wanted.has(how)) return;
+    wanted.add(how);
+    const run = (): void => {
+      if (verdicts.get(draw.draw)?.name === 'running') later(RETRY_MS, run);
+      else void verify(draw, place);
+    };
+    later(Math.random() * SPREAD_MS, run);
+  }
+
+  /** Checks the log as it is now against all that this phone kept: after a signed head that contradicts another. */
+  async function verifyLog(): Promise<void> {
+    try {
+      const { pin, seen } = memory.now;
+      const bundle = await api.get<unknown>(ofMeeting(meeting, '/proof?light=true'));
+      const { report, seen: signed } = await (await start()).verify(bundle, { pin: pin ?? undefined, seen });
+      if (!report.ok) logFault.value = report.error;
+      else if (signed < seen.length) logFault.value = 'E_SIG';
+    } catch {
+      if (!stopped) later(RETRY_MS, () => void verifyLog());
+    }
   }
 
   onScopeDispose(() => {
@@ -113,5 +161,16 @@ export function useProofs(meeting: string, memory: Memory) {
     verifier?.then((one) => one.stop());
   });
 
-  return { mine, afterTaps, verdicts, wantMine, wantTap, wantVerdict, verify };
+  return {
+    mine,
+    afterTaps,
+    verdicts,
+    refused,
+    logFault,
+    wantMine,
+    wantTap,
+    wantVerdict,
+    verify,
+    verifyLog,
+  };
 }

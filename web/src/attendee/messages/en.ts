@@ -41,7 +41,6 @@ export const en: typeof zh = {
     title: 'You are in',
     no: 'No. {no}',
     wait: 'Watch the hall screen. This page follows the draw by itself.',
-    bad: 'The receipt is not right',
   },
   draw: {
     now: 'Now',
@@ -55,6 +54,8 @@ export const en: typeof zh = {
     checked: 'Checked on this phone',
     unproved: 'Your ticket cannot be fetched yet; trying again.',
     forged: 'Not proved: your place is not in the locked pool',
+    refused: 'Not proved: the server has no proof of your place',
+    dropped: 'Not proved: you have a receipt and are not in the locked pool',
     late: 'The pool was locked before you came in. See you in the next draw.',
     before: 'You already won, so you are not in this draw.',
     rule: 'This draw is for some people only, and you are not among them.',
@@ -64,10 +65,6 @@ export const en: typeof zh = {
     tapped: 'Your randomness is in',
     taps: '{m} people have tapped',
     tapCounted: 'Checked on this phone: your tap is part of the randomness',
-    tapMissing:
-      'E_TAPS not right: your tap is not part of the randomness. Keep a screenshot and tell the host and your neighbours now.',
-    denied:
-      'Not right: this page was told another result than the verified proof has. The proof counts. Keep a screenshot and tell the host now.',
     code: 'Log code',
     waiting: 'Randomness is being made, watch the screen',
     closed: 'Randomness is complete, the result follows',
@@ -82,6 +79,30 @@ export const en: typeof zh = {
     level: 'Level {level}',
     weak: 'The operator could have influenced this',
     strong: 'Nobody could predict or steer it',
+  },
+  alarm: {
+    title: 'This does not hold',
+    why: {
+      denied: 'You were told another result than the verified proof has. The proof counts.',
+      E_WINNER: 'The winners shown here are not those of the proof. The proof counts.',
+      E_DROPPED: 'You were in the pool and had a receipt before it was locked, and it is locked without you.',
+      E_ME_PROOF: 'The server’s proof does not lead to the locked pool: your place may have been exchanged.',
+      E_TAPS: 'Your tap is not part of the randomness as you made it.',
+      E_IDENT: 'Your number is not the one on your receipt: a place is one and never changes.',
+      E_FORK: 'The log was rewritten: it contradicts the signed heads that this phone kept.',
+      E_SHORT: 'The log became shorter than the signed heads that this phone kept.',
+      E_SIG: 'A signature that the server gave is not valid.',
+      E_HEAD: 'The log and its code do not fit: one of them was changed.',
+      E_VOID: 'You were told that this draw is void, and in the log it is not.',
+      other: 'The proof was refused on this phone.',
+    },
+    now: 'What to do now',
+    todo: [
+      'Take a screenshot and save the evidence below; do not clear this page’s data',
+      'Tell the host, and ask them not to go on',
+      'Ask the people around you to compare log codes with yours',
+    ],
+    save: 'Save all my evidence',
   },
   proof: {
     running: 'Checking on this phone…',
@@ -147,6 +168,6 @@ export const en: typeof zh = {
     copied: 'Copied',
     saveHint:
       'The public proof and what this phone kept; opens in the verify page or with kaijiang verify. It has your salt in it: do not publish it.',
-    failed: 'The public proof could not be fetched. Please try again later.',
+    failed: 'The public proof could not be fetched; what this phone kept was saved.',
   },
 };

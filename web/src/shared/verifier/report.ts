@@ -132,5 +132,7 @@ export interface Outcome {
   failed: { step: Step; place: Place } | null;
   event: string | null;
   lines: number;
+  /** Signed checkpoints of this device that lie on the log. */
+  seen: number;
   draws: DrawStory[];
 }

@@ -30,6 +30,8 @@ interface Run {
   step: Step;
   lines: Line[];
   heads: Uint8Array[];
+  /** Sizes of the seen checkpoints that lie on the log. */
+  sizes: number[];
   state: LogState | null;
 }
 
@@ -150,7 +152,7 @@ function* steps(run: Run, input: unknown, local: LocalInput): Generator<Progress
   yield at('signature');
   checkHead(bundle, opening, heads, local.pin);
   yield at('seen');
-  const sizes = checkSeen(local.seen, opening, heads);
+  run.sizes = checkSeen(local.seen, opening, heads);
   const state = new LogState(opening, lines);
   run.state = state;
   for (const [i, line] of lines.entries()) {
@@ -161,7 +163,7 @@ function* steps(run: Run, input: unknown, local: LocalInput): Generator<Progress
   const work = checkDraws(state, bundle.draws, local.pools ?? new Map());
   let part = work.next();
   for (let done = 0; !part.done; part = work.next(), done++) yield at('draws', done, bundle.draws.length);
-  const levels = judge(state, sizes);
+  const levels = judge(state, run.sizes);
   yield at('me');
   const me = checkMe(state, part.value.pools, local.me);
   const { closed } = state;
@@ -175,12 +177,13 @@ function* steps(run: Run, input: unknown, local: LocalInput): Generator<Progress
  * that whoever drives it can show it or let go of the thread, and returns the verdict.
  */
 export function* verifySteps(input: unknown, local: LocalInput = {}): Generator<Progress, Outcome> {
-  const run: Run = { step: 'shape', lines: [], heads: [], state: null };
+  const run: Run = { step: 'shape', lines: [], heads: [], sizes: [], state: null };
   const outcome = (report: Outcome['report'], failed: Outcome['failed']): Outcome => ({
     report,
     failed,
     event: run.state?.opening.event ?? null,
     lines: run.lines.length,
+    seen: run.sizes.length,
     draws: run.state?.draws.map(story) ?? [],
   });
   try {
