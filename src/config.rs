@@ -197,17 +197,18 @@ impl Config {
             self.sms.provider == SmsProvider::Log,
             "sms.provider is log, which prints codes: for development only",
         );
+        let sms = &self.sms;
         need(
-            self.sms.provider == SmsProvider::Tencent,
-            "sms.provider tencent comes with a later version; use aliyun",
+            sms.provider != SmsProvider::Log
+                && (sms.access_key.is_empty()
+                    || sms.secret.is_empty()
+                    || sms.sign_name.is_empty()
+                    || sms.template.is_empty()),
+            "sms.access_key, secret, sign_name and template: from the console of Aliyun or Tencent Cloud",
         );
         need(
-            self.sms.provider == SmsProvider::Aliyun
-                && (self.sms.access_key.is_empty()
-                    || self.sms.secret.is_empty()
-                    || self.sms.sign_name.is_empty()
-                    || self.sms.template.is_empty()),
-            "sms.access_key, secret, sign_name and template: from Aliyun's console",
+            sms.provider == SmsProvider::Tencent && sms.app_id.is_empty(),
+            "sms.app_id: the SdkAppId of Tencent Cloud SMS",
         );
         need(
             self.limits.packet_min < 1 || self.limits.packet_max < self.limits.packet_min,

@@ -6,8 +6,11 @@ mod callback;
 mod http;
 mod oauth;
 mod otp;
+mod outbox;
+mod spend;
 
 pub use http::router;
+pub use outbox::run as run_outbox;
 
 use crate::{
     app::App,

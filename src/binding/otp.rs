@@ -1,16 +1,19 @@
 //! Codes by SMS: six digits, five minutes, five tries, bound to openid, phone and meeting, stored as a keyed hash. An
 //! uninvited phone gets the same answers as an invited one, but no SMS.
 
-use sqlx::Row;
-
+use super::{
+    outbox::{Letter, Outbox},
+    spend,
+};
 use crate::{
     app::App,
     auth::Attendee,
     clock::{DAY, Ms},
+    config::Secret,
     error::{ApiError, ApiResult},
     keys::{self, Purpose},
+    people::trouble,
     phone::Phone,
-    sms::SmsError,
     store::{CodeTry, Hit},
     wire::CodeSent,
 };
@@ -21,13 +24,10 @@ pub(super) const CODE_LIFE: Ms = 5 * MINUTE;
 const CODE_TRIES: u32 = 5;
 /// Tries for one phone within an hour, over all codes.
 const PHONE_TRIES: usize = 10;
-/// SMS that a meeting may send for each invited person.
-const SENDS_PER_INVITED: i64 = 2;
-/// After the provider stopped us, nobody is sent anything for this long.
-const STOP: Ms = MINUTE;
-const STOPPED: &str = "sms:stopped";
-const MINUTE: Ms = 60_000;
-const HOUR: Ms = 60 * MINUTE;
+/// Set in the store while the provider has stopped us: nobody is sent anything.
+pub(super) const STOPPED: &str = "sms:stopped";
+pub(super) const MINUTE: Ms = 60_000;
+pub(super) const HOUR: Ms = 60 * MINUTE;
 
 /// What a code belongs to, as keyed hashes: the store learns neither phone nor openid.
 pub(super) struct Holder {
@@ -52,7 +52,8 @@ impl Holder {
     }
 }
 
-/// Sends a code, within the limits.
+/// Promises a code, within the limits. Everything that depends on who is invited happens after the answer, so that an
+/// uninvited phone is answered no faster.
 pub(super) async fn send(
     app: &App,
     attendee: &Attendee,
@@ -60,17 +61,23 @@ pub(super) async fn send(
     phone: &Phone,
 ) -> ApiResult<CodeSent> {
     let holder = Holder::new(app, meeting, &attendee.openid, phone);
-    spend_allowed(app, meeting).await?;
+    if app.store().get(STOPPED).await?.is_some() || app.kept::<Outbox>().is_full() {
+        return Err(unavailable());
+    }
+    spend::allowed(app, meeting).await?;
     limit(app, &holder).await?;
     let code = six_digits();
     app.store().put_code(&key(&holder), &holder.hash(app, &code), CODE_LIFE).await?;
+    trouble::forget(app, meeting, &attendee.openid).await?;
     let now = app.now();
-    let sent = CodeSent { again_at: now + MINUTE, expires_at: now + CODE_LIFE };
-    let index = phone.index(app.keys(), meeting);
-    if is_invited(app, meeting, &index).await? {
-        deliver(app, (meeting, &index, &attendee.openid), phone, &code).await?;
-    }
-    Ok(sent)
+    app.kept::<Outbox>().put(Letter {
+        meeting: meeting.to_owned(),
+        phone: phone.clone(),
+        openid: attendee.openid.clone(),
+        openid_index: holder.openid,
+        code: Secret::from(code.as_str()),
+    });
+    Ok(CodeSent { again_at: now + MINUTE, expires_at: now + CODE_LIFE })
 }
 
 fn key(holder: &Holder) -> String {
@@ -109,95 +116,7 @@ fn seconds(ms: Ms) -> i64 {
     ms.saturating_add(999) / 1000
 }
 
-/// The spend stop: twice as many SMS as invited people, and none while the provider has stopped us. The same answer
-/// for every phone.
-async fn spend_allowed(app: &App, meeting: &str) -> ApiResult<()> {
-    if app.store().get(STOPPED).await?.is_some() {
-        return Err(unavailable());
-    }
-    let row = sqlx::query(
-        "select (select cast(count(*) as bigint) from sms_send where meeting_id = $1), \
-         (select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0)",
-    )
-    .bind(meeting)
-    .fetch_one(app.db().read())
-    .await?;
-    let (sent, invited): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    // A meeting without a roster sends nothing anyway; its answers must not tell.
-    if invited > 0 && sent >= invited * SENDS_PER_INVITED {
-        tracing::error!(meeting, sent, invited, "the meeting's SMS allowance is used up");
-        return Err(ApiError::too_many("sms_allowance", "本活动的短信已用完，请联系主持人。", HOUR / 1000));
-    }
-    Ok(())
-}
-
-async fn is_invited(app: &App, meeting: &str, phone_index: &str) -> ApiResult<bool> {
-    let row = sqlx::query(
-        "select cast(count(*) as bigint) from person where meeting_id = $1 and phone_index = $2 and removed = 0",
-    )
-    .bind(meeting)
-    .bind(phone_index)
-    .fetch_one(app.db().read())
-    .await?;
-    let count: i64 = row.try_get(0)?;
-    Ok(count > 0)
-}
-
-/// Counts the SMS first (an answer may be lost, the money is not), then sends it once.
-async fn deliver(
-    app: &App,
-    (meeting, index, openid): (&str, &str, &str),
-    phone: &Phone,
-    code: &str,
-) -> ApiResult<()> {
-    let id = keys::row_id();
-    let mut tx = app.db().begin().await?;
-    sqlx::query(
-        "insert into sms_send (id, meeting_id, phone_index, openid, outcome, at) values ($1, $2, $3, $4, 'sending', $5)",
-    )
-    .bind(&id)
-    .bind(meeting)
-    .bind(index)
-    .bind(openid)
-    .bind(app.now())
-    .execute(tx.conn())
-    .await?;
-    tx.commit().await?;
-    let outcome = app.sms().send(phone, code, app.now()).await;
-    let word = outcome.as_ref().map_or_else(SmsError::word, |()| "sent");
-    let mut tx = app.db().begin().await?;
-    sqlx::query("update sms_send set outcome = $1 where id = $2")
-        .bind(word)
-        .bind(&id)
-        .execute(tx.conn())
-        .await?;
-    tx.commit().await?;
-    answer(app, outcome).await
-}
-
-/// What the person sees.
-async fn answer(app: &App, outcome: Result<(), SmsError>) -> ApiResult<()> {
-    let Err(error) = outcome else { return Ok(()) };
-    match error {
-        SmsError::Wait(_) => {
-            Err(ApiError::too_many("code_throttled", "这个号码收验证码太频繁，请稍后再试。", 60))
-        }
-        SmsError::Number(_) => {
-            Err(ApiError::invalid("phone_invalid", "phone", "短信运营商不接受这个号码，请核对手机号。"))
-        }
-        SmsError::Config(_) | SmsError::Stopped(_) => {
-            tracing::error!(%error, "SMS cannot be sent: check [sms] and the provider's account");
-            app.store().set(STOPPED, error.word(), STOP).await?;
-            Err(unavailable())
-        }
-        // It may have arrived: the person looks, and may ask again after a minute.
-        SmsError::Unknown(_) => {
-            tracing::warn!(%error, "it is not known whether an SMS was sent");
-            Ok(())
-        }
-    }
-}
-
+/// 503 for everybody while the provider has stopped us, or when more codes wait than can be sent in time.
 fn unavailable() -> ApiError {
     ApiError::unavailable("短信暂时发不出去，请联系主持人，或稍后再试。")
 }

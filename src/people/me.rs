@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{export::yuan, follow};
+use super::{export::yuan, follow, trouble};
 use crate::{
     app::App,
     clock::{DAY, beijing_words},
@@ -29,12 +29,21 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
             place: None,
             wins: Vec::new(),
             tapped: None,
+            code_problem: trouble::find(app, meeting_id, openid).await,
         });
     };
     let mut conn = app.db().read().acquire().await?;
     let wins = wins(&mut conn, meeting_id, &bound.id).await?;
     let tapped = tapped(&mut conn, meeting_id, bound.place.index).await?;
-    Ok(Me { step: Step::In, name: bound.name, phone: bound.phone, place: Some(bound.place), wins, tapped })
+    Ok(Me {
+        step: Step::In,
+        name: bound.name,
+        phone: bound.phone,
+        place: Some(bound.place),
+        wins,
+        tapped,
+        code_problem: None,
+    })
 }
 
 struct Mine {

@@ -11,6 +11,7 @@ pub mod pending;
 pub mod roster;
 mod sql;
 pub mod table;
+pub mod trouble;
 pub mod xlsx_out;
 
 pub use export::{packet_word, yuan};

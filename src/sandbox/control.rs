@@ -1,5 +1,7 @@
 //! The sandbox's own routes: what programs and the page use to look behind the curtain.
 
+use std::time::Duration;
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -120,7 +122,19 @@ struct SmsFilter {
     phone: Option<String>,
 }
 
+/// A code is sent after its request was answered: whoever asks for a phone's messages waits so often, so long.
+const SMS_LOOKS: (u32, Duration) = (50, Duration::from_millis(20));
+
 async fn sms(State(sandbox): State<Shared>, Query(filter): Query<SmsFilter>) -> Response {
+    if let Some(phone) = &filter.phone {
+        for _ in 0..SMS_LOOKS.0 {
+            let now = sandbox.now();
+            if sandbox.with(|inner| inner.sms.is_fresh(phone, now)) {
+                break;
+            }
+            tokio::time::sleep(SMS_LOOKS.1).await;
+        }
+    }
     let messages = sandbox.with(|inner| inner.sms.find(filter.phone.as_deref()));
     let latest = messages.last().map(|sms| sms.code.clone());
     Json(json!({ "messages": messages, "latest": latest })).into_response()

@@ -1,4 +1,5 @@
-//! A stand-in for everything outside: WeChat's service account, WeChat Pay and Aliyun's SMS gateway.
+//! A stand-in for everything outside: WeChat's service account, WeChat Pay and the SMS gateways of Aliyun and
+//! Tencent Cloud.
 //!
 //! `kaijiang sandbox` runs it alone, `kaijiang demo` beside the server, tests on port 0. It checks what the real ones
 //! check, keeps books of its own, and can be told to misbehave. It is loud about being a sandbox: every answer has
@@ -11,7 +12,8 @@
 //!
 //! - `GET /connect/oauth2/authorize?…&as=OPENID` redirects without a page and makes the person if unknown;
 //!   `&follow=1` makes a follower, `&snapshot=1` a snapshot visitor, `&name=` names a new person.
-//! - `GET /sandbox/sms?phone=` `{messages, latest}`: newest last; `latest` is the newest code.
+//! - `GET /sandbox/sms?phone=` `{messages, latest}`: newest last; `latest` is the newest code. With a phone it waits up
+//!   to a second for a message, unless one has just come: who asked for a code may read it here at once.
 //! - `POST /sandbox/callbacks {openid, event, key?, content?, copies?, forged?, url?}`: `event` is `subscribe`,
 //!   `unsubscribe`, `SCAN`, `text`, or `verify` for the address check; answers what our server answered.
 //! - `GET /sandbox/packets?openid=&bill_no=` `{packets, paid_count, paid_fen}`;
@@ -40,6 +42,7 @@ mod people;
 mod phone;
 mod settings;
 mod sms;
+mod sms_tencent;
 mod state;
 
 use std::net::SocketAddr;

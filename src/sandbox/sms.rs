@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 
 use super::account::random_hex;
 use super::faults::{Call, Fault, FaultKind, take_fault};
+use super::sms_tencent;
 use super::state::{Sandbox, Shared};
 use crate::clock::{DAY, Ms};
 
@@ -28,6 +29,8 @@ const LIMITS: [(Ms, usize, &str); 3] = [
     (3_600_000, 5, "触发小时级流控Permits:5"),
     (DAY, 10, "触发天级流控Permits:10"),
 ];
+/// A message that is not older has just come.
+const FRESH: Ms = 5_000;
 /// Headers that must be signed.
 const SIGNED: [&str; 5] =
     ["host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce"];
@@ -80,17 +83,24 @@ impl SmsBox {
         self.messages.iter().filter(fits).cloned().collect()
     }
 
-    fn check_limits(&self, phone: &str, now: Ms) -> Result<(), &'static str> {
+    /// Whether a message came to this phone within the last moments.
+    pub(super) fn is_fresh(&self, phone: &str, now: Ms) -> bool {
+        let times = self.by_phone.get(&bare_phone(phone)).map(Vec::as_slice).unwrap_or_default();
+        times.iter().any(|at| *at > now - FRESH)
+    }
+
+    /// The number of the limit in [`LIMITS`] that is reached.
+    pub(super) fn check_limits(&self, phone: &str, now: Ms) -> Result<(), usize> {
         let times = self.by_phone.get(phone).map(Vec::as_slice).unwrap_or_default();
-        for (span, most, text) in LIMITS {
+        for (limit, (span, most, _)) in LIMITS.into_iter().enumerate() {
             if times.iter().filter(|at| **at > now - span).count() >= most {
-                return Err(text);
+                return Err(limit);
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, sms: Sms) {
+    pub(super) fn keep(&mut self, sms: Sms) {
         let times = self.by_phone.entry(sms.phone.clone()).or_default();
         times.retain(|at| *at > sms.at_ms - DAY);
         times.push(sms.at_ms);
@@ -110,6 +120,9 @@ async fn gateway(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    if headers.contains_key("x-tc-action") {
+        return sms_tencent::gateway(&sandbox, &headers, &body).await;
+    }
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     if let Err(Gateway(status, code, message)) = authenticate(&sandbox, &query, &headers, &body) {
@@ -128,9 +141,9 @@ async fn gateway(
         Err((code, message)) => business(code, message),
         Ok(sms) => sandbox.with(|inner| {
             if inner.settings.sms_limits
-                && let Err(text) = inner.sms.check_limits(&sms.phone, now)
+                && let Err(limit) = inner.sms.check_limits(&sms.phone, now)
             {
-                return business("isv.BUSINESS_LIMIT_CONTROL", text);
+                return business("isv.BUSINESS_LIMIT_CONTROL", LIMITS[limit].2);
             }
             let biz_id = sms.biz_id.clone();
             inner.sms.keep(Sms { at_ms: now, ..sms });
@@ -342,7 +355,7 @@ mod tests {
             assert!(kept.check_limits("13800000000", now + 59_999).is_err());
         }
         let sixth = DAY + 5 * 60_000;
-        assert_eq!(kept.check_limits("13800000000", sixth), Err("触发小时级流控Permits:5"));
+        assert_eq!(kept.check_limits("13800000000", sixth), Err(1));
         assert_eq!(kept.check_limits("13800000001", sixth), Ok(()));
         assert_eq!(kept.check_limits("13800000000", DAY + 3_600_000), Ok(()));
     }

@@ -16,7 +16,9 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use crate::{app::App, auth, error::ApiError, finance, http as parts, idempotency, payout, pool, round};
+use crate::{
+    app::App, auth, binding, error::ApiError, finance, http as parts, idempotency, payout, pool, round,
+};
 
 pub use openapi::document;
 
@@ -84,6 +86,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     idempotency::forget_running(&app).await?;
     payout::forget_claims(&app).await?;
     pool::rebuild_all(&app).await?;
+    app.spawn(binding::run_outbox(app.clone()));
     app.spawn(payout::run(app.clone()));
     app.spawn(finance::alarms::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));

@@ -1,25 +1,23 @@
 //! Aliyun Dysmsapi 2017-05-25, signed with ACS3-HMAC-SHA256. (wechat: §8.1)
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::SmsError;
+use super::{SmsError, client, host, transport};
 use crate::{
     clock::Ms,
     config::{Secret, SmsConfig},
     keys,
     phone::Phone,
-    wechat::tls,
 };
 
-/// A call that takes longer is given up; the person may ask again after a minute.
-const CALL_TIMEOUT: Duration = Duration::from_secs(8);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The provider's own address.
+const BASE: &str = "https://dysmsapi.aliyuncs.com";
 /// SHA-256 of an empty body: all parameters stand in the address.
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -50,16 +48,9 @@ impl Aliyun {
             !config.sign_name.is_empty() && !config.template.is_empty(),
             "sign_name and template must be set for aliyun"
         );
-        let base: Url = config.api_base.parse().context("api_base is not an address")?;
-        tls::install_ring();
-        let builder = reqwest::Client::builder()
-            .timeout(CALL_TIMEOUT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        // A stand-in on plain HTTP must not need the platform's certificate store.
-        let builder = if base.scheme() == "http" { builder.tls_certs_only([]) } else { builder };
+        let (http, base) = client(&config.api_base, BASE)?;
         Ok(Self {
-            http: builder.build().context("no TLS on this machine")?,
+            http,
             base,
             access_key: config.access_key.clone(),
             secret: config.secret.clone(),
@@ -96,16 +87,12 @@ impl Aliyun {
         for (name, value) in headers.into_iter().filter(|(name, _)| *name != "host") {
             request = request.header(name, value);
         }
-        let answer = request.send().await.map_err(|error| SmsError::Unknown(transport(&error).to_owned()))?;
-        let body = answer.bytes().await.map_err(|error| SmsError::Unknown(transport(&error).to_owned()))?;
+        let answer = request.send().await.map_err(|error| transport(&error))?;
+        let body = answer.bytes().await.map_err(|error| transport(&error))?;
         let answer: Answer =
             serde_json::from_slice(&body).map_err(|_| SmsError::Unknown("not JSON".to_owned()))?;
         judge(&answer.code)
     }
-}
-
-fn transport(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() { "timeout" } else { "connection" }
 }
 
 /// What a code means. The gateway's own errors and business errors share one field.
@@ -131,11 +118,6 @@ fn judge(code: &str) -> Result<(), SmsError> {
 fn utc(ms: Ms) -> String {
     let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-fn host(base: &Url) -> String {
-    let name = base.host_str().unwrap_or_default();
-    base.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
 /// RFC 3986: only letters, digits, `-_.~` stay.

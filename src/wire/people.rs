@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AwardState, Checkpoint, Fen, PacketState, PathStep, SeatStatus};
+use super::{AwardState, Checkpoint, Fen, PacketState, PathStep, Problem, SeatStatus};
 
 /// What an import would do with one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -260,6 +260,10 @@ pub struct Me {
     pub wins: Vec<MyWin>,
     /// The open draw into which I have tapped, if any.
     pub tapped: Option<i64>,
+    /// Why the code that I asked for last did not go out, when the SMS provider refused it: `code_throttled`,
+    /// `phone_invalid`, `unavailable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_problem: Option<Problem>,
 }
 
 /// I am in.

@@ -14,5 +14,6 @@ mod live;
 mod payout;
 mod people;
 mod sandbox;
+mod sms;
 mod store;
 mod tidy;

@@ -130,7 +130,15 @@ async fn event(app: &App, meeting: &str, bytes: usize) -> anyhow::Result<Value> 
 }
 
 fn me(name: &str) -> Me {
-    Me { step: Step::In, name: name.into(), phone: String::new(), place: None, wins: vec![], tapped: None }
+    Me {
+        step: Step::In,
+        name: name.into(),
+        phone: String::new(),
+        place: None,
+        wins: vec![],
+        tapped: None,
+        code_problem: None,
+    }
 }
 
 /// Plain sockets, half of them each thread's.

@@ -91,6 +91,7 @@ fn me(name: &str) -> Body {
         place: None,
         wins: vec![],
         tapped: None,
+        code_problem: None,
     };
     Body::Me(Box::new(me))
 }

@@ -44,6 +44,7 @@ async fn two_servers_tell_the_same() {
         place: None,
         wins: vec![],
         tapped: None,
+        code_problem: None,
     };
     hall.evening.app.publish_to(&hall.meeting, "openid-of-wang", Body::Me(Box::new(me)));
     while phone.read_type("me").await["data"]["name"] != "王" {}

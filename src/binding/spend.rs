@@ -1,0 +1,77 @@
+//! The spend stop: a meeting sends at most twice as many SMS as it has invited people, whoever asks.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use sqlx::Row;
+
+use super::otp::HOUR;
+use crate::{
+    app::App,
+    clock::Ms,
+    db::{Tx, hit},
+    error::{ApiError, ApiResult},
+};
+
+/// SMS that a meeting may send for each invited person.
+const SENDS_PER_INVITED: i64 = 2;
+/// The number of invited people is counted anew after this time.
+const COUNTED: Ms = 2_000;
+
+/// How many are invited to a meeting, and when they were counted: a rush of thousands asks once.
+#[derive(Debug, Default)]
+struct Invited(Mutex<HashMap<String, (i64, Ms)>>);
+
+/// 429 `sms_allowance` once the allowance is used up; the same answer for every phone.
+pub(super) async fn allowed(app: &App, meeting: &str) -> ApiResult<()> {
+    let most = allowance(app, meeting).await?;
+    let row = sqlx::query("select sent from sms_spend where meeting_id = $1")
+        .bind(meeting)
+        .fetch_optional(app.db().read())
+        .await?;
+    let sent: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+    // A meeting without a roster sends nothing anyway; its answers must not tell.
+    if most > 0 && sent >= most {
+        tracing::error!(meeting, sent, most, "the meeting's SMS allowance is used up");
+        return Err(ApiError::too_many("sms_allowance", "本活动的短信已用完，请联系主持人。", HOUR / 1000));
+    }
+    Ok(())
+}
+
+/// SMS that the meeting may send in all.
+pub(super) async fn allowance(app: &App, meeting: &str) -> ApiResult<i64> {
+    let kept = app.kept::<Invited>();
+    let now = app.now();
+    let known = kept.0.lock().unwrap_or_else(PoisonError::into_inner).get(meeting).copied();
+    if let Some((count, at)) = known
+        && (at..at + COUNTED).contains(&now)
+    {
+        return Ok(count * SENDS_PER_INVITED);
+    }
+    let row =
+        sqlx::query("select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0")
+            .bind(meeting)
+            .fetch_one(app.db().read())
+            .await?;
+    let count: i64 = row.try_get(0)?;
+    kept.0.lock().unwrap_or_else(PoisonError::into_inner).insert(meeting.to_owned(), (count, now));
+    Ok(count * SENDS_PER_INVITED)
+}
+
+/// Takes one SMS out of the allowance; false when nothing is left. In the transaction that records the SMS.
+pub(super) async fn take(tx: &mut Tx, meeting: &str, most: i64) -> ApiResult<bool> {
+    sqlx::query(
+        "insert into sms_spend (meeting_id, sent) values ($1, 0) on conflict (meeting_id) do nothing",
+    )
+    .bind(meeting)
+    .execute(tx.conn())
+    .await?;
+    let done = sqlx::query("update sms_spend set sent = sent + 1 where meeting_id = $1 and sent < $2")
+        .bind(meeting)
+        .bind(most)
+        .execute(tx.conn())
+        .await?;
+    Ok(hit(&done))
+}

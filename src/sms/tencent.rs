@@ -1,0 +1,235 @@
+//! Tencent Cloud SMS 2021-01-11, signed with TC3-HMAC-SHA256. (wechat: §8.2)
+
+use anyhow::ensure;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::{SmsError, client, host, transport};
+use crate::{
+    clock::Ms,
+    config::{Secret, SmsConfig},
+    phone::Phone,
+};
+
+/// The provider's own address.
+const BASE: &str = "https://sms.tencentcloudapi.com";
+const ACTION: &str = "SendSms";
+const CONTENT_TYPE: &str = "application/json; charset=utf-8";
+/// Part of the signature's scope.
+const SERVICE: &str = "sms";
+
+/// The client.
+#[derive(Clone, Debug)]
+pub struct Tencent {
+    http: reqwest::Client,
+    base: Url,
+    access_key: String,
+    secret: Secret,
+    sign_name: String,
+    template: String,
+    app_id: String,
+    region: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "Response")]
+    response: Response,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    #[serde(rename = "Error")]
+    error: Option<Coded>,
+    #[serde(rename = "SendStatusSet", default)]
+    statuses: Vec<Coded>,
+}
+
+#[derive(Deserialize)]
+struct Coded {
+    #[serde(rename = "Code")]
+    code: String,
+}
+
+impl Tencent {
+    pub(super) fn open(config: &SmsConfig) -> anyhow::Result<Self> {
+        ensure!(
+            !config.access_key.is_empty() && !config.secret.is_empty(),
+            "access_key (SecretId) and secret (SecretKey) must be set for tencent"
+        );
+        ensure!(
+            !config.sign_name.is_empty() && !config.template.is_empty() && !config.app_id.is_empty(),
+            "sign_name, template and app_id must be set for tencent"
+        );
+        let (http, base) = client(&config.api_base, BASE)?;
+        Ok(Self {
+            http,
+            base,
+            access_key: config.access_key.clone(),
+            secret: config.secret.clone(),
+            sign_name: config.sign_name.clone(),
+            template: config.template.clone(),
+            app_id: config.app_id.clone(),
+            region: config.region.clone(),
+        })
+    }
+
+    pub(super) async fn send(&self, phone: &Phone, code: &str, now: Ms) -> Result<(), SmsError> {
+        let body = json!({
+            "PhoneNumberSet": [phone.e164()],
+            "SmsSdkAppId": self.app_id,
+            "SignName": self.sign_name,
+            "TemplateId": self.template,
+            "TemplateParamSet": [code],
+        })
+        .to_string();
+        let host = host(&self.base);
+        let signed =
+            Signed { service: SERVICE, host: &host, action: ACTION, timestamp_s: now / 1000, body: &body };
+        let authorization = signed.authorization(&self.access_key, self.secret.expose());
+        let mut url = self.base.clone();
+        url.set_path("/");
+        let request = self
+            .http
+            .post(url)
+            .header("authorization", authorization)
+            .header("content-type", CONTENT_TYPE)
+            .header("x-tc-action", ACTION)
+            .header("x-tc-version", "2021-01-11")
+            .header("x-tc-timestamp", signed.timestamp_s)
+            .header("x-tc-region", &self.region)
+            .body(body);
+        let answer = request.send().await.map_err(|error| transport(&error))?;
+        let bytes = answer.bytes().await.map_err(|error| transport(&error))?;
+        read(&bytes)
+    }
+}
+
+/// Both levels are looked at: the gateway's error, and what became of the one number.
+fn read(bytes: &[u8]) -> Result<(), SmsError> {
+    let answer: Answer =
+        serde_json::from_slice(bytes).map_err(|_| SmsError::Unknown("not the expected JSON".to_owned()))?;
+    match (answer.response.error, answer.response.statuses.as_slice()) {
+        (Some(error), _) => judge(&error.code),
+        (None, [status]) => judge(&status.code),
+        (None, _) => Err(SmsError::Unknown("no status of the number".to_owned())),
+    }
+}
+
+/// What a code means.
+fn judge(code: &str) -> Result<(), SmsError> {
+    let named = || code.chars().take(64).collect::<String>();
+    Err(match code {
+        "Ok" => return Ok(()),
+        "LimitExceeded.PhoneNumberThirtySecondLimit"
+        | "LimitExceeded.PhoneNumberOneHourLimit"
+        | "LimitExceeded.PhoneNumberDailyLimit"
+        | "LimitExceeded.PhoneNumberSameContentDailyLimit"
+        | "LimitExceeded.DeliveryFrequencyLimit" => SmsError::Wait(named()),
+        "InvalidParameterValue.IncorrectPhoneNumber" | "FailedOperation.PhoneNumberInBlacklist" => {
+            SmsError::Number(named())
+        }
+        "FailedOperation.InsufficientBalanceInSmsPackage" => SmsError::Stopped(named()),
+        // The account's own day limits; whether it may send at all.
+        _ if code.starts_with("LimitExceeded.App") || code.starts_with("UnauthorizedOperation") => {
+            SmsError::Stopped(named())
+        }
+        _ if code.starts_with("InternalError") || code.starts_with("RequestLimitExceeded") => {
+            SmsError::Unknown(named())
+        }
+        // Signature, template and parameter faults, unknown keys, a clock that is wrong: a person has to look.
+        _ => SmsError::Config(named()),
+    })
+}
+
+/// What a request is signed over.
+struct Signed<'a> {
+    service: &'a str,
+    host: &'a str,
+    action: &'a str,
+    timestamp_s: i64,
+    body: &'a str,
+}
+
+impl Signed<'_> {
+    /// The `Authorization` header.
+    fn authorization(&self, id: &str, secret: &str) -> String {
+        let moment = jiff::Timestamp::from_second(self.timestamp_s).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let date = moment.strftime("%Y-%m-%d").to_string();
+        let scope = format!("{date}/{}/tc3_request", self.service);
+        let canonical = format!(
+            "POST\n/\n\ncontent-type:{CONTENT_TYPE}\nhost:{}\nx-tc-action:{}\n\ncontent-type;host;x-tc-action\n{}",
+            self.host.to_lowercase(),
+            self.action.to_lowercase(),
+            sha256(self.body)
+        );
+        let text = format!("TC3-HMAC-SHA256\n{}\n{scope}\n{}", self.timestamp_s, sha256(&canonical));
+        let key = [date.as_str(), self.service, "tc3_request", text.as_str()]
+            .iter()
+            .fold(format!("TC3{secret}").into_bytes(), |key, part| hmac(&key, part));
+        format!(
+            "TC3-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders=content-type;host;x-tc-action, Signature={}",
+            hex::encode(key)
+        )
+    }
+}
+
+fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+fn hmac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wechat::vectors;
+
+    #[test]
+    fn the_vectors_sign_to_the_same_bytes() {
+        let all = vectors::all();
+        let cases = all["sms_tencent_tc3"].as_array().unwrap();
+        assert_eq!(cases.len(), 2);
+        for case in cases {
+            let host = vectors::text(&case["host"]);
+            let signed = Signed {
+                service: host.split('.').next().unwrap(),
+                host,
+                action: vectors::text(&case["action"]),
+                timestamp_s: case["timestamp"].as_i64().unwrap(),
+                body: vectors::text(&case["body"]),
+            };
+            let made =
+                signed.authorization(vectors::text(&case["secret_id"]), vectors::text(&case["secret_key"]));
+            assert_eq!(made, vectors::text(&case["authorization"]));
+        }
+    }
+
+    #[test]
+    fn answers_are_judged_at_both_levels() {
+        let one = |code: &str| {
+            read(json!({"Response": {"SendStatusSet": [{"Code": code}]}}).to_string().as_bytes())
+        };
+        assert_eq!(one("Ok"), Ok(()));
+        let word = |code| one(code).unwrap_err().word();
+        assert_eq!(word("LimitExceeded.PhoneNumberDailyLimit"), "wait");
+        assert_eq!(word("LimitExceeded.AppDailyLimit"), "stopped");
+        assert_eq!(word("FailedOperation.PhoneNumberInBlacklist"), "number");
+        assert_eq!(word("FailedOperation.TemplateIncorrectOrUnapproved"), "config");
+        assert_eq!(word("FailedOperation.InsufficientBalanceInSmsPackage"), "stopped");
+        assert_eq!(word("UnauthorizedOperation.SmsSdkAppIdVerifyFail"), "stopped");
+        assert_eq!(word("InternalError.Timeout"), "unknown");
+        let gateway = json!({"Response": {"Error": {"Code": "AuthFailure.SignatureExpire"}}}).to_string();
+        assert_eq!(read(gateway.as_bytes()).unwrap_err().word(), "config");
+        for odd in ["", "<html>", "{}", "{\"Response\":{}}", "{\"Response\":{\"SendStatusSet\":[]}}"] {
+            assert_eq!(read(odd.as_bytes()).unwrap_err().word(), "unknown", "{odd}");
+        }
+    }
+}
