@@ -30,6 +30,9 @@
 //! Events for sockets are rows written in the transaction that they speak of ([`live`]); what a server missed it reads
 //! from SQL. Crashes between any two steps continue from SQL alone.
 //!
+//! The service account's shared token, menu and QR codes are [`official`]; messages to winners are [`notice`], which no
+//! draw and no payment waits for.
+//!
 //! # The modules
 //!
 //! They stand in the order of knowledge: each uses only those above it. `tests/it/tidy.rs` checks that.
@@ -68,6 +71,10 @@ pub mod idempotency;
 
 pub mod drawlog;
 pub mod meeting;
+
+pub mod official;
+
+pub mod notice;
 
 pub mod pool;
 

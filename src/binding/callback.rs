@@ -6,9 +6,11 @@ use sqlx::Row;
 use super::oauth;
 use crate::{
     app::App,
+    clock::DAY,
     db::hit,
     error::{ApiError, ApiResult},
-    keys,
+    keys, notice,
+    official::QrScene,
     people::follow,
     store::Hit,
     wechat::{
@@ -83,20 +85,38 @@ async fn record(app: &App, message: &Message) -> ApiResult<bool> {
         Event::Unsubscribe => follow::set(&mut tx, &message.openid, false, "", at).await?,
         Event::Scan { scene } => follow::set(&mut tx, &message.openid, true, scene, at).await?,
         Event::Text { .. } => follow::set(&mut tx, &message.openid, true, "", at).await?,
+        Event::TemplateDone { msgid, status } => notice::finished(&mut tx, msgid, status, app.now()).await?,
         Event::Other => {}
+    }
+    if let Some(window) = window(&message.event) {
+        follow::open_window(&mut tx, &message.openid, window, message.created_s.saturating_mul(1000)).await?;
     }
     tx.commit().await?;
     Ok(true)
 }
 
-/// The way in, for somebody who follows, scans or writes while a meeting is open. A scene that is a meeting's id
+/// How often and how long, ms, the account may write by itself after an event. (wechat: §6.4)
+fn window(event: &Event) -> Option<(i64, i64)> {
+    match event {
+        Event::Subscribe { .. } | Event::Scan { .. } => Some((3, 60_000)),
+        Event::Text { .. } => Some((5, 2 * DAY)),
+        Event::Unsubscribe => Some((0, 0)),
+        Event::TemplateDone { .. } | Event::Other => None,
+    }
+}
+
+/// The way in, for somebody who follows, scans or writes while a meeting is open. A scene of a meeting
 /// names it; otherwise the newest open one.
 async fn welcome(app: &App, message: &Message) -> ApiResult<Option<String>> {
     let scene = match &message.event {
         Event::Subscribe { scene } => scene.clone().unwrap_or_default(),
         Event::Scan { scene } => scene.clone(),
         Event::Text { .. } => String::new(),
-        Event::Unsubscribe | Event::Other => return Ok(None),
+        Event::Unsubscribe | Event::TemplateDone { .. } | Event::Other => return Ok(None),
+    };
+    let scene = match QrScene::parse(&scene) {
+        Some(QrScene::Meeting(id)) => id,
+        _ => scene,
     };
     let row = sqlx::query(
         "select id, name from meeting where status = 'open' and (id = $1 or rehearsal = 0) \

@@ -9,8 +9,7 @@ use crate::{
     clock::DAY,
     db::{Tx, hit},
     error::{ApiError, ApiResult},
-    keys,
-    people::follow,
+    keys, official,
     wechat::account::{AccountError, Scope},
 };
 
@@ -33,7 +32,7 @@ pub(super) async fn begin(app: &App, meeting: &str) -> ApiResult<(String, String
         .ok_or_else(|| ApiError::not_found("该活动"))?;
     // The id as stored, not as sent: it becomes part of an address.
     let meeting: String = known.try_get(0)?;
-    let account = follow::account(app)?;
+    let account = official::account(app)?;
     let state = hex::encode(keys::random::<16>());
     let back = format!("{}/m/{meeting}/callback", app.config().server.public_url);
     let back = Url::parse(&back).map_err(|error| anyhow::anyhow!("server.public_url: {error}"))?;
@@ -56,9 +55,9 @@ pub(super) async fn finish(
         use_once(&mut tx, &keys::token_hash(&text), app.now()).await?;
     }
     tx.commit().await?;
-    let user = follow::account(app)?.exchange_code(code).await.map_err(|error| match error {
+    let user = official::account(app)?.exchange_code(code).await.map_err(|error| match error {
         AccountError::RestartLogin { .. } => restart(),
-        other => follow::refused(&other),
+        other => official::refused(&other),
     })?;
     if user.is_snapshot {
         return Err(snapshot());

@@ -3,7 +3,7 @@
 //! live in memory: one that a crash takes away is asked for again by the person who waits for it.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -143,13 +143,16 @@ async fn is_invited(app: &App, meeting: &str, phone_index: &str) -> ApiResult<bo
 
 /// Rows for those that the meeting's allowance still covers.
 async fn count(app: &App, letters: Vec<(Letter, String)>) -> ApiResult<Vec<(Letter, String)>> {
-    let mut allowances = Vec::with_capacity(letters.len());
+    let mut allowances = HashMap::new();
     for (letter, _) in &letters {
-        allowances.push(spend::allowance(app, &letter.meeting).await?);
+        if !allowances.contains_key(&letter.meeting) {
+            allowances.insert(letter.meeting.clone(), spend::recount(app, &letter.meeting).await?);
+        }
     }
     let mut counted = Vec::with_capacity(letters.len());
     let mut tx = app.db().begin().await?;
-    for ((letter, index), most) in letters.into_iter().zip(allowances) {
+    for (letter, index) in letters {
+        let most = allowances.get(&letter.meeting).copied().unwrap_or(0);
         if !spend::take(&mut tx, &letter.meeting, most).await? {
             tracing::error!(meeting = letter.meeting, "the meeting's SMS allowance is used up");
             continue;

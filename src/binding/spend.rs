@@ -26,12 +26,16 @@ struct Invited(Mutex<HashMap<String, (i64, Ms)>>);
 
 /// 429 `sms_allowance` once the allowance is used up; the same answer for every phone.
 pub(super) async fn allowed(app: &App, meeting: &str) -> ApiResult<()> {
-    let most = allowance(app, meeting).await?;
     let row = sqlx::query("select sent from sms_spend where meeting_id = $1")
         .bind(meeting)
         .fetch_optional(app.db().read())
         .await?;
     let sent: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+    let mut most = allowance(app, meeting).await?;
+    if sent >= most {
+        // People may have been added since they were counted.
+        most = recount(app, meeting).await?;
+    }
     // A meeting without a roster sends nothing anyway; its answers must not tell.
     if most > 0 && sent >= most {
         tracing::error!(meeting, sent, most, "the meeting's SMS allowance is used up");
@@ -50,13 +54,19 @@ pub(super) async fn allowance(app: &App, meeting: &str) -> ApiResult<i64> {
     {
         return Ok(count * SENDS_PER_INVITED);
     }
+    recount(app, meeting).await
+}
+
+/// The same, counted now.
+pub(super) async fn recount(app: &App, meeting: &str) -> ApiResult<i64> {
     let row =
         sqlx::query("select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0")
             .bind(meeting)
             .fetch_one(app.db().read())
             .await?;
     let count: i64 = row.try_get(0)?;
-    kept.0.lock().unwrap_or_else(PoisonError::into_inner).insert(meeting.to_owned(), (count, now));
+    let kept = app.kept::<Invited>();
+    kept.0.lock().unwrap_or_else(PoisonError::into_inner).insert(meeting.to_owned(), (count, app.now()));
     Ok(count * SENDS_PER_INVITED)
 }
 

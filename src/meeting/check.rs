@@ -2,7 +2,7 @@
 
 use crate::{
     error::{ApiError, ApiResult},
-    wire::MeetingSettings,
+    wire::{MeetingSettings, NotifySettings},
 };
 
 /// Longest name of a meeting, in characters.
@@ -15,6 +15,11 @@ const WISH_BYTES: usize = 127;
 const SHOW_MAX: i64 = 600_000;
 /// Longest time before winners count as present, s.
 const CONFIRM_MAX: i64 = 3_600;
+
+/// Longest id of a template message, most fields of one, longest name and content of a field.
+const TEMPLATE_CHARS: usize = 64;
+const FIELDS: usize = 10;
+const FIELD_CHARS: usize = 64;
 
 /// A text of `least` to `most` characters without control characters: 422 `text` otherwise.
 pub fn text(field: &str, value: &str, least: usize, most: usize) -> ApiResult<()> {
@@ -75,6 +80,26 @@ pub fn settings(settings: &MeetingSettings) -> ApiResult<()> {
         let detail = "自动确认时间为 0 到 3600 秒。";
         return Err(ApiError::invalid("invalid", "settings.auto_confirm_s", detail));
     }
+    notify(&settings.notify)
+}
+
+/// What the platform would refuse every time.
+fn notify(settings: &NotifySettings) -> ApiResult<()> {
+    let word = |text: &str, most: usize| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        text.len() <= most && text.bytes().all(plain)
+    };
+    let wrong = |field: &str, detail: &str| Err(ApiError::invalid("invalid", field, detail));
+    if !word(&settings.template, TEMPLATE_CHARS) {
+        let detail = "模板 ID 只含字母、数字、下划线和连字符，请从公众平台复制。";
+        return wrong("settings.notify.template", detail);
+    }
+    let sound = |(name, pattern): (&String, &String)| {
+        !name.is_empty() && word(name, FIELD_CHARS) && pattern.chars().count() <= FIELD_CHARS
+    };
+    if settings.fields.len() > FIELDS || !settings.fields.iter().all(sound) {
+        return wrong("settings.notify.fields", "模板字段最多 10 个，名称如 thing1，内容最多 64 个字。");
+    }
     Ok(())
 }
 
@@ -93,6 +118,17 @@ mod tests {
         }
         let nameless = MeetingSettings { send_name: String::new(), ..MeetingSettings::default() };
         assert!(settings(&nameless).is_ok(), "the configured name is taken");
+    }
+
+    #[test]
+    fn a_template_is_named_as_the_platform_names_it() {
+        let with = |template: &str| MeetingSettings {
+            notify: NotifySettings { template: template.into(), ..NotifySettings::default() },
+            ..MeetingSettings::default()
+        };
+        assert!(settings(&with("kL3_x-9")).is_ok() && settings(&with("")).is_ok());
+        let error = settings(&with("a b")).unwrap_err();
+        assert_eq!(error.body().field.as_deref(), Some("settings.notify.template"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use url::Url;
 use super::input::Input;
 use super::page;
 use super::people::{is_openid, openid_of};
-use super::state::{Entry, Inner, Sandbox, Shared};
+use super::state::{Inner, Sandbox, Shared};
 use crate::clock::Ms;
 
 /// A code lives this long.
@@ -23,15 +23,23 @@ const CODE_LIFE: Ms = 5 * 60_000;
 const TOKEN_LIFE: Ms = 7_200_000;
 /// Old and new token are both good for this long.
 const TOKEN_OVERLAP: Ms = 5 * 60_000;
-/// Longest customer-service text, bytes.
-const TEXT_MAX: usize = 2048;
 
 /// Codes and tokens that were given out.
 #[derive(Default)]
 pub(super) struct Codes {
-    codes: HashMap<String, Code>,
+    open: HashMap<String, Code>,
     /// Tokens and when they end, newest last.
     tokens: Vec<(String, Ms)>,
+    /// Calls of `stable_token` and of `getticket`.
+    pub(super) token_calls: u32,
+    pub(super) ticket_calls: u32,
+}
+
+impl Codes {
+    /// Every token that was given out stops working, as when a secret was changed.
+    pub(super) fn revoke(&mut self) {
+        self.tokens.clear();
+    }
 }
 
 struct Code {
@@ -49,8 +57,6 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/cgi-bin/stable_token", post(stable_token))
         .route("/cgi-bin/user/info", get(user_info))
         .route("/cgi-bin/qrcode/create", post(create_qr))
-        .route("/cgi-bin/message/custom/send", post(send_custom))
-        .route("/cgi-bin/message/template/send", post(send_template))
         .route("/cgi-bin/ticket/getticket", get(ticket))
 }
 
@@ -126,9 +132,9 @@ async fn authorize(State(sandbox): State<Shared>, Query(asked): Query<Authorize>
             person.subscribe = true;
             inner.people.put(person);
         }
-        inner.codes.codes.retain(|_, code| code.ends_ms + CODE_LIFE > now);
+        inner.codes.open.retain(|_, code| code.ends_ms + CODE_LIFE > now);
         let entry = Code { openid, snapshot: asked.snapshot == "1", ends_ms: now + CODE_LIFE, used: false };
-        inner.codes.codes.insert(code.clone(), entry);
+        inner.codes.open.insert(code.clone(), entry);
     });
     back.query_pairs_mut().append_pair("code", &code).append_pair("state", &asked.state);
     // 302 as WeChat does, so that a GET stays a GET everywhere.
@@ -136,15 +142,15 @@ async fn authorize(State(sandbox): State<Shared>, Query(asked): Query<Authorize>
 }
 
 /// JSON as WeChat sends it: HTTP 200 and `text/plain`.
-fn plain(value: &Value) -> Response {
+pub(super) fn plain(value: &Value) -> Response {
     ([(header::CONTENT_TYPE, "text/plain")], value.to_string()).into_response()
 }
 
-fn fail(errcode: i64, errmsg: &str) -> Response {
+pub(super) fn fail(errcode: i64, errmsg: &str) -> Response {
     plain(&json!({ "errcode": errcode, "errmsg": format!("{errmsg} rid: {}", random_hex(8)) }))
 }
 
-fn fine() -> Response {
+pub(super) fn fine() -> Response {
     plain(&json!({ "errcode": 0, "errmsg": "ok" }))
 }
 
@@ -171,7 +177,7 @@ async fn access_token(State(sandbox): State<Shared>, Query(asked): Query<Exchang
         return fail(41008, "missing code");
     }
     let now = sandbox.now();
-    let taken = sandbox.with(|inner| match inner.codes.codes.get_mut(&asked.code) {
+    let taken = sandbox.with(|inner| match inner.codes.open.get_mut(&asked.code) {
         None => Err((40029, "invalid code")),
         Some(code) if code.used => Err((40163, "code been used")),
         Some(code) if code.ends_ms <= now => Err((42003, "code expired")),
@@ -224,6 +230,7 @@ async fn stable_token(State(sandbox): State<Shared>, body: String) -> Response {
     }
     let now = sandbox.now();
     let (token, ends) = sandbox.with(|inner| {
+        inner.codes.token_calls += 1;
         let tokens = &mut inner.codes.tokens;
         if asked.force_refresh {
             tokens.clear();
@@ -243,18 +250,18 @@ async fn stable_token(State(sandbox): State<Shared>, body: String) -> Response {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WithToken {
-    access_token: String,
+pub(super) struct WithToken {
+    pub(super) access_token: String,
     openid: String,
     #[serde(rename = "type")]
     kind: String,
 }
 
-fn has_token(inner: &Inner, token: &str, now: Ms) -> bool {
+pub(super) fn has_token(inner: &Inner, token: &str, now: Ms) -> bool {
     inner.codes.tokens.iter().any(|(known, ends)| known == token && *ends > now)
 }
 
-fn token_error() -> Response {
+pub(super) fn token_error() -> Response {
     fail(40001, "invalid credential, access_token is invalid or not latest")
 }
 
@@ -279,6 +286,7 @@ async fn ticket(State(sandbox): State<Shared>, Query(asked): Query<WithToken>) -
     if !sandbox.with(|inner| has_token(inner, &asked.access_token, now)) {
         return token_error();
     }
+    sandbox.with(|inner| inner.codes.ticket_calls += 1);
     if asked.kind != "jsapi" {
         return fail(40097, "invalid args");
     }
@@ -306,68 +314,6 @@ async fn create_qr(
         let life = body["expire_seconds"].as_i64().unwrap_or(60).clamp(1, 2_592_000);
         let url = format!("http://weixin.qq.com/q/{ticket}");
         plain(&json!({ "ticket": ticket, "expire_seconds": life, "url": url }))
-    })
-}
-
-async fn send_custom(
-    State(sandbox): State<Shared>,
-    Query(asked): Query<WithToken>,
-    Input(body): Input<Value>,
-) -> Response {
-    let now = sandbox.now();
-    let openid = body["touser"].as_str().unwrap_or_default();
-    sandbox.with(|inner| {
-        if !has_token(inner, &asked.access_token, now) {
-            return token_error();
-        }
-        let Some(mut person) = inner.people.get(openid).cloned() else {
-            return fail(40003, "invalid openid");
-        };
-        let text = body["text"]["content"].as_str().unwrap_or_default();
-        if body["msgtype"] == "text" && (text.is_empty() || text.len() > TEXT_MAX) {
-            return fail(45002, "content size out of limit");
-        }
-        if person.write_until_ms <= now {
-            return fail(45015, "response out of time limit or subscription is canceled");
-        }
-        if person.writes_left == 0 {
-            return fail(45047, "out of response count limit");
-        }
-        person.writes_left -= 1;
-        let entry =
-            Entry { at_ms: now, openid: openid.to_owned(), kind: "custom".to_owned(), content: body.clone() };
-        Inner::log(&mut inner.messages, entry);
-        inner.people.put(person);
-        fine()
-    })
-}
-
-async fn send_template(
-    State(sandbox): State<Shared>,
-    Query(asked): Query<WithToken>,
-    Input(body): Input<Value>,
-) -> Response {
-    let now = sandbox.now();
-    let openid = body["touser"].as_str().unwrap_or_default();
-    sandbox.with(|inner| {
-        if !has_token(inner, &asked.access_token, now) {
-            return token_error();
-        }
-        let Some(person) = inner.people.get(openid) else { return fail(40003, "invalid openid") };
-        if !person.subscribe {
-            return fail(43004, "require subscribe");
-        }
-        if body["template_id"].as_str().unwrap_or_default().is_empty() {
-            return fail(40037, "invalid template_id");
-        }
-        let entry = Entry {
-            at_ms: now,
-            openid: openid.to_owned(),
-            kind: "template".to_owned(),
-            content: body.clone(),
-        };
-        Inner::log(&mut inner.messages, entry);
-        plain(&json!({ "errcode": 0, "errmsg": "ok", "msgid": now }))
     })
 }
 

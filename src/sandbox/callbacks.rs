@@ -129,7 +129,9 @@ fn message(inner: &mut Inner, asked: &Fire, now: Ms) -> Option<String> {
     let mut person = inner.people.ensure(&asked.openid, "");
     let scene = inner.scenes.get(&asked.key).unwrap_or(&asked.key).clone();
     let window = if asked.event == "text" { LONG_WINDOW } else { SHORT_WINDOW };
-    (person.writes_left, person.write_until_ms) = (window.0, now + window.1);
+    if asked.event != "TEMPLATESENDJOBFINISH" {
+        (person.writes_left, person.write_until_ms) = (window.0, now + window.1);
+    }
     let qr_key = if scene.is_empty() { String::new() } else { format!("qrscene_{scene}") };
     let stamp = (now / 1000).to_string();
     let id = format!("{now}{}", inner.callbacks.len());
@@ -152,6 +154,12 @@ fn message(inner: &mut Inner, asked: &Fire, now: Ms) -> Option<String> {
             pairs.extend([("MsgType", "event"), ("Event", "SCAN"), ("EventKey", scene.as_str())]);
         }
         "text" => pairs.extend([("MsgType", "text"), ("Content", asked.content.as_str()), ("MsgId", &id)]),
+        "TEMPLATESENDJOBFINISH" => pairs.extend([
+            ("MsgType", "event"),
+            ("Event", "TEMPLATESENDJOBFINISH"),
+            ("MsgID", asked.key.as_str()),
+            ("Status", asked.content.as_str()),
+        ]),
         _ => return None,
     }
     let body = xml::write(pairs);

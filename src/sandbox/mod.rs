@@ -15,7 +15,9 @@
 //! - `GET /sandbox/sms?phone=` `{messages, latest}`: newest last; `latest` is the newest code. With a phone it waits up
 //!   to a second for a message, unless one has just come: who asked for a code may read it here at once.
 //! - `POST /sandbox/callbacks {openid, event, key?, content?, copies?, forged?, url?}`: `event` is `subscribe`,
-//!   `unsubscribe`, `SCAN`, `text`, or `verify` for the address check; answers what our server answered.
+//!   `unsubscribe`, `SCAN`, `text`, `TEMPLATESENDJOBFINISH` (`key` is the message's number, `content` its status), or
+//!   `verify` for the address check; answers what our server answered.
+//! - `GET /sandbox/account` `{token_calls, ticket_calls, menu}`; `DELETE /sandbox/tokens` ends every access token.
 //! - `GET /sandbox/packets?openid=&bill_no=` `{packets, paid_count, paid_fen}`;
 //!   `POST /sandbox/packets/{bill_no}/open` opens one, `…/status {status}` decides as an operator of the far end.
 //! - `POST /sandbox/faults {kind, count?, skip?, percent?, seed?, on?, paid?, kept?, code?, text?, openid?, bill_no?}`,
@@ -33,6 +35,7 @@ mod crowd;
 mod faults;
 mod input;
 mod listen;
+mod messages;
 mod misbehave;
 mod page;
 mod page_faults;
@@ -194,6 +197,7 @@ fn report(ended: std::io::Result<()>) {
 fn plain_routes() -> Router<Shared> {
     let routes = account::routes()
         .merge(sms::routes())
+        .merge(messages::routes())
         .merge(callbacks::routes())
         .merge(control::routes())
         .merge(crowd::routes())

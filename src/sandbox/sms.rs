@@ -61,7 +61,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/", post(gateway))
 }
 
-/// A phone number as it is kept: without +86 or 0086, without spaces and dashes.
+/// A phone number as it is kept: without +86 or 0086 and any other + or 00, without spaces and dashes.
 pub(super) fn bare_phone(text: &str) -> String {
     let text: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
     // In an address a plus sign may have become a space, which is gone by now.
@@ -72,7 +72,8 @@ pub(super) fn bare_phone(text: &str) -> String {
             return rest.to_owned();
         }
     }
-    text
+    let abroad = text.strip_prefix('+').or_else(|| text.strip_prefix("00"));
+    abroad.map_or_else(|| text.clone(), ToOwned::to_owned)
 }
 
 impl SmsBox {
@@ -333,6 +334,9 @@ mod tests {
     fn phones_are_found_in_every_form() {
         for text in ["13800000000", "+8613800000000", " 8613800000000", "0086 138-0000-0000"] {
             assert_eq!(bare_phone(text), "13800000000", "{text}");
+        }
+        for text in ["+85261234567", "0085261234567", " 852 6123 4567"] {
+            assert_eq!(bare_phone(text), "85261234567", "{text}");
         }
     }
 

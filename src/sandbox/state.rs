@@ -59,6 +59,10 @@ pub(super) struct Inner {
     pub(super) crowd: Progress,
     /// Scenes of parametric QR codes by ticket.
     pub(super) scenes: HashMap<String, String>,
+    /// The account's menu as it was made last.
+    pub(super) menu: Value,
+    /// Template messages that were taken.
+    pub(super) last_msgid: i64,
     /// Start of the present second of pay calls, and how many it had.
     pub(super) rate: (Instant, u32),
     journal: File,
@@ -103,6 +107,8 @@ impl Sandbox {
             callbacks: VecDeque::new(),
             crowd: Progress::default(),
             scenes: HashMap::new(),
+            menu: Value::Null,
+            last_msgid: 0,
             rate: (Instant::now(), 0),
             journal,
         };

@@ -17,7 +17,8 @@ use tower_http::{
 };
 
 use crate::{
-    app::App, auth, binding, error::ApiError, finance, http as parts, idempotency, payout, pool, round,
+    app::App, auth, binding, error::ApiError, finance, http as parts, idempotency, notice, payout, pool,
+    round,
 };
 
 pub use openapi::document;
@@ -87,6 +88,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     payout::forget_claims(&app).await?;
     pool::rebuild_all(&app).await?;
     app.spawn(binding::run_outbox(app.clone()));
+    app.spawn(notice::run(app.clone()));
     app.spawn(payout::run(app.clone()));
     app.spawn(finance::alarms::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));

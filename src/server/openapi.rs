@@ -15,7 +15,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    app::App, auth, binding, budget, error::ProblemBody, finance, meeting, payout, people, round, stage, wire,
+    app::App, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official, payout, people,
+    round, stage, wire,
 };
 
 #[derive(OpenApi)]
@@ -38,6 +39,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(meeting::router())
         .merge(round::router())
         .merge(stage::router())
+        .merge(official::router())
+        .merge(notice::router())
         .merge(people::router())
         .merge(binding::router())
         .merge(budget::router())

@@ -77,6 +77,13 @@ pub enum Event {
         /// What was written, as it came.
         content: String,
     },
+    /// What became of a template message that was taken earlier.
+    TemplateDone {
+        /// The platform's number of the message.
+        msgid: String,
+        /// `success`, `failed:user block`, `failed: system failed`.
+        status: String,
+    },
     /// Anything else: answered and otherwise ignored.
     Other,
 }
@@ -208,6 +215,10 @@ fn message(fields: &Fields) -> Result<Message, CallbackError> {
         ("event", "subscribe") => Event::Subscribe { scene: key.strip_prefix("qrscene_").map(str::to_owned) },
         ("event", "unsubscribe") => Event::Unsubscribe,
         ("event", "SCAN") => Event::Scan { scene: key.to_owned() },
+        ("event", "TEMPLATESENDJOBFINISH") => Event::TemplateDone {
+            msgid: fields.text("MsgID").to_owned(),
+            status: fields.text("Status").to_owned(),
+        },
         _ => Event::Other,
     };
     let dedupe_key = dedupe_key(fields, &openid, created_s);
@@ -220,8 +231,10 @@ fn dedupe_key(fields: &Fields, openid: &str, created_s: i64) -> String {
     let parts = match fields.get("MsgId") {
         Some(id) if !id.is_empty() => format!("message\n{openid}\n{id}"),
         _ => {
+            // Several template messages may be told of within one second: they have numbers of their own.
             let (event, key) = (fields.text("Event"), fields.text("EventKey"));
-            format!("event\n{openid}\n{created_s}\n{event}\n{key}")
+            let number = fields.text("MsgID");
+            format!("event\n{openid}\n{created_s}\n{event}\n{key}\n{number}")
         }
     };
     hex::encode(Sha256::digest(parts.as_bytes()))

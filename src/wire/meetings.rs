@@ -1,5 +1,7 @@
 //! Meetings, prizes and rounds.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,6 +41,8 @@ pub struct MeetingSettings {
     /// Winners confirm themselves after this many seconds when a round's `confirm` is `auto`.
     #[schema(minimum = 0, maximum = 3600)]
     pub auto_confirm_s: i64,
+    /// Messages of the service account to winners.
+    pub notify: NotifySettings,
 }
 
 impl Default for MeetingSettings {
@@ -51,8 +55,23 @@ impl Default for MeetingSettings {
             act_name: "年会抽奖".into(),
             wishing: "恭喜中奖，祝您好运！".into(),
             auto_confirm_s: 30,
+            notify: NotifySettings::default(),
         }
     }
+}
+
+/// Messages of the service account to winners.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifySettings {
+    /// Tell winners: in the chat for as long as WeChat allows it after an act of theirs, else by the template.
+    pub winners: bool,
+    /// Id of the account's template; empty: only in the chat.
+    #[schema(max_length = 64)]
+    pub template: String,
+    /// The template's fields and what they say, with `{meeting}`, `{prize}`, `{time}`. Empty: `thing1` the meeting,
+    /// `thing2` the prize, `time3` the time.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// A new meeting.

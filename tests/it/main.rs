@@ -11,6 +11,8 @@ mod evening;
 mod finance;
 mod harness;
 mod live;
+mod notices;
+mod official;
 mod payout;
 mod people;
 mod sandbox;

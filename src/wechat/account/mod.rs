@@ -10,7 +10,7 @@ use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 pub use super::account_error::AccountError;
@@ -119,6 +119,11 @@ struct TicketAnswer {
 #[derive(Deserialize)]
 struct QrAnswer {
     url: String,
+}
+
+#[derive(Deserialize)]
+struct SentAnswer {
+    msgid: i64,
 }
 
 #[derive(Deserialize)]
@@ -244,6 +249,19 @@ impl Account {
     ) -> Result<(), AccountError> {
         let body = json!({ "touser": openid, "msgtype": "text", "text": { "content": content } });
         let _: Nothing = call(self.post("cgi-bin/message/custom/send", token).json(&body)).await?;
+        Ok(())
+    }
+
+    /// A template message; `body` has `touser`, `template_id`, `data`, and a `client_msg_id` that makes a repeat within
+    /// some minutes the same message. Answers the platform's number of it.
+    pub async fn send_template(&self, token: &SecretString, body: &Value) -> Result<String, AccountError> {
+        let answer: SentAnswer = call(self.post("cgi-bin/message/template/send", token).json(body)).await?;
+        Ok(answer.msgid.to_string())
+    }
+
+    /// Makes the account's menu, in place of the one before.
+    pub async fn create_menu(&self, token: &SecretString, menu: &Value) -> Result<(), AccountError> {
+        let _: Nothing = call(self.post("cgi-bin/menu/create", token).json(menu)).await?;
         Ok(())
     }
 
