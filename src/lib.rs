@@ -82,6 +82,8 @@ pub mod people;
 
 pub mod binding;
 
+pub mod approval;
+
 pub mod budget;
 
 pub mod payout;

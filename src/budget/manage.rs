@@ -5,14 +5,18 @@ use sqlx::{Row, any::AnyRow};
 use super::{
     FREE, entry,
     ledger::{self, Entry},
+    yuan,
 };
 use crate::{
     app::App,
+    approval::{self, Warrant},
     audit::{self, Deed},
     auth::Staff,
+    clock::Ms,
     db::{Tx, hit},
     error::{ApiError, ApiResult},
-    keys::short_id,
+    keys::{row_id, short_id},
+    meeting,
     wire::{BudgetStatus, BudgetView, EditBudget, Fen, NewBudget},
 };
 
@@ -20,8 +24,9 @@ use crate::{
 const NAME_CHARS: usize = 60;
 
 const COLUMNS: &str = "select b.id, b.name, b.status, b.cap_fen, b.reserved_fen, b.spent_fen, b.returned_fen, \
-                       s.username, b.approved_at, b.version \
-                       from budget b left join staff s on s.id = b.approved_by";
+                       s.username, b.approved_at, b.version, c.username \
+                       from budget b left join staff s on s.id = b.approved_by \
+                       left join staff c on c.id = b.changed_by";
 
 fn view(row: &AnyRow) -> Result<BudgetView, sqlx::Error> {
     let status: String = row.try_get(2)?;
@@ -36,6 +41,7 @@ fn view(row: &AnyRow) -> Result<BudgetView, sqlx::Error> {
         approved_by: row.try_get(7)?,
         approved_at: row.try_get(8)?,
         version: row.try_get(9)?,
+        changed_by: row.try_get(10)?,
     })
 }
 
@@ -101,8 +107,8 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
         return Err(ApiError::conflict("meeting_closed", "活动已结束，不能再新建预算。"));
     }
     sqlx::query(
-        "insert into budget (id, meeting_id, name, cap_fen, status, created_by, created_at) \
-         values ($1, $2, $3, $4, 'draft', $5, $6)",
+        "insert into budget (id, meeting_id, name, cap_fen, status, created_by, changed_by, created_at) \
+         values ($1, $2, $3, $4, 'draft', $5, $5, $6)",
     )
     .bind(&id)
     .bind(meeting)
@@ -119,7 +125,7 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
     Ok(made)
 }
 
-/// Changes a draft. What was approved stays as it was approved: more money is another budget.
+/// Changes a draft. What was approved stays as it was approved, until it is withdrawn.
 pub async fn edit(
     app: &App,
     staff: &Staff,
@@ -132,21 +138,22 @@ pub async fn edit(
     if before.status == BudgetStatus::Approved {
         return Err(ApiError::conflict(
             "approval_void",
-            "预算已批准，修改会使批准失效，因此不能修改。需要追加金额时请新建一个预算并批准。",
+            "预算已批准，不能直接修改。追加金额请用“调整上限”，改名或重审请先撤回批准。",
         ));
     }
     let done = sqlx::query(
-        "update budget set name = $1, cap_fen = $2, version = version + 1 \
-         where id = $3 and version = $4 and status = 'draft'",
+        "update budget set name = $1, cap_fen = $2, changed_by = $5, version = version + 1 \
+         where id = $3 and version = $4 and status = 'draft' and reserved_fen + spent_fen <= $2",
     )
     .bind(&name)
     .bind(change.cap_fen.0)
     .bind(id)
     .bind(change.version)
+    .bind(&staff.id)
     .execute(tx.conn())
     .await?;
     if !hit(&done) {
-        return Err(ApiError::stale());
+        return Err(refused(&before, change.version, change.cap_fen.0));
     }
     if let Some(moved) = cap_change(id, before.cap_fen.0, change.cap_fen.0) {
         ledger::write(&mut tx, app.now(), &moved).await?;
@@ -165,13 +172,25 @@ fn cap_change(id: &str, before: i64, after: i64) -> Option<Entry> {
     }
 }
 
-/// Approves a budget as it was seen. Approving again what is approved changes nothing.
+/// Why a change of the cap did not happen.
+fn refused(before: &BudgetView, version: i64, cap: i64) -> ApiError {
+    let used = before.reserved_fen.0 + before.spent_fen.0;
+    if before.version == version && cap < used {
+        let detail = format!("已预留和支出共 {}，上限不能低于这个数。", yuan(used));
+        return ApiError::invalid("amount_range", "cap_fen", detail);
+    }
+    ApiError::stale()
+}
+
+/// Approves a budget as it was seen. Approving again what is approved changes nothing. With `four_eyes` by another
+/// person than whoever made it or changed its amount last: 403 `second_person`.
 pub async fn approve(
     app: &App,
     staff: &Staff,
     (meeting, id): (&str, &str),
     version: Option<i64>,
 ) -> ApiResult<BudgetView> {
+    let four_eyes = approval::needed(app, meeting).await?;
     let mut tx = app.db().begin().await?;
     let before = one(&mut tx, meeting, id).await?;
     if version.is_some_and(|seen| seen != before.version) {
@@ -180,12 +199,18 @@ pub async fn approve(
     if before.status == BudgetStatus::Approved {
         return Ok(before);
     }
+    if four_eyes
+        && (before.changed_by.as_deref() == Some(&staff.user) || made_by(&mut tx, id).await? == staff.id)
+    {
+        return Err(approval::second_person());
+    }
+    let now = app.now();
     let done = sqlx::query(
         "update budget set status = 'approved', approved_by = $1, approved_at = $2, version = version + 1 \
          where id = $3 and version = $4 and status = 'draft'",
     )
     .bind(&staff.id)
-    .bind(app.now())
+    .bind(now)
     .bind(id)
     .bind(before.version)
     .execute(tx.conn())
@@ -193,7 +218,121 @@ pub async fn approve(
     if !hit(&done) {
         return Err(ApiError::stale());
     }
+    remember(&mut tx, now, (id, &staff.id), before.cap_fen.0).await?;
     note((&mut tx, app), staff, "budget.approve", (meeting, id), before.cap_fen.0).await?;
+    let after = one(&mut tx, meeting, id).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+async fn made_by(tx: &mut Tx, id: &str) -> Result<String, sqlx::Error> {
+    sqlx::query("select created_by from budget where id = $1").bind(id).fetch_one(tx.conn()).await?.try_get(0)
+}
+
+/// An approval as it was given: awards are told under which one they were born.
+async fn remember(tx: &mut Tx, at: Ms, (id, by): (&str, &str), cap: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into budget_approval (id, budget_id, at, staff_id, cap_fen) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(row_id())
+    .bind(id)
+    .bind(at)
+    .bind(by)
+    .bind(cap)
+    .execute(tx.conn())
+    .await
+    .map(drop)
+}
+
+/// Takes an approval back: nothing new is reserved until it is given again; what is reserved is still paid.
+pub async fn withdraw(
+    app: &App,
+    staff: &Staff,
+    (meeting, id): (&str, &str),
+    version: i64,
+) -> ApiResult<BudgetView> {
+    let mut tx = app.db().begin().await?;
+    let before = one(&mut tx, meeting, id).await?;
+    if before.version != version {
+        return Err(ApiError::stale());
+    }
+    if before.status == BudgetStatus::Draft {
+        return Ok(before);
+    }
+    let done = sqlx::query(
+        "update budget set status = 'draft', approved_by = null, approved_at = null, version = version + 1 \
+         where id = $1 and version = $2 and status = 'approved'",
+    )
+    .bind(id)
+    .bind(version)
+    .execute(tx.conn())
+    .await?;
+    if !hit(&done) {
+        return Err(ApiError::stale());
+    }
+    note((&mut tx, app), staff, "budget.withdraw", (meeting, id), before.cap_fen.0).await?;
+    let after = one(&mut tx, meeting, id).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Whether a new cap of an approved budget is more than before, and so needs a second person under `four_eyes`; the
+/// refusals of [`set_cap`] before anybody is asked.
+pub async fn is_raise(app: &App, (meeting, id): (&str, &str), (version, cap): (i64, i64)) -> ApiResult<bool> {
+    let mut tx = app.db().begin().await?;
+    let before = one(&mut tx, meeting, id).await?;
+    checked(&before.name, Fen(cap))?;
+    must_stand(&before)?;
+    if before.version != version || cap < before.reserved_fen.0 + before.spent_fen.0 {
+        return Err(refused(&before, version, cap));
+    }
+    Ok(cap > before.cap_fen.0)
+}
+
+fn must_stand(budget: &BudgetView) -> ApiResult<()> {
+    match budget.status {
+        BudgetStatus::Approved => Ok(()),
+        BudgetStatus::Draft => {
+            Err(ApiError::conflict("not_approved", "预算还没有批准，请直接修改后再批准。"))
+        }
+    }
+}
+
+/// Another cap for an approved budget, which stays approved: 422 `amount_range` below what is reserved and spent.
+pub async fn set_cap(
+    app: &App,
+    warrant: Warrant<'_>,
+    (meeting, id): (&str, &str),
+    (version, cap): (Option<i64>, i64),
+) -> ApiResult<BudgetView> {
+    let now = app.now();
+    let mut tx = app.db().begin().await?;
+    // As every movement of money: under the meeting's row.
+    meeting::lock(&mut tx, meeting).await?;
+    let before = one(&mut tx, meeting, id).await?;
+    must_stand(&before)?;
+    let version = version.unwrap_or(before.version);
+    let done = sqlx::query(
+        "update budget set cap_fen = $1, approved_by = $2, approved_at = $3, changed_by = $4, version = version + 1 \
+         where id = $5 and version = $6 and status = 'approved' and reserved_fen + spent_fen <= $1",
+    )
+    .bind(cap)
+    .bind(&warrant.staff.id)
+    .bind(now)
+    .bind(warrant.first())
+    .bind(id)
+    .bind(version)
+    .execute(tx.conn())
+    .await?;
+    if !hit(&done) {
+        return Err(refused(&before, version, cap));
+    }
+    warrant.close(&mut tx, now).await?;
+    if let Some(moved) = cap_change(id, before.cap_fen.0, cap) {
+        ledger::write(&mut tx, now, &moved).await?;
+    }
+    remember(&mut tx, now, (id, &warrant.staff.id), cap).await?;
+    note((&mut tx, app), warrant.staff, "budget.cap", (meeting, id), cap).await?;
     let after = one(&mut tx, meeting, id).await?;
     tx.commit().await?;
     Ok(after)

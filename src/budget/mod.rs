@@ -9,7 +9,7 @@ pub mod ledger;
 mod manage;
 
 pub use http::router;
-pub use manage::{approve, create, edit, list};
+pub use manage::{approve, create, edit, is_raise, list, set_cap, withdraw};
 
 use ::http::StatusCode;
 use anyhow::anyhow;

@@ -53,7 +53,7 @@ async fn edit(
     Body(edit): Body<EditMeeting>,
 ) -> ApiResult<Json<MeetingView>> {
     staff.need(&[Role::Host])?;
-    super::edit(&app, &staff.user, &id, edit).await.map(Json)
+    super::edit(&app, &staff, &id, edit).await.map(Json)
 }
 
 /// What a page needs before its socket opens.

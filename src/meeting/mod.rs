@@ -13,12 +13,13 @@ use anyhow::Context;
 use crate::{
     app::App,
     audit::{self, Deed},
+    auth::Staff,
     clock,
     db::{Tx, hit},
     drawlog,
     error::{ApiError, ApiResult},
     keys,
-    wire::{Body, EditMeeting, MeetingSettings, MeetingView, NewMeeting},
+    wire::{Body, EditMeeting, MeetingSettings, MeetingView, NewMeeting, Role},
 };
 
 /// Links of a meeting's chain of secrets: the most draws it can have, rehearsed and void ones included.
@@ -87,11 +88,13 @@ pub async fn view(app: &App, id: &str) -> ApiResult<MeetingView> {
 }
 
 /// Changes name and settings.
-pub async fn edit(app: &App, who: &str, id: &str, edit: EditMeeting) -> ApiResult<MeetingView> {
+pub async fn edit(app: &App, staff: &Staff, id: &str, edit: EditMeeting) -> ApiResult<MeetingView> {
     check::name(&edit.name)?;
     check::settings(&edit.settings)?;
     let mut tx = app.db().begin().await?;
-    lock(&mut tx, id).await?.must_be_open()?;
+    let before = lock(&mut tx, id).await?;
+    before.must_be_open()?;
+    may_turn(staff, before.settings.four_eyes, edit.settings.four_eyes)?;
     let done = sqlx::query(
         "update meeting set name = $1, settings = $2, version = version + 1 where id = $3 and version = $4",
     )
@@ -104,7 +107,36 @@ pub async fn edit(app: &App, who: &str, id: &str, edit: EditMeeting) -> ApiResul
     if !hit(&done) {
         return Err(ApiError::stale());
     }
-    finish(app, tx, &Deed { who, what: "meeting.edit", meeting: id, target: id, note: &edit.name }).await
+    let deed = Deed { who: &staff.user, what: "meeting.edit", meeting: id, target: id, note: &edit.name };
+    finish(app, tx, &deed).await
+}
+
+/// Whoever the rule of the second person is to watch must not be able to turn it off: 403 `role`.
+fn may_turn(staff: &Staff, before: bool, after: bool) -> ApiResult<()> {
+    if before && !after && !staff.roles.contains(&Role::Owner) {
+        return Err(ApiError::forbidden("role", "双人复核开启后，只有活动负责人（owner）可以关闭。"));
+    }
+    Ok(())
+}
+
+/// Turns `four_eyes` on or off, and nothing else; only the owner turns it off.
+pub async fn turn_four_eyes(app: &App, staff: &Staff, id: &str, on: bool) -> ApiResult<()> {
+    let mut tx = app.db().begin().await?;
+    let before = lock(&mut tx, id).await?;
+    before.must_be_open()?;
+    if before.settings.four_eyes == on {
+        return Ok(());
+    }
+    may_turn(staff, before.settings.four_eyes, on)?;
+    let settings = MeetingSettings { four_eyes: on, ..before.settings };
+    sqlx::query("update meeting set settings = $1, version = version + 1 where id = $2")
+        .bind(settings_text(&settings)?)
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    let note = if on { "on" } else { "off" };
+    let deed = Deed { who: &staff.user, what: "meeting.four_eyes", meeting: id, target: id, note };
+    finish(app, tx, &deed).await.map(drop)
 }
 
 /// Tells the meeting anew, records the deed, commits.

@@ -4,16 +4,16 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    goods, reissue, sender, settle,
+    goods, reissue, requests, sender, settle,
     views::{self, AwardFilter, PacketFilter},
 };
 use crate::{
     app::App,
-    audit::{self, Deed},
+    approval::{Answer, Warrant},
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
-    wire::{AwardView, CollectRequest, PacketPage, PacketView, Role, SenderView},
+    wire::{AwardView, CollectRequest, PacketPage, PacketView, RequestKind, RequestView, Role, SenderView},
 };
 
 /// Shortest and longest claim code.
@@ -31,6 +31,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(sender))
         .routes(routes!(pause))
         .routes(routes!(resume))
+        .merge(requests::router())
 }
 
 /// Awards of the meeting.
@@ -131,29 +132,29 @@ async fn packet(
         IdemHeader,
     ), responses(
     (status = 200, body = PacketView),
+    (status = 202, body = RequestView, description = "Waits for a second person"),
     (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`, `origin`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`already_paid`, `outcome_unknown`, `already_failed`, `idempotency_mismatch`",
-        body = ProblemBody),
+    (status = 409, description = "`already_paid`, `outcome_unknown`, `already_failed`, `request_open`, \
+        `idempotency_mismatch`", body = ProblemBody),
 ))]
 async fn cancel(
     State(app): State<App>,
     staff: Staff,
     Path((meeting, bill)): Path<(String, String)>,
     _: Idem,
-) -> ApiResult<Json<PacketView>> {
+) -> ApiResult<Answer<PacketView>> {
     staff.need(&[Role::Finance])?;
     // Also answers 404 for a packet of another meeting.
-    views::one_packet(&app, &meeting, &bill).await?;
-    let mut tx = app.db().begin().await?;
-    let told = settle::cancel(&app, &mut tx, &bill).await?;
-    let deed = Deed { who: &staff.user, what: "packet.cancel", meeting: &meeting, target: &bill, note: "" };
-    audit::record(&mut tx, app.now(), &deed).await?;
-    tx.commit().await?;
-    told.publish(&app).await;
-    Ok(Json(views::one_packet(&app, &meeting, &bill).await?))
+    let packet = views::one_packet(&app, &meeting, &bill).await?;
+    settle::cancellable(packet.state, packet.sent_at)?;
+    if let Some(asked) = requests::ask(&app, &staff, (&meeting, RequestKind::Cancel, &bill)).await? {
+        return Ok(asked);
+    }
+    requests::cancel(&app, Warrant::alone(&staff), &meeting, &bill).await?;
+    views::one_packet(&app, &meeting, &bill).await.map(Answer::Done)
 }
 
 /// Give a dead packet's award a new bill number. The payer is asked at that moment, and only what it proves counts: the
@@ -166,12 +167,13 @@ async fn cancel(
         IdemHeader,
     ), responses(
     (status = 200, body = PacketView, description = "The new packet"),
+    (status = 202, body = RequestView, description = "Waits for a second person"),
     (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`, `origin`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
     (status = 409, description = "`outcome_unknown`, `already_paid`, `not_dead`, `ask_again`, `reissued`, \
-        `award_cancelled`, `not_confirmed`, `sender_off`, `idempotency_mismatch`", body = ProblemBody),
+        `award_cancelled`, `not_confirmed`, `sender_off`, `request_open`, `idempotency_mismatch`", body = ProblemBody),
     (status = 422, description = "`budget`", body = ProblemBody),
 ))]
 async fn reissue_packet(
@@ -179,12 +181,16 @@ async fn reissue_packet(
     staff: Staff,
     Path((meeting, bill)): Path<(String, String)>,
     _: Idem,
-) -> ApiResult<Json<PacketView>> {
+) -> ApiResult<Answer<PacketView>> {
     staff.need(&[Role::Finance])?;
     // Also answers 404 for a packet of another meeting.
     views::one_packet(&app, &meeting, &bill).await?;
-    let new = reissue::reissue(&app, &staff, &meeting, &bill).await?;
-    Ok(Json(views::one_packet(&app, &meeting, &new).await?))
+    reissue::candidate(&app, &bill).await?;
+    if let Some(asked) = requests::ask(&app, &staff, (&meeting, RequestKind::Reissue, &bill)).await? {
+        return Ok(asked);
+    }
+    let new = reissue::reissue(&app, Warrant::alone(&staff), &meeting, &bill).await?;
+    views::one_packet(&app, &meeting, &new).await.map(Answer::Done)
 }
 
 /// The sender of all packets.

@@ -4,6 +4,7 @@
 //! [`awards`] says who gets what; [`next`] (pure) what a packet becomes after each answer; [`worker`] does it, step by
 //! durable step: reserve, about to call, call, answer stored, settled.
 
+mod acts;
 pub mod awards;
 pub mod bill_no;
 pub mod channel;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod next;
 mod prepare;
 mod reissue;
+mod requests;
 pub mod sender;
 mod settle;
 mod sql;

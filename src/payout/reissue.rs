@@ -4,6 +4,7 @@
 use sqlx::Row;
 
 use super::{
+    acts,
     awards::{AwardRow, NEVER},
     bill_no::bill_no,
     channel::Channel,
@@ -16,8 +17,8 @@ use super::{
 };
 use crate::{
     app::App,
+    approval::Warrant,
     audit::{self, Deed},
-    auth::Staff,
     budget,
     clock::Ms,
     db::{Tx, hit},
@@ -40,10 +41,8 @@ enum Dead {
 }
 
 /// Gives the packet's award another number; answers it.
-pub(super) async fn reissue(app: &App, staff: &Staff, meeting: &str, bill: &str) -> ApiResult<String> {
-    let packet = sql::one(app, bill).await?;
-    may(packet.facts.state)?;
-    newest(app, &packet).await?;
+pub(super) async fn reissue(app: &App, warrant: Warrant<'_>, meeting: &str, bill: &str) -> ApiResult<String> {
+    let packet = candidate(app, bill).await?;
     let proved = proof(app, &packet).await?;
     let now = app.now();
     let mut tx = app.db().begin().await?;
@@ -61,12 +60,22 @@ pub(super) async fn reissue(app: &App, staff: &Staff, meeting: &str, bill: &str)
     let new = issue(app, &mut tx, &award, &packet).await?;
     let told =
         tell::seat_changed(app, &mut tx, &award, (packet.facts.state, PacketState::Queued), log).await?;
-    let deed = Deed { who: &staff.user, what: "packet.reissue", meeting, target: bill, note: &new };
+    warrant.close(&mut tx, now).await?;
+    acts::write(&mut tx, now, warrant, (bill, "reissue"), &new).await?;
+    let deed = Deed { who: &warrant.staff.user, what: "packet.reissue", meeting, target: bill, note: &new };
     audit::record(&mut tx, now, &deed).await?;
     tx.commit().await?;
     told.publish(app).await;
     super::wake(app);
     Ok(new)
+}
+
+/// The packet, when its number can be dead and no other has followed it; the refusals that need no question.
+pub(super) async fn candidate(app: &App, bill: &str) -> ApiResult<Packet> {
+    let packet = sql::one(app, bill).await?;
+    may(packet.facts.state)?;
+    newest(app, &packet).await?;
+    Ok(packet)
 }
 
 /// States whose number can be dead at all.

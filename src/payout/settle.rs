@@ -17,7 +17,7 @@ use crate::{
     budget::{self, ledger},
     clock::Ms,
     db::Tx,
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     failpoint,
     wire::PacketState,
 };
@@ -198,19 +198,22 @@ pub(super) async fn cancel(app: &App, tx: &mut Tx, bill: &str) -> ApiResult<Told
     let state = sql::state(&row.try_get::<String, _>(0)?)?;
     let sent: Option<Ms> = row.try_get(1)?;
     if !crate::db::hit(&done) {
-        return match state {
-            PacketState::Cancelled => Ok(Told::nothing()),
-            _ if sent.is_some() => Err(super::block_error("already_paid")),
-            PacketState::Failed => Err(crate::error::ApiError::conflict(
-                "already_failed",
-                "该红包已确认失败，没有付款，无需取消。",
-            )),
-            _ => Err(super::block_error("outcome_unknown")),
-        };
+        return cancellable(state, sent).map(|()| Told::nothing());
     }
     if matches!(award.state.as_str(), "waiting" | "payable" | "suspended") {
         budget::release(tx, now, award.part(), award.fen).await?;
         award.set_state(tx, now, "cancelled").await?;
     }
     tell::seat_changed(app, tx, &award, (PacketState::Queued, state), None).await
+}
+
+/// Whether a packet in this state was never paid and can be ended; one that is cancelled already is, too.
+pub(super) fn cancellable(state: PacketState, sent: Option<Ms>) -> ApiResult<()> {
+    use PacketState::{Cancelled, Failed, Held, Queued, Refused, Reserved};
+    match state {
+        Cancelled | Queued | Held | Reserved | Refused => Ok(()),
+        _ if sent.is_some() => Err(super::block_error("already_paid")),
+        Failed => Err(ApiError::conflict("already_failed", "该红包已确认失败，没有付款，无需取消。")),
+        _ => Err(super::block_error("outcome_unknown")),
+    }
 }

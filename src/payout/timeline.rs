@@ -3,6 +3,7 @@
 use sqlx::Row;
 
 use super::{
+    acts,
     awards::NEVER,
     codes::{self, Fate},
     next::{Act, is_final, plan},
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
+    clock::Ms,
     error::ApiResult,
     wire::{CallView, Conclusion, Fen, NextAct, PacketState, StoryStep},
 };
@@ -18,22 +20,36 @@ use crate::{
 /// All steps of a packet, oldest first.
 pub(super) async fn of(app: &App, bill: &str, calls: &[CallView]) -> ApiResult<Vec<StoryStep>> {
     let mut steps = before(app, bill).await?;
-    steps.extend(called(calls));
+    let mut happened: Vec<StoryStep> = called(calls).collect();
+    happened.extend(acts::of(app, bill).await?);
+    // Stable: what has the same moment stays calls first.
+    happened.sort_by_key(moment);
+    steps.extend(happened);
     steps.push(now(app, bill).await?);
     Ok(steps)
+}
+
+fn moment(step: &StoryStep) -> Ms {
+    match step {
+        StoryStep::Called { at, .. } | StoryStep::Hand { at, .. } => *at,
+        _ => 0,
+    }
 }
 
 /// From the draw to the bill number.
 async fn before(app: &App, bill: &str) -> ApiResult<Vec<StoryStep>> {
     let row = sqlx::query(
         "select a.n, a.rank, a.amount_fen, a.created_at, r.name, z.name, d.revealed_at, d.result_seq, l.head, \
-         s.status, s.status_at, b.name, b.approved_by, b.approved_at, p.created_at, p.attempt \
+         s.status, s.status_at, b.name, f.username, v.at, p.created_at, p.attempt \
          from packet p join award a on a.id = p.award_id \
          left join draw d on d.meeting_id = a.meeting_id and d.n = a.n \
          left join round r on r.id = d.round_id left join prize z on z.id = r.prize_id \
          left join log_line l on l.meeting_id = a.meeting_id and l.seq = d.result_seq \
          left join seat s on s.meeting_id = a.meeting_id and s.n = a.n and s.rank = a.rank \
-         left join budget b on b.id = a.budget_id where p.bill_no = $1",
+         left join budget b on b.id = a.budget_id \
+         left join budget_approval v on v.budget_id = b.id and v.at = (select max(w.at) from budget_approval w \
+         where w.budget_id = b.id and w.at <= a.created_at) left join staff f on f.id = v.staff_id \
+         where p.bill_no = $1",
     )
     .bind(bill)
     .fetch_one(app.db().read())

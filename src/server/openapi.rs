@@ -15,8 +15,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    app::App, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official, payout, people,
-    round, stage, wire,
+    app::App, approval, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official, payout, people, round, stage, wire,
 };
 
 #[derive(OpenApi)]
@@ -43,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(notice::router())
         .merge(people::router())
         .merge(binding::router())
+        .merge(approval::router())
         .merge(budget::router())
         .merge(payout::router())
         .merge(finance::router())

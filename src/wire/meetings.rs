@@ -43,6 +43,8 @@ pub struct MeetingSettings {
     pub auto_confirm_s: i64,
     /// Messages of the service account to winners.
     pub notify: NotifySettings,
+    /// Budgets, reissues and every resolution by hand need a second person of finance; only the owner turns it off.
+    pub four_eyes: bool,
 }
 
 impl Default for MeetingSettings {
@@ -56,6 +58,7 @@ impl Default for MeetingSettings {
             wishing: "恭喜中奖，祝您好运！".into(),
             auto_confirm_s: 30,
             notify: NotifySettings::default(),
+            four_eyes: false,
         }
     }
 }

@@ -35,6 +35,22 @@ pub struct ApproveBudget {
     pub version: Option<i64>,
 }
 
+/// Another cap for an approved budget.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct BudgetCap {
+    /// The version that was seen.
+    pub version: i64,
+    /// Cap, fen; not below what is reserved and spent.
+    pub cap_fen: Fen,
+}
+
+/// Take the approval of a budget back.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct WithdrawBudget {
+    /// The version that was seen.
+    pub version: i64,
+}
+
 /// Draft or approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -68,6 +84,8 @@ pub struct BudgetView {
     pub approved_at: Option<i64>,
     /// For the next edit.
     pub version: i64,
+    /// User name of whoever set the amount last: under `four_eyes` somebody else approves it.
+    pub changed_by: Option<String>,
 }
 
 /// Cash or goods.

@@ -124,6 +124,19 @@ pub enum StoryStep {
         /// The raw answer, masked.
         raw: String,
     },
+    /// Somebody of finance did something to it by hand.
+    Hand {
+        /// When, ms.
+        at: i64,
+        /// `cancel`, `reissue` (the new number is the note), `paid`, `returned`, `unpaid`, `ask` or `retry`.
+        what: String,
+        /// Who wanted it.
+        who: String,
+        /// Who confirmed it, when two were needed.
+        second: Option<String>,
+        /// The evidence, or the new number.
+        note: String,
+    },
     /// Where it stands, and what comes.
     Now {
         /// State.

@@ -186,6 +186,7 @@ async fn add_staff(app: &App) {
         (Role::Owner, "owner"),
         (Role::Host, "host"),
         (Role::Finance, "finance"),
+        (Role::Finance, "finance2"),
         (Role::Auditor, "auditor"),
     ];
     for (role, user) in roles {

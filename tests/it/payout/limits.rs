@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Rig;
-use crate::harness::Backend;
+use crate::harness::{Backend, both};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_that_no_budget_covers_is_refused() {
@@ -49,6 +49,37 @@ async fn what_was_approved_is_not_edited() {
     assert_eq!((status.as_u16(), &answer["code"]), (409, &json!("approval_void")));
     rig.books(0, 0).await;
     rig.evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_budget_reserves_nothing_new_and_pays_what_it_promised() {
+    for backend in both() {
+        let rig = Rig::new(backend, 2).await;
+        let one = rig.path(&format!("/budgets/{}", rig.budget(1_000).await));
+        let draw = rig.draw(2, 200).await;
+        let finance = rig.finance();
+        rig.host().refused(&format!("{one}/withdraw"), json!({ "version": 2 }), 403, "role").await;
+        finance.refused(&format!("{one}/withdraw"), json!({ "version": 1 }), 409, "stale").await;
+        let draft = finance.post(&format!("{one}/withdraw"), json!({ "version": 2 })).await;
+        assert_eq!((&draft["status"], &draft["approved_by"]), (&json!("draft"), &json!(null)), "{draft}");
+        let round = rig.round(1, 100).await;
+        let commit = rig.path(&format!("/rounds/{round}/commit"));
+        rig.host().refused(&commit, json!({}), 422, "budget").await;
+        finance
+            .refused(&format!("{one}/cap"), json!({ "version": 3, "cap_fen": 2_000 }), 409, "not_approved")
+            .await;
+        // Not below what is promised: refused before the table's CHECK would.
+        let edit = json!({ "version": 3, "name": "奖金", "cap_fen": 399 });
+        let (status, body) =
+            crate::harness::answer(finance.request(reqwest::Method::PATCH, &one).json(&edit)).await;
+        assert_eq!((status.as_u16(), &body["code"]), (422, &json!("amount_range")));
+        rig.host().post(&rig.path(&format!("/draws/{draw}/seats")), json!({ "status": "present" })).await;
+        rig.until(draw, "received").await;
+        rig.books(0, 400).await;
+        finance.post(&format!("{one}/approve"), json!({ "version": 3 })).await;
+        rig.host().post(&commit, json!({})).await;
+        rig.evening.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod fault_table;
 mod faults;
+mod four_eyes;
 mod goods;
 mod limits;
 mod race;

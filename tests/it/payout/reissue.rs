@@ -66,3 +66,94 @@ async fn what_is_paid_open_or_not_known_keeps_its_number() {
         rig.evening.stop().await;
     }
 }
+
+impl Rig {
+    /// Until the newest number of the draw's only award is paid.
+    async fn paid_anew(&self, draw: i64, attempt: i64) {
+        self.evening
+            .eventually("the new number is paid", async || {
+                self.pass(1_000);
+                let packets = self.packets(draw).await;
+                packets
+                    .iter()
+                    .any(|packet| packet["attempt"] == attempt && packet["state"] == "received")
+                    .then_some(())
+            })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_number_is_reissued_from_the_same_budget() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        let budget = rig.budget(100).await;
+        rig.fault(json!({ "kind": "send_failed" })).await;
+        let draw = rig.win(1, 100).await;
+        let old = rig.until(draw, "failed").await[0].clone();
+        rig.books(0, 0).await;
+        let (finance, path) = (rig.finance(), rig.reissue(&old));
+        // The payer is asked at that moment: no answer, or another one, proves nothing.
+        rig.fault(json!({ "kind": "still_sending" })).await;
+        finance.refused(&path, json!({}), 409, "not_dead").await;
+        rig.fault(json!({ "kind": "not_found" })).await;
+        finance.refused(&path, json!({}), 409, "ask_again").await;
+        // Its money is free meanwhile: without it there is no new number.
+        let one = rig.path(&format!("/budgets/{budget}"));
+        let version = finance.get(&rig.path("/budgets")).await[0]["version"].clone();
+        let lowered = finance.post(&format!("{one}/cap"), json!({ "version": version, "cap_fen": 99 })).await;
+        finance.refused(&path, json!({}), 422, "budget").await;
+        let version = &lowered["version"];
+        finance.post(&format!("{one}/cap"), json!({ "version": version, "cap_fen": 100 })).await;
+        let new = finance.post(&path, json!({})).await;
+        assert_eq!((&new["attempt"], &new["amount_fen"]), (&json!(2), &json!(100)));
+        rig.paid_anew(draw, 2).await;
+        assert_eq!((rig.paid(&old["bill_no"]).await, rig.paid(&new["bill_no"]).await), (0, 1));
+        rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_unopened_is_sent_again_under_a_new_number() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        rig.budget(100).await;
+        rig.fault(json!({ "kind": "unopened" })).await;
+        let draw = rig.win(1, 100).await;
+        let old = rig.until(draw, "refunded").await[0].clone();
+        rig.books(0, 0).await;
+        let new = rig.finance().post(&rig.reissue(&old), json!({})).await;
+        rig.books(100, 0).await;
+        rig.paid_anew(draw, 2).await;
+        // The payer's books: both went out, one came back.
+        assert_eq!((rig.paid(&old["bill_no"]).await, rig.paid(&new["bill_no"]).await), (1, 1));
+        assert_eq!(
+            rig.logged(draw).await,
+            [(1, 1, "refunded".into()), (1, 1, "sent".into()), (1, 2, "sent".into())]
+        );
+        rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_reissue_at_once_make_one_new_number() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        rig.budget(1_000).await;
+        rig.fault(json!({ "kind": "send_failed" })).await;
+        let draw = rig.win(1, 100).await;
+        let old = rig.until(draw, "failed").await[0].clone();
+        let path = rig.reissue(&old);
+        let (one, two) = (rig.finance(), rig.evening.staff("owner"));
+        let (a, b) = tokio::join!(one.try_post(&path, json!({})), two.try_post(&path, json!({})));
+        assert_eq!(usize::from(a.0.is_success()) + usize::from(b.0.is_success()), 1, "{a:?} {b:?}");
+        let (status, lost) = if a.0.is_success() { &b } else { &a };
+        assert_eq!(status.as_u16(), 409, "{lost}");
+        rig.paid_anew(draw, 2).await;
+        assert_eq!((rig.packets(draw).await.len(), rig.paid_fen().await), (2, 100));
+        rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
+}

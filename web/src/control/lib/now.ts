@@ -9,3 +9,9 @@ export function useNow(clock: () => number): Readonly<Ref<number>> {
   onScopeDispose(() => clearInterval(timer));
   return now;
 }
+
+/** Runs every so many ms while the component lives. */
+export function useEvery(ms: number, run: () => void): void {
+  const timer = setInterval(run, ms);
+  onScopeDispose(() => clearInterval(timer));
+}

@@ -1,3 +1,4 @@
+import { approval } from './approval';
 import { finance } from './finance';
 import { money } from './money';
 import { people } from './people';
@@ -16,6 +17,7 @@ const zh = {
   ...proof.zh,
   ...story.zh,
   ...finance.zh,
+  ...approval.zh,
 };
 
 const en: typeof zh = {
@@ -27,6 +29,7 @@ const en: typeof zh = {
   ...proof.en,
   ...story.en,
   ...finance.en,
+  ...approval.en,
 };
 
 export const messages = { zh, en };

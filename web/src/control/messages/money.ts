@@ -50,7 +50,13 @@ const zh = {
     approve: '批准',
     approveAsk: '批准预算「{name}」，上限 {money}？批准后，在此范围内的抽奖会直接付款。',
     approvedBy: '{who} 批准于 {time}',
-    editWarn: '修改已批准的预算后，需要重新批准。',
+    changeCap: '调整上限',
+    capHelp:
+      '预算保持批准状态，新上限立即生效；不能低于已预留和支出的金额。开启双人复核时，提高上限要另一位财务确认。',
+    withdraw: '撤回批准',
+    withdrawAsk:
+      '撤回预算「{name}」的批准？之后不能再从中预留新的奖项；已经预留的照常付款。修改并重新批准后可以继续使用。',
+    otherApproves: '金额由 {who} 填写，须由另一位财务批准。',
   },
   packets: {
     total: '{count} 个，共 {money}',
@@ -142,7 +148,13 @@ const en: typeof zh = {
     approve: 'Approve',
     approveAsk: 'Approve the budget “{name}” up to {money}? Draws inside it then pay at once.',
     approvedBy: 'approved by {who} at {time}',
-    editWarn: 'An approved budget has to be approved again after a change.',
+    changeCap: 'Change cap',
+    capHelp:
+      'The budget stays approved and the new cap holds at once; not below what is reserved and spent. Where a second person is required, a higher cap has to be confirmed by another person of finance.',
+    withdraw: 'Withdraw approval',
+    withdrawAsk:
+      'Withdraw the approval of the budget “{name}”? Nothing new is reserved from it then; what is reserved is still paid. Change it and have it approved again to go on.',
+    otherApproves: 'The amount was set by {who}; another person of finance has to approve it.',
   },
   packets: {
     total: '{count} packets, {money} together',

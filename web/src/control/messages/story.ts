@@ -39,6 +39,16 @@ const zh = {
       person: '接下来：不会自动处理，请财务决定。',
       nothing: '到此结束。',
     },
+    hand: {
+      cancel: '财务 {who} 取消了这个红包，奖励不再发放。',
+      reissue: '财务 {who} 换号重发：向微信核实原单号没有付款后，改用新单号 {note}。',
+      paid: '财务 {who} 人工认定已付款。依据：{note}',
+      returned: '财务 {who} 人工认定款项已退回。依据：{note}',
+      unpaid: '财务 {who} 人工认定没有付款，金额释放。依据：{note}',
+      ask: '财务 {who} 要求立即再问一次微信。',
+      retry: '财务 {who} 要求用同一单号再试。',
+      second: '由 {who} 复核确认。',
+    },
     now: '现在：{state}。',
     outcome: {
       sent: '发放成功',
@@ -123,6 +133,17 @@ const en: typeof zh = {
       running: 'Next: a request runs, or an interrupted one is asked for when its time is up.',
       person: 'Next: nothing by itself; finance has to decide.',
       nothing: 'This is the end.',
+    },
+    hand: {
+      cancel: '{who} of finance cancelled this packet; the award is not paid.',
+      reissue:
+        '{who} of finance reissued it: WeChat confirmed that the old number paid nothing; the new number is {note}.',
+      paid: '{who} of finance found that it was paid. Evidence: {note}',
+      returned: '{who} of finance found that the money came back. Evidence: {note}',
+      unpaid: '{who} of finance found that it was not paid; the money is free again. Evidence: {note}',
+      ask: '{who} of finance had WeChat asked again at once.',
+      retry: '{who} of finance had it tried again with the same number.',
+      second: 'Confirmed by {who}.',
     },
     now: 'Now: {state}.',
     outcome: {
