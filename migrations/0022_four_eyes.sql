@@ -35,7 +35,7 @@ create table packet_act (
     id text primary key,
     bill_no text not null references packet (bill_no),
     at bigint not null,
-    what text not null,          -- cancel | reissue | paid | returned | unpaid | ask | retry
+    what text not null,          -- cancel | reissue | paid | returned | unpaid | ask | retry | trial
     staff_id text not null references staff (id),
     second_id text references staff (id),     -- who confirmed it
     note text not null default ''

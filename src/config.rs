@@ -73,7 +73,7 @@ sections! {
     /// `[sms]`
     SmsConfig { provider: SmsProvider, api_base: String, access_key: String, secret: Secret, sign_name: String, template: String, app_id: String, region: String }
     /// `[limits]`
-    LimitsConfig { packet_min: i64, packet_max: i64, person_day_count: i64, person_day_amount: i64, rate_per_second: u32, sockets: usize, sockets_per_session: usize, four_eyes: bool }
+    LimitsConfig { packet_min: i64, packet_max: i64, person_day_count: i64, person_day_amount: i64, merchant_day_amount: i64, account_amount: i64, rate_per_second: u32, sockets: usize, sockets_per_session: usize, four_eyes: bool }
     /// `[secrets]`
     SecretsConfig { master_key_file: PathBuf }
     /// `[ledger]`

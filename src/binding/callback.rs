@@ -7,7 +7,7 @@ use super::oauth;
 use crate::{
     app::App,
     clock::DAY,
-    db::hit,
+    db::{Tx, hit},
     error::{ApiError, ApiResult},
     keys, notice,
     official::QrScene,
@@ -91,7 +91,11 @@ async fn record(app: &App, message: &Message) -> ApiResult<bool> {
     if let Some(window) = window(&message.event) {
         follow::open_window(&mut tx, &message.openid, window, message.created_s.saturating_mul(1000)).await?;
     }
+    if matches!(message.event, Event::Subscribe { .. } | Event::Scan { .. } | Event::Text { .. }) {
+        due_again(&mut tx, &message.openid, app.now()).await?;
+    }
     tx.commit().await?;
+    app.pay_wake().notify_one();
     Ok(true)
 }
 
@@ -103,6 +107,19 @@ fn window(event: &Event) -> Option<(i64, i64)> {
         Event::Unsubscribe => Some((0, 0)),
         Event::TemplateDone { .. } | Event::Other => None,
     }
+}
+
+/// What waited for this follow is tried now; whether the person follows is asked again then, and not taken from here.
+async fn due_again(tx: &mut Tx, openid: &str, now: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update packet set next_at = $1 where openid = $2 and state = 'held' and reason = 'not_following' \
+         and next_at > $1",
+    )
+    .bind(now)
+    .bind(openid)
+    .execute(tx.conn())
+    .await
+    .map(drop)
 }
 
 /// The way in, for somebody who follows, scans or writes while a meeting is open. A scene of a meeting

@@ -128,6 +128,23 @@ pub async fn replay(db: &Db) -> Result<Result<(), String>, sqlx::Error> {
     compare(db, &balances).await
 }
 
+/// The account's row is the sum of all budgets.
+async fn compare_account(
+    db: &Db,
+    balances: &BTreeMap<String, Balance>,
+) -> Result<Result<(), String>, sqlx::Error> {
+    let stored = super::account::load(db).await?;
+    let replayed: (i64, i64) =
+        (balances.values().map(Balance::reserved).sum(), balances.values().map(Balance::spent).sum());
+    if (stored.reserved, stored.spent) == replayed {
+        return Ok(Ok(()));
+    }
+    Ok(Err(format!(
+        "the account: reserved, spent are {:?}, the ledger says {replayed:?}",
+        (stored.reserved, stored.spent)
+    )))
+}
+
 async fn compare(db: &Db, balances: &BTreeMap<String, Balance>) -> Result<Result<(), String>, sqlx::Error> {
     let rows = sqlx::query("select id, cap_fen, reserved_fen, spent_fen, returned_fen from budget")
         .fetch_all(db.read())
@@ -155,7 +172,7 @@ async fn compare(db: &Db, balances: &BTreeMap<String, Balance>) -> Result<Result
             return Ok(Err(format!("round {id}: {stored} reserved, the ledger says {replayed}")));
         }
     }
-    Ok(Ok(()))
+    compare_account(db, balances).await
 }
 
 /// Where the ledger stands.

@@ -54,13 +54,13 @@ pub async fn list(app: &App, meeting: &str) -> ApiResult<Vec<BudgetView>> {
     if known.is_none() {
         return Err(ApiError::not_found("该活动"));
     }
-    let text = format!("{COLUMNS} where b.meeting_id = $1 order by b.created_at, b.id");
+    let text = format!("{COLUMNS} where b.meeting_id = $1 and b.purpose = '' order by b.created_at, b.id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(meeting).fetch_all(app.db().read()).await?;
     Ok(rows.iter().map(view).collect::<Result<_, _>>()?)
 }
 
 async fn one(tx: &mut Tx, meeting: &str, id: &str) -> ApiResult<BudgetView> {
-    let text = format!("{COLUMNS} where b.meeting_id = $1 and b.id = $2");
+    let text = format!("{COLUMNS} where b.meeting_id = $1 and b.id = $2 and b.purpose = ''");
     let row = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(meeting)
         .bind(id)
@@ -230,7 +230,12 @@ async fn made_by(tx: &mut Tx, id: &str) -> Result<String, sqlx::Error> {
 }
 
 /// An approval as it was given: awards are told under which one they were born.
-async fn remember(tx: &mut Tx, at: Ms, (id, by): (&str, &str), cap: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn remember(
+    tx: &mut Tx,
+    at: Ms,
+    (id, by): (&str, &str),
+    cap: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into budget_approval (id, budget_id, at, staff_id, cap_fen) values ($1, $2, $3, $4, $5)",
     )

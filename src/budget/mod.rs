@@ -2,14 +2,17 @@
 //! update (the table's CHECK stands behind it) and one row of the [`ledger`].
 //!
 //! A round's part goes: free → round (commit) → draw (result: the awards are born) → spent (paid), or back. Lock
-//! order of every transaction that moves money: meeting, packet and award, budget, ledger.
+//! order of every transaction that moves money: meeting, packet and award, budget, account, ledger, days.
 
+pub mod account;
 pub mod http;
 pub mod ledger;
 mod manage;
+mod trial;
 
 pub use http::router;
 pub use manage::{approve, create, edit, is_raise, list, set_cap, withdraw};
+pub use trial::reserve_trial;
 
 use ::http::StatusCode;
 use anyhow::anyhow;
@@ -42,7 +45,7 @@ pub async fn reserve_round(
     // A round has its money from one budget: a second reservation (a redraw) asks there first.
     let rows = sqlx::query(
         "select b.id from budget b left join round r on r.id = $2 and r.budget_id = b.id \
-         where b.meeting_id = $1 and b.status = 'approved' \
+         where b.meeting_id = $1 and b.status = 'approved' and b.purpose = '' \
          order by case when r.id is null then 1 else 0 end, b.created_at, b.id",
     )
     .bind(meeting)
@@ -95,7 +98,8 @@ async fn is_rehearsal(tx: &mut Tx, meeting: &str) -> Result<bool, sqlx::Error> {
     row.map_or(Ok(false), |row| row.try_get::<i64, _>(0).map(|flag| flag != 0))
 }
 
-async fn keep(tx: &mut Tx, budget: &str, fen: i64) -> Result<bool, sqlx::Error> {
+/// False when the budget has not that much left; 422 `budget` when the whole account has not.
+async fn keep(tx: &mut Tx, budget: &str, fen: i64) -> ApiResult<bool> {
     let done = sqlx::query(
         "update budget set reserved_fen = reserved_fen + $1 \
          where id = $2 and status = 'approved' and reserved_fen + spent_fen + $1 <= cap_fen",
@@ -104,7 +108,11 @@ async fn keep(tx: &mut Tx, budget: &str, fen: i64) -> Result<bool, sqlx::Error> 
     .bind(budget)
     .execute(tx.conn())
     .await?;
-    Ok(hit(&done))
+    if !hit(&done) {
+        return Ok(false);
+    }
+    account::reserve(tx, fen).await?;
+    Ok(true)
 }
 
 /// Gives back all that a round still keeps: after a result that cost less, after a void.
@@ -189,6 +197,7 @@ pub async fn spend(tx: &mut Tx, at: Ms, part: DrawPart<'_>, fen: i64, bill: &str
     .execute(tx.conn())
     .await?;
     must(hit(&done), part.budget)?;
+    account::spend(tx, fen).await?;
     let entry = entry(("pay", part.budget, fen), (&draw_account(part.meeting, part.draw), SPENT), bill);
     Ok(ledger::write(tx, at, &entry).await?)
 }
@@ -204,6 +213,7 @@ pub async fn give_back(tx: &mut Tx, at: Ms, budget: &str, fen: i64, bill: &str) 
     .execute(tx.conn())
     .await?;
     must(hit(&done), budget)?;
+    account::give_back(tx, fen).await?;
     Ok(ledger::write(tx, at, &entry(("return", budget, fen), (SPENT, FREE), bill)).await?)
 }
 
@@ -215,7 +225,8 @@ async fn take_reserved(tx: &mut Tx, budget: &str, fen: i64) -> ApiResult<()> {
     .bind(budget)
     .execute(tx.conn())
     .await?;
-    must(hit(&done), budget)
+    must(hit(&done), budget)?;
+    account::release(tx, fen).await
 }
 
 async fn take_from_round(tx: &mut Tx, round: &str, fen: i64) -> ApiResult<()> {

@@ -66,7 +66,7 @@ pub(super) async fn file(
              left join prize z on z.id = r.prize_id \
              left join packet k on k.award_id = a.id and k.sent_at is not null \
              left join goods_handover g on g.award_id = a.id \
-             where a.meeting_id = $1 and (k.sent_at is not null or g.at is not null) \
+             where a.meeting_id = $1 and a.reason not like 'trial:%' and (k.sent_at is not null or g.at is not null) \
              order by a.n, a.rank, a.kind, k.attempt",
         )
         .bind(meeting)

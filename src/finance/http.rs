@@ -20,7 +20,7 @@ use crate::{
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
     http::{Path, Query},
-    people,
+    payout, people,
     wire::{DayBooks, Role, StatementReport},
 };
 
@@ -107,6 +107,9 @@ async fn match_statement(
     let deed =
         Deed { who: &staff.user, what: "finance.statement", meeting: "", target: "statement", note: &note };
     audit::record(&mut tx, app.now(), &deed).await?;
+    if report.lines > 0 {
+        payout::note_statement(&mut tx, app.now(), report.difference_count).await?;
+    }
     tx.commit().await?;
     Ok(Json(report))
 }

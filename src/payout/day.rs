@@ -1,27 +1,47 @@
-//! The limits of a person and Beijing day: so many packets and so much money.
+//! The limits of a Beijing day: so many packets and so much money for a person, and so much money for the merchant.
 
 use sqlx::Row;
 
 use super::sql::Packet;
 use crate::{
     app::App,
+    budget::account,
     clock::{DAY, Ms, beijing_day, next_beijing_midnight},
     db::{Tx, hit},
+    error::ApiResult,
+    wire::{Fen, LimitsView},
 };
 
 /// A packet that was sent shortly before midnight may be booked by the payer after it.
 const SKEW: Ms = 60_000;
 
-/// Takes a slot of today for a packet, unless it has one. False: the day is full.
-pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result<bool, sqlx::Error> {
+/// Whether today has room for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// It has one, of the person's day and of the merchant's.
+    Taken,
+    /// The person's day is full.
+    PersonFull,
+    /// The merchant's day is full. The transaction must not be committed.
+    MerchantFull,
+}
+
+/// Takes a slot of today for a packet, unless it has one.
+pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result<Slot, sqlx::Error> {
     let today = beijing_day(app.now());
-    touch(app, tx, &packet.openid, &today).await?;
-    let row = sqlx::query("select day from packet where bill_no = $1")
+    // The packet's row first, as everywhere: no two transactions wait for each other crosswise.
+    let row = sqlx::query("update packet set day = day where bill_no = $1 returning day")
         .bind(&packet.bill)
         .fetch_one(tx.conn())
         .await?;
-    if row.try_get::<String, _>(0)? == today {
-        return Ok(true);
+    touch(app, tx, &packet.openid, &today).await?;
+    // Touching may have carried this one over.
+    let carried = sqlx::query("select day from packet where bill_no = $1")
+        .bind(&packet.bill)
+        .fetch_one(tx.conn())
+        .await?;
+    if row.try_get::<String, _>(0)? == today || carried.try_get::<String, _>(0)? == today {
+        return Ok(Slot::Taken);
     }
     let done = sqlx::query(
         "update person_day set packets = packets + 1, amount_fen = amount_fen + $1 where openid = $2 and day = $3 \
@@ -33,10 +53,83 @@ pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result
     .execute(tx.conn())
     .await?;
     if !hit(&done) {
-        return Ok(false);
+        return Ok(Slot::PersonFull);
     }
     move_to(tx, &packet.bill, &today).await?;
-    Ok(true)
+    if !merchant_takes(app, tx, &today, packet.fen).await? {
+        return Ok(Slot::MerchantFull);
+    }
+    Ok(Slot::Taken)
+}
+
+/// The merchant's day comes last: its row is everybody's, and is held only until the commit.
+async fn merchant_takes(app: &App, tx: &mut Tx, today: &str, fen: i64) -> Result<bool, sqlx::Error> {
+    let cap = app.config().limits.merchant_day_amount;
+    open_merchant_day(tx, today, cap).await?;
+    let done = sqlx::query(
+        "update merchant_day set packets = packets + 1, amount_fen = amount_fen + $1 \
+         where day = $2 and amount_fen + $1 <= amount_cap",
+    )
+    .bind(fen)
+    .bind(today)
+    .execute(tx.conn())
+    .await?;
+    Ok(hit(&done))
+}
+
+async fn open_merchant_day(tx: &mut Tx, today: &str, cap: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into merchant_day (day, amount_cap) values ($1, $2) on conflict (day) do nothing")
+        .bind(today)
+        .bind(cap)
+        .execute(tx.conn())
+        .await
+        .map(drop)
+}
+
+/// At start: the caps as configured, for the account and for the merchant's day that runs.
+pub(super) async fn apply_limits(app: &App) -> Result<(), sqlx::Error> {
+    let limits = &app.config().limits;
+    let mut tx = app.db().begin().await?;
+    account::apply_cap(&mut tx, limits.account_amount).await?;
+    sqlx::query(
+        "update merchant_day set amount_cap = case when amount_fen > $1 then amount_fen else $1 end where day = $2",
+    )
+    .bind(limits.merchant_day_amount)
+    .bind(beijing_day(app.now()))
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await
+}
+
+/// The caps and what is used of them, for pages.
+pub(super) async fn limits(app: &App) -> ApiResult<LimitsView> {
+    let account = account::load(app.db()).await?;
+    let today = beijing_day(app.now());
+    let row = sqlx::query("select packets, amount_fen, amount_cap from merchant_day where day = $1")
+        .bind(&today)
+        .fetch_optional(app.db().read())
+        .await?;
+    let (packets, fen, cap) = match row {
+        Some(row) => (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),
+        None => (0, 0, app.config().limits.merchant_day_amount),
+    };
+    let held = sqlx::query(
+        "select count(*), cast(coalesce(sum(amount_fen), 0) as bigint), cast(coalesce(min(next_at), 0) as bigint) \
+         from packet where state = 'held' and reason = 'merchant_day'",
+    )
+    .fetch_one(app.db().read())
+    .await?;
+    Ok(LimitsView {
+        account_cap_fen: account.cap.map(Fen),
+        account_reserved_fen: Fen(account.reserved),
+        account_spent_fen: Fen(account.spent),
+        day_cap_fen: Fen(cap),
+        day_fen: Fen(fen),
+        day_packets: packets,
+        day_held: held.try_get(0)?,
+        day_held_fen: Fen(held.try_get(1)?),
+        day_held_until: held.try_get(2)?,
+    })
 }
 
 /// The first one to touch a person's day makes its row. The payer may process on this day what was not decided on an
@@ -79,8 +172,21 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
         .bind(openid)
         .bind(today)
         .execute(tx.conn())
-        .await
-        .map(drop)
+        .await?;
+    if count == 0 {
+        return Ok(());
+    }
+    open_merchant_day(tx, today, limits.merchant_day_amount).await?;
+    sqlx::query(
+        "update merchant_day set packets = packets + $1, \
+         amount_fen = case when amount_fen + $2 > amount_cap then amount_cap else amount_fen + $2 end where day = $3",
+    )
+    .bind(count)
+    .bind(sum)
+    .bind(today)
+    .execute(tx.conn())
+    .await
+    .map(drop)
 }
 
 async fn move_to(tx: &mut Tx, bill: &str, day: &str) -> Result<(), sqlx::Error> {
@@ -100,6 +206,14 @@ pub(super) async fn give_back_slot(tx: &mut Tx, packet: &Packet) -> Result<(), s
     )
     .bind(packet.fen)
     .bind(&packet.openid)
+    .bind(&packet.day)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "update merchant_day set packets = packets - 1, amount_fen = amount_fen - $1 \
+         where day = $2 and packets >= 1 and amount_fen >= $1",
+    )
+    .bind(packet.fen)
     .bind(&packet.day)
     .execute(tx.conn())
     .await?;

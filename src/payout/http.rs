@@ -4,8 +4,10 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    goods, reissue, requests, sender, settle,
-    views::{self, AwardFilter, PacketFilter},
+    goods, http_hand, http_sender,
+    queue::{self, PacketFilter},
+    reissue, requests, settle,
+    views::{self, AwardFilter},
 };
 use crate::{
     app::App,
@@ -13,7 +15,7 @@ use crate::{
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
-    wire::{AwardView, CollectRequest, PacketPage, PacketView, RequestKind, RequestView, Role, SenderView},
+    wire::{AwardView, CollectRequest, PacketPage, PacketView, RequestKind, RequestView, Role},
 };
 
 /// Shortest and longest claim code.
@@ -28,10 +30,9 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(packet))
         .routes(routes!(cancel))
         .routes(routes!(reissue_packet))
-        .routes(routes!(sender))
-        .routes(routes!(pause))
-        .routes(routes!(resume))
+        .merge(http_sender::router())
         .merge(requests::router())
+        .merge(http_hand::router())
 }
 
 /// Awards of the meeting.
@@ -101,7 +102,7 @@ async fn packets(
     Query(filter): Query<PacketFilter>,
 ) -> ApiResult<Json<PacketPage>> {
     staff.need(&[Role::Finance, Role::Host, Role::Auditor])?;
-    Ok(Json(views::packets(&app, &meeting, &filter).await?))
+    Ok(Json(queue::packets(&app, &meeting, &filter).await?))
 }
 
 /// One packet with every call to the payer.
@@ -191,45 +192,4 @@ async fn reissue_packet(
     }
     let new = reissue::reissue(&app, Warrant::alone(&staff), &meeting, &bill).await?;
     views::one_packet(&app, &meeting, &new).await.map(Answer::Done)
-}
-
-/// The sender of all packets.
-#[utoipa::path(get, path = "/api/sender", tag = "money", security(("cookie" = []), ("bearer" = [])), responses(
-    (status = 200, body = SenderView),
-    (status = 401, description = "`login`", body = ProblemBody),
-    (status = 403, description = "`role`", body = ProblemBody),
-))]
-async fn sender(State(app): State<App>, staff: Staff) -> ApiResult<Json<SenderView>> {
-    staff.need(&[Role::Finance])?;
-    Ok(Json(sender::view(&app).await?))
-}
-
-/// Stop sending; queries go on.
-#[utoipa::path(post, path = "/api/sender/pause", tag = "money", security(("cookie" = []), ("bearer" = [])),
-    params(IdemHeader), responses(
-    (status = 200, body = SenderView),
-    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
-    (status = 401, description = "`login`", body = ProblemBody),
-    (status = 403, description = "`role`, `origin`", body = ProblemBody),
-    (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
-))]
-async fn pause(State(app): State<App>, staff: Staff, _: Idem) -> ApiResult<Json<SenderView>> {
-    staff.need(&[Role::Finance])?;
-    sender::pause(&app, &staff).await?;
-    Ok(Json(sender::view(&app).await?))
-}
-
-/// Go on sending; what was refused for the reason of the stop is sent again with the same numbers.
-#[utoipa::path(post, path = "/api/sender/resume", tag = "money", security(("cookie" = []), ("bearer" = [])),
-    params(IdemHeader), responses(
-    (status = 200, body = SenderView),
-    (status = 400, description = "`idempotency_key_missing`", body = ProblemBody),
-    (status = 401, description = "`login`", body = ProblemBody),
-    (status = 403, description = "`role`, `origin`", body = ProblemBody),
-    (status = 409, description = "`idempotency_mismatch`", body = ProblemBody),
-))]
-async fn resume(State(app): State<App>, staff: Staff, _: Idem) -> ApiResult<Json<SenderView>> {
-    staff.need(&[Role::Finance])?;
-    sender::resume(&app, &staff).await?;
-    Ok(Json(sender::view(&app).await?))
 }

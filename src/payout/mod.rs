@@ -5,6 +5,7 @@
 //! durable step: reserve, about to call, call, answer stored, settled.
 
 mod acts;
+mod ask;
 pub mod awards;
 pub mod bill_no;
 pub mod channel;
@@ -12,10 +13,15 @@ pub mod codes;
 mod day;
 mod goods;
 pub mod http;
+mod http_hand;
+mod http_sender;
+mod matching;
 pub mod next;
 mod prepare;
+mod queue;
 mod reissue;
 mod requests;
+mod resolve;
 pub mod sender;
 mod settle;
 mod sql;
@@ -23,6 +29,7 @@ mod steps;
 mod story;
 mod tell;
 mod timeline;
+mod trial;
 pub mod views;
 pub mod worker;
 
@@ -32,6 +39,7 @@ pub use awards::{
 };
 pub use channel::check_config;
 pub use http::router;
+pub use matching::note_statement;
 pub use worker::{Worker, run};
 
 use crate::app::App;
@@ -39,6 +47,11 @@ use crate::app::App;
 /// Before the sender of a new process begins: claims of a server that died are free again, where that is certain.
 pub async fn forget_claims(app: &App) -> Result<(), sqlx::Error> {
     sql::forget_claims(app).await
+}
+
+/// At start: the caps of the account and of the merchant's day as configured.
+pub async fn apply_limits(app: &App) -> Result<(), sqlx::Error> {
+    day::apply_limits(app).await
 }
 
 /// Tells the sender that there is something to pay, after a commit. It also looks by itself every second.

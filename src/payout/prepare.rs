@@ -5,8 +5,10 @@ use anyhow::{Context, anyhow};
 use sqlx::Row;
 
 use super::{
+    awards::NEVER,
     channel::{Order, RedPacket},
-    day,
+    day::{self, Slot},
+    next::hold_pause,
     sql::{self, Packet},
 };
 use crate::{
@@ -70,12 +72,17 @@ pub(super) async fn prepare(app: &App, payer: &RedPacket, packet: &Packet) -> Ap
     if first {
         match obstacle(app, &meeting, &mut packet).await? {
             None => {}
-            Some((reason, pause)) => return wait(app, &packet, reason, app.now() + pause).await,
+            Some((reason, pause)) => return wait(app, &packet, reason, pause).await,
         }
     }
     let mut tx = app.db().begin().await?;
-    if !day::take_slot(app, &mut tx, &packet).await? {
-        return full_day(app, tx, &packet, first).await;
+    match day::take_slot(app, &mut tx, &packet).await? {
+        Slot::Taken => {}
+        Slot::PersonFull => return full_day(app, tx, &packet, (first, "day_limit")).await,
+        Slot::MerchantFull => {
+            drop(tx);
+            return full_day(app, app.db().begin().await?, &packet, (first, "merchant_day")).await;
+        }
     }
     let request = if packet.request.is_empty() {
         seal(app, &packet.bill, &payer.freeze(&order(app, &packet, &meeting)))
@@ -90,10 +97,11 @@ pub(super) async fn prepare(app: &App, payer: &RedPacket, packet: &Packet) -> Ap
     Ok(Ready::Go(Box::new(frozen)))
 }
 
-async fn full_day(app: &App, mut tx: Tx, packet: &Packet, first: bool) -> ApiResult<Ready> {
+async fn full_day(app: &App, mut tx: Tx, packet: &Packet, (first, reason): (bool, &str)) -> ApiResult<Ready> {
     let morning = next_beijing_midnight(app.now()) + AFTER_MIDNIGHT;
     if first {
-        sql::hold(&mut tx, packet, "day_limit", morning).await?;
+        let next_at = hold_pause(waited(app, packet, reason)).map_or(NEVER, |_| morning);
+        sql::hold(&mut tx, packet, reason, next_at).await?;
         tx.commit().await?;
     } else {
         tx.commit().await?;
@@ -102,14 +110,22 @@ async fn full_day(app: &App, mut tx: Tx, packet: &Packet, first: bool) -> ApiRes
     Ok(Ready::Wait)
 }
 
-async fn wait(app: &App, packet: &Packet, reason: &str, next_at: Ms) -> ApiResult<Ready> {
+/// For how long a packet has waited for this already.
+fn waited(app: &App, packet: &Packet, reason: &str) -> Ms {
+    let same = packet.facts.state == PacketState::Held && packet.facts.reason == reason;
+    if same { app.now() - packet.since } else { 0 }
+}
+
+/// Holds it until the next look, at least `least` from now, or gives it to a person.
+async fn wait(app: &App, packet: &Packet, reason: &str, least: Ms) -> ApiResult<Ready> {
+    let next_at = hold_pause(waited(app, packet, reason)).map_or(NEVER, |pause| app.now() + pause.max(least));
     let mut tx = app.db().begin().await?;
     sql::hold(&mut tx, packet, reason, next_at).await?;
     tx.commit().await?;
     Ok(Ready::Wait)
 }
 
-/// Why a packet cannot be paid now, and after which pause it is looked at again.
+/// Why a packet cannot be paid now, and how soon it makes sense to look again.
 async fn obstacle(
     app: &App,
     meeting: &Meeting,

@@ -5,12 +5,11 @@ use sqlx::Row;
 
 use super::{
     acts,
+    ask::{self, Asked},
     awards::{AwardRow, NEVER},
     bill_no::bill_no,
-    channel::Channel,
     day,
     next::{Money, Outcome, Status},
-    prepare,
     settle::{self, Call},
     sql::{self, Packet},
     tell,
@@ -111,21 +110,11 @@ fn reissued() -> ApiError {
 
 /// Asks the payer now, and says what that proves.
 async fn proof(app: &App, packet: &Packet) -> ApiResult<Dead> {
-    let Ok(Channel::RedPacket(payer)) = Channel::open(app.config()) else {
-        return Err(ApiError::conflict("sender_off", "尚未配置商户，无法向微信核实，不能换号。"));
-    };
-    let Some(call) = sql::begin_call(app, packet, false).await? else {
-        return Err(super::block_error("outcome_unknown"));
-    };
-    let answer = sql::store_answer(app, &call, payer.query(&packet.bill).await).await?;
-    let outcome = payer.read_query(&answer, &prepare::bare_order(packet));
+    let Asked { call, outcome } = ask::ask(app, packet).await?;
     if let (PacketState::Refused, Outcome::QueryError { code }) = (packet.facts.state, &outcome) {
         // It stays refused: asking must never bring it back among those that are sent again.
-        let mut tx = app.db().begin().await?;
-        sql::note_outcome(&mut tx, &call, code).await?;
-        tx.commit().await?;
-        sql::release(app, packet, None).await?;
-        return if code == "NOT_FOUND" { never_taken(app, packet).await } else { Err(unanswered()) };
+        ask::note_only(app, packet, &call, code).await?;
+        return if code == "NOT_FOUND" { never_taken(app, packet).await } else { Err(ask::unanswered()) };
     }
     // Whatever else it says is settled like any answer: money that went out after all is found here.
     settle::settle(app, Call { packet, id: &call, outcome: &outcome }).await?;
@@ -140,12 +129,8 @@ async fn proof(app: &App, packet: &Packet) -> ApiResult<Dead> {
             "not_dead",
             "微信的记录与这里不一致，原单号不能算作废，请查看该红包的记录。",
         )),
-        Outcome::QueryError { .. } | Outcome::SendError { .. } | Outcome::Lost => Err(unanswered()),
+        Outcome::QueryError { .. } | Outcome::SendError { .. } | Outcome::Lost => Err(ask::unanswered()),
     }
-}
-
-fn unanswered() -> ApiError {
-    ApiError::conflict("ask_again", "现在问不到微信的结果，原单号是否作废还不能确定，请稍后再试。")
 }
 
 /// Two queries, ten minutes apart, since the last time it was sent.

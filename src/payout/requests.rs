@@ -3,14 +3,14 @@
 use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{acts, reissue, settle};
+use super::{acts, reissue, resolve, sender, settle, trial};
 use crate::{
     app::App,
     approval::{self, Answer, Ask, Request, Warrant},
     audit::{self, Deed},
     auth::Staff,
     budget,
-    error::{ApiError, ApiResult, ProblemBody},
+    error::{ApiResult, ProblemBody},
     http::{Idem, IdemHeader, Path},
     wire::{RequestKind, RequestView, Role},
 };
@@ -92,9 +92,12 @@ async fn carry_out(app: &App, warrant: Warrant<'_>, request: &Request) -> ApiRes
         }
         RequestKind::Reissue => reissue::reissue(app, warrant, meeting, target).await.map(drop),
         RequestKind::Cancel => cancel(app, warrant, meeting, target).await,
-        RequestKind::Resolve | RequestKind::Trial | RequestKind::Release => {
-            Err(ApiError::not_found("该申请"))
+        RequestKind::Resolve => {
+            let verdict = resolve::verdict(&request.verdict)?;
+            resolve::resolve(app, warrant, (meeting, target), (verdict, &request.note)).await
         }
+        RequestKind::Trial => trial::send(app, warrant, meeting, target).await.map(drop),
+        RequestKind::Release => sender::resume(app, warrant).await,
     }
 }
 

@@ -4,9 +4,10 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
-use super::{channel::Channel, codes};
+use super::{channel::Channel, codes, day, matching};
 use crate::{
     app::App,
+    approval::Warrant,
     audit::{self, Deed},
     auth::Staff,
     budget::ledger,
@@ -69,10 +70,11 @@ impl Sender {
     }
 }
 
-/// Stops the sender because of an answer or a finding; the first reason stays until somebody resumes.
+/// Stops the sender because of an answer or a finding; the first reason stays until somebody resumes, except that an
+/// older database must be matched, whatever it had been paused for when it was copied.
 pub async fn stop(tx: &mut Tx, at: Ms, reason: &str) -> Result<(), sqlx::Error> {
     let before = Sender::locked(tx).await?;
-    if before.paused {
+    if before.paused && (reason != BEHIND_MARK || before.reason == BEHIND_MARK) {
         return Ok(());
     }
     tracing::error!(reason, cause = codes::cause(reason), "the sender of packets is paused");
@@ -90,13 +92,18 @@ pub async fn pause(app: &App, staff: &Staff) -> ApiResult<()> {
     Ok(tx.commit().await?)
 }
 
-/// Finance lets it go on: what waited because of the stop is due now, refused orders with the same number.
-pub async fn resume(app: &App, staff: &Staff) -> ApiResult<()> {
+/// Finance lets it go on: what waited because of the stop is due now, refused orders with the same number. 409
+/// `not_matched` when the database was behind its mark and was not matched with the payer since.
+pub(super) async fn resume(app: &App, warrant: Warrant<'_>) -> ApiResult<()> {
     let now = app.now();
+    if Sender::load(app.db()).await?.reason == BEHIND_MARK {
+        matching::must_be_complete(app).await?;
+    }
     let mut tx = app.db().begin().await?;
     let before = Sender::locked(&mut tx).await?;
+    warrant.close(&mut tx, now).await?;
     if !before.paused {
-        return Ok(());
+        return Ok(tx.commit().await?);
     }
     Sender { paused: false, reason: String::new(), at: now }.store(&mut tx).await?;
     sqlx::query("update packet set next_at = $1 where state = 'queued' and next_at > $1")
@@ -113,7 +120,7 @@ pub async fn resume(app: &App, staff: &Staff) -> ApiResult<()> {
         .execute(tx.conn())
         .await?;
     }
-    note(app, &mut tx, staff, "sender.resume", &before.reason).await?;
+    note(app, &mut tx, warrant.staff, "sender.resume", &before.reason).await?;
     tx.commit().await?;
     if before.reason == BEHIND_MARK {
         // Finance has matched the database with the payer: it is the truth from here on.
@@ -164,6 +171,7 @@ pub async fn view(app: &App) -> ApiResult<SenderView> {
         channel: name.into(),
         sandbox: far_end.as_deref() == Some("sandbox"),
         counts: counts(app.db()).await?,
+        limits: day::limits(app).await?,
     })
 }
 
@@ -173,7 +181,7 @@ fn detail(reason: &str) -> String {
         "by_hand" => "财务已暂停发送，恢复后继续。",
         "not_configured" => "尚未配置商户（pay.mch_id 等），奖励会保留，配置并重启后自动发送。",
         "transfer_later" => "商家转账（v3）将在后续版本提供；请配置 [pay] 红包，奖励会保留。",
-        BEHIND_MARK => "数据库比外部账本标记旧（可能是恢复了备份）：请财务与商户平台逐笔核对后再恢复。",
+        BEHIND_MARK => "数据库比外部账本标记旧（可能恢复了旧备份）：这之后付过的款可能不在库里。请先逐个单号向微信核对，再恢复发送。",
         SANDBOX => "对端是模拟服务而未允许使用（sandbox.enabled）：请检查 pay.api_base。",
         code => match codes::cause(code) {
             "" => "发送已暂停，请财务检查后恢复。",

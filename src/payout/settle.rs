@@ -62,7 +62,8 @@ pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>>
     }
 }
 
-async fn mark(app: &App) {
+/// Copies the ledger's head to its mark; a mark that cannot be written is logged, and the next settlement tries again.
+pub(super) async fn mark(app: &App) {
     if let Err(error) = ledger::write_mark(app).await {
         tracing::error!(error = format!("{error:#}"), "the ledger's mark could not be written");
     }
@@ -122,7 +123,14 @@ pub(super) async fn lock_meeting(tx: &mut Tx, meeting: &str) -> Result<(), sqlx:
         .map(drop)
 }
 
-async fn move_money(tx: &mut Tx, now: Ms, award: &AwardRow, packet: &Packet, money: Money) -> ApiResult<()> {
+/// Books a movement of money: budget, account, ledger, award, and the day's slot of what failed.
+pub(super) async fn move_money(
+    tx: &mut Tx,
+    now: Ms,
+    award: &AwardRow,
+    packet: &Packet,
+    money: Money,
+) -> ApiResult<()> {
     let pays = matches!(money, Money::Pay | Money::PayAndReturn);
     let returns = matches!(money, Money::Return | Money::PayAndReturn);
     if pays {

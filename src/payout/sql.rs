@@ -7,6 +7,7 @@ use serde::de::{IntoDeserializer, value::Error as WordError};
 use sqlx::{Row, any::AnyRow};
 
 use super::{
+    awards::NEVER,
     channel::Answer,
     next::{Facts, Next},
 };
@@ -24,7 +25,7 @@ pub(super) const LEASE: Ms = 60_000;
 
 const COLUMNS: &str = "p.bill_no, p.award_id, p.attempt, p.openid, p.amount_fen, p.request, p.state, p.reason, \
     p.undecided, p.sends, p.queries, p.not_founds, p.failed_at, p.sent_at, p.epoch, p.day, \
-    (select min(c.at) from call c where c.bill_no = p.bill_no) as first_call_at";
+    (select min(c.at) from call c where c.bill_no = p.bill_no) as first_call_at, p.updated_at";
 
 /// One packet as the sender sees it.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub(super) struct Packet {
     pub(super) epoch: i64,
     /// Beijing day whose slot it holds; may be empty.
     pub(super) day: String,
+    /// Since when it is as it is, ms; of a held one: since when it waits for the same reason.
+    pub(super) since: Ms,
     pub(super) facts: Facts,
 }
 
@@ -76,6 +79,7 @@ impl Packet {
             request: row.try_get(5)?,
             epoch: row.try_get(14)?,
             day: row.try_get(15)?,
+            since: row.try_get(17)?,
             facts: Facts {
                 state: state(&row.try_get::<String, _>(6)?)?,
                 reason: row.try_get(7)?,
@@ -190,10 +194,12 @@ pub(super) async fn release(app: &App, packet: &Packet, next_at: Option<Ms>) -> 
     app.db().together(|tx| update.execute(tx.conn()).map_ok(drop).err_into().boxed()).await
 }
 
-/// A limit or something missing: waits, with the moment of the next try.
+/// A limit or something missing: waits, with the moment of the next try; [`NEVER`] gives it to a person, as refused by
+/// ourselves: nothing was sent, and it can be tried again with the same number.
 pub(super) async fn hold(tx: &mut Tx, packet: &Packet, reason: &str, next_at: Ms) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "update packet set state = 'held', reason = $1, next_at = $2, lease_until = 0, updated_at = $3 \
+        "update packet set updated_at = case when state = 'held' and reason = $1 then updated_at else $3 end, \
+         state = case when $2 = $6 then 'refused' else 'held' end, reason = $1, next_at = $2, lease_until = 0 \
          where bill_no = $4 and epoch = $5 and state in ('queued', 'held', 'reserved')",
     )
     .bind(reason)
@@ -201,6 +207,7 @@ pub(super) async fn hold(tx: &mut Tx, packet: &Packet, reason: &str, next_at: Ms
     .bind(packet.facts.at)
     .bind(&packet.bill)
     .bind(packet.epoch)
+    .bind(NEVER)
     .execute(tx.conn())
     .await
     .map(drop)

@@ -51,6 +51,9 @@ fn now(told: Told<'_>) -> String {
         PacketState::Held => format!("暂缓发送：{reason}{again}"),
         PacketState::Unknown => format!("结果待确认，正在用原单号查询或重试，不会重复付款。{reason}{again}"),
         PacketState::Blocked => format!("微信暂未受理，金额仍为该中奖者保留。{reason}{again}"),
+        PacketState::Refused if told.sends == 0 => {
+            format!("多日重试仍不满足条件，从未发出，请财务处理后再试。{reason}")
+        }
         PacketState::Refused => format!("微信明确拒绝，没有付款，请财务处理。{reason}"),
         PacketState::Refunded => "超过 24 小时未领取，款项已退回。".into(),
         PacketState::Failed => "微信确认未付款，金额已释放。".into(),
@@ -64,6 +67,7 @@ fn reason(code: &str) -> String {
     let words = match code {
         "" | "lost" | "NOT_FOUND" | "sending" | "refunding" | "resume" => "",
         "day_limit" => "该中奖者今日红包已达上限，次日自动发送。",
+        "merchant_day" => "今日全部活动的发放总额已达上限（limits.merchant_day_amount），次日自动发送。",
         "no_openid" => "该中奖者尚未绑定微信，绑定后自动发送。",
         "not_following" => "该中奖者未关注公众号，关注后自动发送。",
         "follow_check" => "暂时无法确认是否关注公众号，稍后重试。",

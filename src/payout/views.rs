@@ -5,40 +5,15 @@ use serde::{Deserialize, de::DeserializeOwned};
 use sqlx::{Row, any::AnyRow};
 use utoipa::IntoParams;
 
-use super::{awards::NEVER, next::is_final, sql, story, timeline};
+use super::{awards::NEVER, next::is_final, sql, story, timeline, trial};
 use crate::{
     app::App,
     error::{ApiError, ApiResult},
-    wire::{AwardState, AwardView, CallView, Fen, PacketPage, PacketState, PacketView},
+    wire::{AwardState, AwardView, CallView, Fen, PacketView},
 };
 
-/// Packets of a page when nothing is asked for, and at most.
-const PAGE: i64 = 100;
-const MAX_PAGE: i64 = 1000;
-/// Longest search text, characters: names are no longer.
-const SEARCH_CHARS: usize = 60;
 /// Characters of an openid that stay visible.
 const OPENID_SHOWN: usize = 4;
-
-/// Which packets.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-pub struct PacketFilter {
-    /// Only in this state.
-    pub state: Option<PacketState>,
-    /// Only of this draw.
-    pub draw: Option<i64>,
-    /// Part of a name, or a bill number.
-    #[param(max_length = 60)]
-    pub search: Option<String>,
-    /// At most so many, 1–1000; 100 when absent.
-    #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<i64>,
-    /// Pass over so many.
-    #[param(minimum = 0)]
-    pub offset: Option<i64>,
-}
 
 /// Which awards.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -51,15 +26,11 @@ pub struct AwardFilter {
     pub draw: Option<i64>,
 }
 
-const PACKET: &str = "select p.bill_no, p.award_id, p.attempt, a.n, a.rank, e.name, p.amount_fen, p.state, p.reason, \
-    p.next_at, p.created_at, p.sent_at, p.sends, p.queries, p.updated_at \
+pub(super) const PACKET: &str = "select p.bill_no, p.award_id, p.attempt, a.n, a.rank, e.name, p.amount_fen, p.state, p.reason, \
+    p.next_at, p.created_at, p.sent_at, p.sends, p.queries, p.updated_at, a.reason \
     from packet p join award a on a.id = p.award_id join person e on e.id = a.person_id";
 
-/// Of the meeting $1: the state $2, the draw $3, the pattern $4, the bill number $5; empty or 0 is any.
-const MATCHING: &str = "a.meeting_id = $1 and ($2 = '' or p.state = $2) and ($3 = 0 or a.n = $3) \
-    and ($4 = '' or e.name like $4 escape '!' or p.bill_no = $5)";
-
-fn packet(row: &AnyRow) -> ApiResult<PacketView> {
+pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
     let state = sql::state(&row.try_get::<String, _>(7)?)?;
     let (reason, next_at): (String, i64) = (row.try_get(8)?, row.try_get(9)?);
     let told = story::Told {
@@ -80,6 +51,7 @@ fn packet(row: &AnyRow) -> ApiResult<PacketView> {
         draw: row.try_get(3)?,
         rank: row.try_get(4)?,
         name: row.try_get(5)?,
+        trial: row.try_get::<String, _>(15)?.starts_with(trial::REASON),
         amount_fen: Fen(row.try_get(6)?),
         state,
         next_at: if next_at == NEVER || is_final(state) { 0 } else { next_at },
@@ -94,7 +66,7 @@ fn packet(row: &AnyRow) -> ApiResult<PacketView> {
     })
 }
 
-async fn known(app: &App, meeting: &str) -> ApiResult<()> {
+pub(super) async fn known(app: &App, meeting: &str) -> ApiResult<()> {
     let row = sqlx::query("select id from meeting where id = $1")
         .bind(meeting)
         .fetch_optional(app.db().read())
@@ -102,59 +74,17 @@ async fn known(app: &App, meeting: &str) -> ApiResult<()> {
     row.map(drop).ok_or_else(|| ApiError::not_found("该活动"))
 }
 
-fn in_range(value: Option<i64>, (least, most): (i64, i64), default: i64, name: &str) -> ApiResult<i64> {
+pub(super) fn in_range(
+    value: Option<i64>,
+    (least, most): (i64, i64),
+    default: i64,
+    name: &str,
+) -> ApiResult<i64> {
     let value = value.unwrap_or(default);
     if (least..=most).contains(&value) {
         return Ok(value);
     }
     Err(ApiError::invalid("query", name, format!("参数 {name} 须在 {least} 到 {most} 之间。")))
-}
-
-/// Packets of a meeting, newest first.
-pub(super) async fn packets(app: &App, meeting: &str, filter: &PacketFilter) -> ApiResult<PacketPage> {
-    known(app, meeting).await?;
-    let limit = in_range(filter.limit, (1, MAX_PAGE), PAGE, "limit")?;
-    let offset = in_range(filter.offset, (0, i64::from(u32::MAX)), 0, "offset")?;
-    let draw = in_range(filter.draw, (0, i64::from(u32::MAX)), 0, "draw")?;
-    let state = filter.state.map_or("", sql::word);
-    let search = filter.search.as_deref().unwrap_or_default();
-    if search.chars().count() > SEARCH_CHARS {
-        return Err(ApiError::invalid("query", "search", format!("搜索文字最多 {SEARCH_CHARS} 个字。")));
-    }
-    let search = search.trim();
-    let pattern = match search {
-        "" => String::new(),
-        text => format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_")),
-    };
-    let text =
-        format!("{PACKET} where {MATCHING} order by p.created_at desc, a.n desc, a.rank limit $6 offset $7");
-    let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-        .bind(meeting)
-        .bind(state)
-        .bind(draw)
-        .bind(&pattern)
-        .bind(search)
-        .bind(limit)
-        .bind(offset)
-        .fetch_all(app.db().read())
-        .await?;
-    let text = format!(
-        "select count(*), cast(coalesce(sum(p.amount_fen), 0) as bigint) from packet p \
-         join award a on a.id = p.award_id join person e on e.id = a.person_id where {MATCHING}"
-    );
-    let total = sqlx::query(sqlx::AssertSqlSafe(text))
-        .bind(meeting)
-        .bind(state)
-        .bind(draw)
-        .bind(&pattern)
-        .bind(search)
-        .fetch_one(app.db().read())
-        .await?;
-    Ok(PacketPage {
-        packets: rows.iter().map(packet).collect::<Result<_, _>>()?,
-        total: total.try_get(0)?,
-        total_fen: Fen(total.try_get(1)?),
-    })
 }
 
 /// One packet with every call.
@@ -244,7 +174,7 @@ pub(super) async fn awards(app: &App, meeting: &str, filter: &AwardFilter) -> Ap
         },
     };
     let text = format!(
-        "{AWARD} where a.meeting_id = $1 and ($2 = '' or a.state = $2) and ($3 = 0 or a.n = $3) \
+        "{AWARD} where a.meeting_id = $1 and a.reason not like 'trial:%' and ($2 = '' or a.state = $2) and ($3 = 0 or a.n = $3) \
          order by a.n, a.rank, a.kind"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(text))

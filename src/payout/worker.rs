@@ -16,6 +16,7 @@ use super::{
     awards,
     channel::{Channel, RedPacket},
     codes::Effect,
+    matching,
     sender::{self, SANDBOX, Sender},
     sql::{self, Packet},
     steps::{Step, advance},
@@ -87,6 +88,7 @@ impl Worker {
         let mut tx = app.db().begin().await?;
         if behind {
             sender::stop(&mut tx, app.now(), sender::BEHIND_MARK).await?;
+            matching::doubt(&mut tx).await?;
         }
         awards::issue(app, &mut tx, None).await?;
         tx.commit().await?;

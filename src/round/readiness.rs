@@ -63,7 +63,8 @@ async fn counts(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Counts> {
          (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1) as bound, \
          (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1 and present = 1) as here, \
          (select cast(coalesce(sum(cap_fen - reserved_fen - spent_fen), 0) as bigint) from budget \
-         where meeting_id = $1 and status = 'approved') as budget_left",
+         where meeting_id = $1 and status = 'approved' and purpose = '') as budget_left, \
+         (select cap_fen - reserved_fen - spent_fen from account where id = 1) as account_left",
     )
     .bind(meeting)
     .fetch_one(conn)
@@ -72,6 +73,6 @@ async fn counts(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Counts> {
         invited: row.try_get("invited")?,
         bound: row.try_get("bound")?,
         present: row.try_get("here")?,
-        budget_left: row.try_get("budget_left")?,
+        budget_left: row.try_get::<i64, _>("budget_left")?.min(row.try_get("account_left")?),
     })
 }

@@ -86,6 +86,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
     idempotency::forget_running(&app).await?;
     payout::forget_claims(&app).await?;
+    payout::apply_limits(&app).await?;
     pool::rebuild_all(&app).await?;
     app.spawn(binding::run_outbox(app.clone()));
     app.spawn(notice::run(app.clone()));

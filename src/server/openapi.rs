@@ -15,7 +15,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    app::App, approval, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official, payout, people, round, stage, wire,
+    app::App, approval, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official,
+    payout, people, round, stage, wire,
 };
 
 #[derive(OpenApi)]

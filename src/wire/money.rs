@@ -194,6 +194,8 @@ pub struct PacketView {
     pub rank: i64,
     /// Name of the person.
     pub name: String,
+    /// A test packet before the evening: of no draw.
+    pub trial: bool,
     /// Fen.
     pub amount_fen: Fen,
     /// Where it stands.
@@ -244,6 +246,19 @@ pub struct PacketPage {
     pub total: i64,
     /// Sum of all that match, fen.
     pub total_fen: Fen,
+    /// What matches but for the state, by state.
+    pub counts: Vec<StateCount>,
+    /// What matches but for the reason, by reason; those without one are left out.
+    pub reasons: Vec<ReasonCount>,
+}
+
+/// How many packets have a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReasonCount {
+    /// Stable code.
+    pub reason: String,
+    /// Packets.
+    pub count: i64,
 }
 
 /// The sender of all packets.
@@ -261,6 +276,52 @@ pub struct SenderView {
     pub sandbox: bool,
     /// Packets by state, account-wide.
     pub counts: Vec<StateCount>,
+    /// Caps over all meetings.
+    pub limits: LimitsView,
+}
+
+/// Caps over all meetings, and what is used of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitsView {
+    /// What all budgets together may have reserved and spent, fen; none when there is no such cap.
+    pub account_cap_fen: Option<Fen>,
+    /// Reserved, all budgets together, fen.
+    pub account_reserved_fen: Fen,
+    /// Paid and not come back, all budgets together, fen.
+    pub account_spent_fen: Fen,
+    /// What the merchant may send on a Beijing day, fen.
+    pub day_cap_fen: Fen,
+    /// What today has taken of that, sent or about to be, fen.
+    pub day_fen: Fen,
+    /// Packets of today.
+    pub day_packets: i64,
+    /// Packets that wait because the merchant's day is full.
+    pub day_held: i64,
+    /// Their sum, fen.
+    pub day_held_fen: Fen,
+    /// When the first of them is tried again, ms; 0 when none waits.
+    pub day_held_until: i64,
+}
+
+/// A database that was behind its mark is matched with the payer before anything is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MatchingView {
+    /// The sender is stopped for this.
+    pub behind: bool,
+    /// Since when, ms; 0 when it is not.
+    pub since: i64,
+    /// Numbers that could be sent and that the payer has been asked for since.
+    pub asked: i64,
+    /// Numbers that it still has to be asked for.
+    pub left: i64,
+    /// Numbers that turned out to be paid already.
+    pub found_paid: i64,
+    /// When a statement of the payer was imported since; none when not.
+    pub statement_at: Option<i64>,
+    /// Its differences.
+    pub statement_differences: i64,
+    /// All numbers were asked for, or the statement had no difference: sending can be released.
+    pub complete: bool,
 }
 
 /// How many packets are in a state.

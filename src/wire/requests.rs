@@ -70,6 +70,35 @@ pub struct RequestView {
     pub decided_at: Option<i64>,
 }
 
+/// What a person found out about a packet that no machine can decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was paid and is with the person.
+    Paid,
+    /// It was paid, and the money came back.
+    Returned,
+    /// It was never paid; the money is free again.
+    Unpaid,
+}
+
+/// End a packet that no machine can decide.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct ResolveRequest {
+    /// What was found out.
+    pub verdict: Verdict,
+    /// The evidence, 6–300 characters: which statement, which line.
+    #[schema(min_length = 6, max_length = 300)]
+    pub note: String,
+}
+
+/// Send a test packet of the smallest amount.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct TrialRequest {
+    /// A bound person of the meeting: best yourself.
+    pub person_id: String,
+}
+
 /// Turn the rule of the second person on or off.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 pub struct FourEyesRequest {

@@ -128,7 +128,7 @@ pub enum StoryStep {
     Hand {
         /// When, ms.
         at: i64,
-        /// `cancel`, `reissue` (the new number is the note), `paid`, `returned`, `unpaid`, `ask` or `retry`.
+        /// `cancel`, `reissue` (the new number is the note), `paid`, `returned`, `unpaid`, `ask`, `retry` or `trial`.
         what: String,
         /// Who wanted it.
         who: String,

@@ -8,7 +8,10 @@ use crate::{
     budget::{ledger, yuan},
     clock::{DAY, Ms, beijing_words},
     error::ApiResult,
-    payout::sender::{self, Sender},
+    payout::{
+        codes,
+        sender::{self, Sender},
+    },
     wechat::tls,
 };
 
@@ -53,7 +56,7 @@ async fn paused(app: &App) -> ApiResult<Vec<Alarm>> {
 
 async fn packets(app: &App) -> ApiResult<Vec<Alarm>> {
     let rows = sqlx::query(
-        "select p.bill_no, p.state, p.reason, p.amount_fen from packet p \
+        "select p.bill_no, p.state, p.reason, p.amount_fen, p.sends from packet p \
          left join alarm k on k.name = 'packet:' || p.bill_no || ':' || p.state \
          where p.state in ('needs_human', 'refused', 'failed') and k.name is null order by p.updated_at limit $1",
     )
@@ -66,11 +69,16 @@ async fn packets(app: &App) -> ApiResult<Vec<Alarm>> {
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let what = match state.as_str() {
             "needs_human" => "结果需要人工核对，可能已付款，请先在商户平台按单号查账",
+            "refused" if row.try_get::<i64, _>(4)? == 0 => "多日不满足发放条件，从未发出，请联系获奖者后再试",
             "refused" => "被微信明确拒绝，没有付款，请看原因后处理",
             _ => "确认失败，没有付款，获奖者还没拿到钱",
         };
         let fen: i64 = row.try_get(3)?;
-        let text = format!("红包 {bill}（{}）{what}（{reason}）。", yuan(fen));
+        let cause = match codes::cause(&reason) {
+            "" => String::new(),
+            cause => format!("可能的原因：{cause}"),
+        };
+        let text = format!("红包 {bill}（{}）{what}（{reason}）。{cause}", yuan(fen));
         found.push(Alarm { name: format!("packet:{bill}:{state}"), text });
     }
     Ok(found)

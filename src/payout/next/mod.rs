@@ -347,6 +347,18 @@ fn blocked(facts: &Facts, next: Next) -> Next {
     Next { next_at: next.next_at.max(facts.at + HOUR), ..next }
 }
 
+/// When a packet that has waited so long for the same thing is looked at again; `None`: it is with a person now. Somebody
+/// may follow, bind or open a limit within minutes; whoever has not after six days will not by himself.
+pub fn hold_pause(waited: Ms) -> Option<Ms> {
+    Some(match waited {
+        waited if waited < 10 * MINUTE => MINUTE,
+        waited if waited < 2 * HOUR => 10 * MINUTE,
+        waited if waited < DAY => HOUR,
+        waited if waited < 6 * DAY => 6 * HOUR,
+        _ => return None,
+    })
+}
+
 fn is_user_limit(code: &str) -> bool {
     matches!(code, "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT")
 }

@@ -124,7 +124,13 @@ impl TestApp {
 
     /// Stops the server and starts it again on the same data, as after a restart of the machine.
     pub(crate) async fn restart(&mut self) {
+        self.restart_after(|_| ()).await;
+    }
+
+    /// Stops the server, lets somebody touch its data folder, and starts it again.
+    pub(crate) async fn restart_after(&mut self, between: impl FnOnce(&Path)) {
         self.server.take().unwrap().stop().await.unwrap();
+        between(self.dir.path());
         let config = config(&self.overrides);
         let listener = server::bind(config.server.listen).await.unwrap();
         self.app = App::open(config, self.app.clock().clone()).await.unwrap();

@@ -1,14 +1,17 @@
 //! Packets through a real server and the sandbox's books: one award, one packet, paid once, whatever the wire does.
 
+mod account;
 mod fault_table;
 mod faults;
 mod four_eyes;
 mod goods;
+mod hand;
 mod limits;
 mod race;
 mod reissue;
 mod stop;
 mod story;
+mod trial;
 
 use kaijiang::{budget::ledger, clock::Clock, payout};
 use serde_json::{Value, json};

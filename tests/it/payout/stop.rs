@@ -110,3 +110,81 @@ async fn a_real_server_does_not_pay_through_a_sandbox() {
     assert_eq!(rig.paid_fen().await, 100);
     rig.evening.stop().await;
 }
+
+/// The files of the SQLite database.
+const DATABASE: [&str; 3] = ["kaijiang.db", "kaijiang.db-wal", "kaijiang.db-shm"];
+
+fn copy_database(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for name in DATABASE {
+        let _ = std::fs::remove_file(to.join(name));
+        if from.join(name).exists() {
+            std::fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_backup_is_matched_with_the_payer_before_it_pays_anything() {
+    let mut rig = Rig::new(Backend::Light, 3).await;
+    rig.budget(1_000).await;
+    rig.finance().post("/api/sender/pause", json!({})).await;
+    let draw = rig.win(3, 100).await;
+    let bills: Vec<_> = rig.packets(draw).await.iter().map(|packet| packet["bill_no"].clone()).collect();
+    let backup = rig.evening.dir.path().join("backup");
+    rig.evening.restart_after(|data| copy_database(data, &backup)).await;
+    // The evening goes on: two are paid, the third is refused; then the disk dies and the backup is put back.
+    rig.fault(json!({ "kind": "openid_error" })).await;
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.evening
+        .eventually("the evening is over", async || {
+            rig.pass(1_000);
+            let packets = rig.packets(draw).await;
+            packets
+                .iter()
+                .all(|packet| ["received", "refused"].contains(&packet["state"].as_str().unwrap()))
+                .then_some(())
+        })
+        .await;
+    assert_eq!(rig.paid_fen().await, 200);
+    rig.evening.restart_after(|data| copy_database(&backup, data)).await;
+    let finance = rig.finance();
+    rig.evening
+        .eventually("the sender stops", async || {
+            (finance.get("/api/sender").await["reason"] == "behind_mark").then_some(())
+        })
+        .await;
+    rig.books(300, 0).await;
+    rig.pass(120_000);
+    let before = finance.get("/api/sender/matching").await;
+    assert_eq!(
+        (&before["behind"], &before["left"], &before["complete"]),
+        (&json!(true), &json!(3), &json!(false))
+    );
+    finance.refused("/api/sender/resume", json!({}), 409, "not_matched").await;
+    rig.host().refused("/api/sender/matching", json!({}), 403, "role").await;
+    // A payer that does not answer leaves the number to be asked for.
+    rig.fault(json!({ "kind": "http500", "on": "query" })).await;
+    finance.refused("/api/sender/matching", json!({}), 409, "ask_again").await;
+    assert_eq!(finance.get("/api/sender/matching").await["left"], 1);
+    let matched = finance.post("/api/sender/matching", json!({})).await;
+    assert_eq!(
+        (&matched["left"], &matched["complete"], &matched["found_paid"]),
+        (&json!(0), &json!(true), &json!(2))
+    );
+    rig.books(100, 200).await;
+    assert_eq!(rig.paid_fen().await, 200, "asking pays nothing");
+    finance.post("/api/sender/resume", json!({})).await;
+    let packets = rig.until(draw, "received").await;
+    let now: Vec<_> = packets.iter().map(|packet| packet["bill_no"].clone()).collect();
+    assert_eq!(now, bills, "the same awards have the same numbers");
+    for bill in &bills {
+        assert_eq!(rig.paid(bill).await, 1);
+    }
+    assert_eq!(rig.paid_fen().await, 300);
+    rig.books(0, 300).await;
+    finance.refused("/api/sender/matching", json!({}), 409, "not_behind").await;
+    rig.evening.restart().await;
+    assert_eq!(rig.finance().get("/api/sender").await["paused"], false, "the mark is the database's again");
+    rig.evening.stop().await;
+}

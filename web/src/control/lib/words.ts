@@ -54,6 +54,18 @@ export function packetTone(state: Wire['PacketState']): Tone {
   return PACKET_TONES[state] ?? 'plain';
 }
 
+/** Where a packet comes from: a rank of a draw, or a test before the evening. */
+export function placeWords(t: T, packet: Wire['PacketView']): string {
+  if (packet.trial) return t('trial.place');
+  return `${t('money.draw', { n: packet.draw })} · ${t('winners.rank', { rank: packet.rank })}`;
+}
+
+/** Why a packet waits or failed; codes of the payer that have no words stay as they are. */
+export function reasonWords(t: T, te: (key: string) => boolean, code: string): string {
+  if (te(`reason.${code}`)) return t(`reason.${code}`);
+  return te(`story.outcome.${code}`) ? t(`story.outcome.${code}`) : code;
+}
+
 const AWARD_TONES: Record<Wire['AwardState'], Tone> = {
   waiting: 'plain',
   payable: 'busy',

@@ -1,6 +1,7 @@
 import { approval } from './approval';
 import { finance } from './finance';
 import { money } from './money';
+import { payout } from './payout';
 import { people } from './people';
 import { prizes } from './prizes';
 import { proof } from './proof';
@@ -18,6 +19,8 @@ const zh = {
   ...story.zh,
   ...finance.zh,
   ...approval.zh,
+  ...payout.zh,
+  packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
 const en: typeof zh = {
@@ -30,6 +33,8 @@ const en: typeof zh = {
   ...story.en,
   ...finance.en,
   ...approval.en,
+  ...payout.en,
+  packets: { ...money.en.packets, ...payout.en.packets },
 };
 
 export const messages = { zh, en };
