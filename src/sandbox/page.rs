@@ -16,10 +16,13 @@ const ROWS: usize = 50;
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#fffbe6;color:#222}\
     header{background:#b45309;color:#fff;padding:12px 20px}h1{font-size:20px;margin:0}\
     main{padding:12px 20px;max-width:1200px;margin:auto}h2{font-size:17px;margin:24px 0 6px}\
-    table{border-collapse:collapse;width:100%;background:#fff}th,td{border:1px solid #e5d8b0;padding:4px 8px;\
-    text-align:left;word-break:break-all}th{background:#fdf3d0}button,.b{font:inherit;padding:4px 12px;\
+    .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;background:#fff}th,td{border:1px solid #e5d8b0;\
+    padding:4px 8px;text-align:left;min-width:4em;overflow-wrap:anywhere}th{background:#fdf3d0;white-space:nowrap}\
+    input,select{font:inherit;padding:4px 6px;border:1px solid #d6c48a;border-radius:4px;background:#fff;max-width:100%;\
+    box-sizing:border-box}input[type=number],input[name=yuan]{width:6em}button,.b{font:inherit;padding:4px 12px;\
     border:1px solid #b45309;background:#fff;color:#92400e;border-radius:4px;cursor:pointer;text-decoration:none;\
-    display:inline-block;margin:2px}form{display:inline}code{background:#fdf3d0;padding:0 4px}";
+    display:inline-block;margin:2px}form{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center;margin:6px 0}\
+    td form{display:inline}label{max-width:100%}code{background:#fdf3d0;padding:0 4px}";
 
 /// Text for HTML, in elements and in quoted attributes.
 pub(super) fn escape(text: &str) -> String {
@@ -104,6 +107,8 @@ pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
         )
     });
     let mut body = if sandbox.config.crowd.is_empty() { String::new() } else { crowd_form(&crowd, meeting) };
+    // What changes the evening first; below it the books, which grow long.
+    body.push_str(&page_faults::section(&faults, balance));
     body.push_str(&packet_table(&packets));
     let rows = sms.iter().rev().map(|sms| {
         vec![
@@ -117,7 +122,6 @@ pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
     body.push_str(&people_table(&people));
     body.push_str(&log_table("回调（公众号 → 我们）", &callbacks));
     body.push_str(&log_table("消息（我们 → 用户）", &messages));
-    body.push_str(&page_faults::section(&faults, balance));
     frame("微信、支付、短信的替身", &body)
 }
 
@@ -156,7 +160,7 @@ pub(super) fn table(
     heads: &[&str],
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
-    let mut out = format!("<h2>{}（{total}）</h2><table><tr>", escape(title));
+    let mut out = format!("<h2>{}（{total}）</h2><div class=\"wide\"><table><tr>", escape(title));
     for head in heads {
         let _ = write!(out, "<th>{head}</th>");
     }
@@ -168,7 +172,7 @@ pub(super) fn table(
         }
         out.push_str("</tr>");
     }
-    out.push_str("</table>");
+    out.push_str("</table></div>");
     out
 }
 

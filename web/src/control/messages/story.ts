@@ -11,6 +11,7 @@ const zh = {
       send: '请求微信支付付款 {money}。',
       query: '用原单号查询微信支付的账。',
       answered: '{seconds} 秒后收到回答：{what}。',
+      unanswered: '{seconds} 秒后放弃等待：{what}。',
       silent: '没有收到回答。',
     },
     conclusion: {
@@ -104,6 +105,7 @@ const en: typeof zh = {
       send: 'Asked WeChat Pay to pay {money}.',
       query: 'Asked WeChat Pay what its books say of this number.',
       answered: 'The answer came after {seconds} s: {what}.',
+      unanswered: 'Given up after {seconds} s: {what}.',
       silent: 'No answer came.',
     },
     conclusion: {
