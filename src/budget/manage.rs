@@ -183,7 +183,7 @@ fn refused(before: &BudgetView, version: i64, cap: i64) -> ApiError {
 }
 
 /// Approves a budget as it was seen. Approving again what is approved changes nothing. With `four_eyes` by another
-/// person than whoever made it or changed its amount last: 403 `second_person`.
+/// person than whoever set its amount: 403 `second_person`.
 pub async fn approve(
     app: &App,
     staff: &Staff,
@@ -199,9 +199,7 @@ pub async fn approve(
     if before.status == BudgetStatus::Approved {
         return Ok(before);
     }
-    if four_eyes
-        && (before.changed_by.as_deref() == Some(&staff.user) || made_by(&mut tx, id).await? == staff.id)
-    {
+    if four_eyes && set_by(&mut tx, id).await? == staff.id {
         return Err(approval::second_person());
     }
     let now = app.now();
@@ -225,8 +223,15 @@ pub async fn approve(
     Ok(after)
 }
 
-async fn made_by(tx: &mut Tx, id: &str) -> Result<String, sqlx::Error> {
-    sqlx::query("select created_by from budget where id = $1").bind(id).fetch_one(tx.conn()).await?.try_get(0)
+/// Who set the amount last.
+async fn set_by(tx: &mut Tx, id: &str) -> Result<String, sqlx::Error> {
+    sqlx::query(
+        "select case when changed_by = '' then created_by else changed_by end from budget where id = $1",
+    )
+    .bind(id)
+    .fetch_one(tx.conn())
+    .await?
+    .try_get(0)
 }
 
 /// An approval as it was given: awards are told under which one they were born.
