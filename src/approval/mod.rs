@@ -72,7 +72,14 @@ pub enum Answer<T> {
     /// Done.
     Done(T),
     /// Asked for.
-    Asked(RequestView),
+    Asked(Box<RequestView>),
+}
+
+impl<T> Answer<T> {
+    /// Waits for a second person.
+    pub fn asked(request: RequestView) -> Self {
+        Self::Asked(Box::new(request))
+    }
 }
 
 impl<T: Serialize> IntoResponse for Answer<T> {

@@ -185,7 +185,7 @@ async fn cap(
     if raise && approval::needed(&app, &meeting).await? {
         let kind = RequestKind::BudgetRaise;
         let ask = Ask { meeting: &meeting, kind, target: &id, fen, verdict: "", note: "" };
-        return approval::ask(&app, &staff, ask).await.map(Answer::Asked);
+        return approval::ask(&app, &staff, ask).await.map(Answer::asked);
     }
     let warrant = Warrant::alone(&staff);
     manage::set_cap(&app, warrant, (&meeting, &id), (Some(version), fen)).await.map(Answer::Done)

@@ -58,7 +58,7 @@ async fn resolve_packet(
         let verdict = resolve::word(wanted.verdict);
         let kind = RequestKind::Resolve;
         let ask = Ask { meeting: &meeting, kind, target: &bill, fen: 0, verdict, note: &note };
-        return approval::ask(&app, &staff, ask).await.map(Answer::Asked);
+        return approval::ask(&app, &staff, ask).await.map(Answer::asked);
     }
     let warrant = Warrant::alone(&staff);
     resolve::resolve(&app, warrant, (&meeting, &bill), (wanted.verdict, &note)).await?;
@@ -149,7 +149,7 @@ async fn send_trial(
     if approval::needed(&app, &meeting).await? {
         let (kind, fen) = (RequestKind::Trial, app.config().limits.packet_min);
         let ask = Ask { meeting: &meeting, kind, target: &wanted.person_id, fen, verdict: "", note: "" };
-        return approval::ask(&app, &staff, ask).await.map(Answer::Asked);
+        return approval::ask(&app, &staff, ask).await.map(Answer::asked);
     }
     let bill = trial::send(&app, Warrant::alone(&staff), &meeting, &wanted.person_id).await?;
     views::one_packet(&app, &meeting, &bill).await.map(Answer::Done)

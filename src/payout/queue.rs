@@ -31,34 +31,34 @@ const BILL_CHARS: usize = 6;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
-pub struct PacketFilter {
+pub(super) struct PacketFilter {
     /// Only in this state.
-    pub state: Option<PacketState>,
+    state: Option<PacketState>,
     /// Only with this reason: a stable code such as `day_limit` or `NOTENOUGH`.
     #[param(max_length = 64)]
-    pub reason: Option<String>,
+    reason: Option<String>,
     /// Only of this draw.
-    pub draw: Option<i64>,
+    draw: Option<i64>,
     /// Only test packets, or only others.
-    pub trial: Option<bool>,
+    trial: Option<bool>,
     /// Of this amount at least, fen.
     #[param(minimum = 0)]
-    pub min_fen: Option<i64>,
+    min_fen: Option<i64>,
     /// Of this amount at most, fen.
     #[param(minimum = 0)]
-    pub max_fen: Option<i64>,
+    max_fen: Option<i64>,
     /// Made so many minutes ago or earlier.
     #[param(minimum = 0)]
-    pub older_min: Option<i64>,
+    older_min: Option<i64>,
     /// Part of a name; the last four digits of a phone number; a bill number or its last characters, six or more.
     #[param(max_length = 60)]
-    pub search: Option<String>,
+    search: Option<String>,
     /// At most so many, 1–1000; 100 when absent.
     #[param(minimum = 1, maximum = 1000)]
-    pub limit: Option<i64>,
+    limit: Option<i64>,
     /// Pass over so many.
     #[param(minimum = 0)]
-    pub offset: Option<i64>,
+    offset: Option<i64>,
 }
 
 /// A filter as it is bound.

@@ -111,7 +111,7 @@ pub(super) async fn ask<T>(
         return Ok(None);
     }
     let ask = Ask { meeting, kind, target, fen: 0, verdict: "", note: "" };
-    approval::ask(app, staff, ask).await.map(|request| Some(Answer::Asked(request)))
+    approval::ask(app, staff, ask).await.map(|request| Some(Answer::asked(request)))
 }
 
 /// Ends a packet that was never paid, and its award with it.

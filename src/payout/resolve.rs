@@ -92,8 +92,8 @@ async fn may(app: &App, packet: &Packet, verdict: Verdict, outcome: &Outcome) ->
         Err(ApiError::conflict("payer_disagrees", detail))
     };
     match (verdict, outcome) {
-        (Verdict::Paid, Outcome::Found { status: Status::Failed, .. }) => disagrees(),
-        (Verdict::Returned, Outcome::Found { status: Status::Sent | Status::Failed, .. }) => disagrees(),
+        (Verdict::Paid | Verdict::Returned, Outcome::Found { status: Status::Failed, .. })
+        | (Verdict::Returned, Outcome::Found { status: Status::Sent, .. }) => disagrees(),
         (Verdict::Paid | Verdict::Returned, _) => Ok(()),
         // Booked as paid, and the payer's books deny it now.
         (Verdict::Unpaid, Outcome::Found { status: Status::Failed, .. })

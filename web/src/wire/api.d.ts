@@ -240,8 +240,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve a budget: draws inside it pay at once. */
+        /** Approve a budget: draws inside it pay at once. With `four_eyes` somebody else than whoever set its amount. */
         post: operations["post_meetings_budgets_id_approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/budgets/{id}/cap": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another cap for an approved budget, which stays approved. With `four_eyes` a higher one waits for a second person. */
+        post: operations["post_meetings_budgets_id_cap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/budgets/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an approval back: nothing new is reserved until it is given again; what is reserved is still paid. */
+        post: operations["post_meetings_budgets_id_withdraw"];
         delete?: never;
         options?: never;
         head?: never;
@@ -469,6 +503,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/four-eyes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether money of the meeting needs a second person. */
+        get: operations["get_meetings_four_eyes"];
+        put?: never;
+        /** Turn the rule on (finance, owner) or off (owner). */
+        post: operations["post_meetings_four_eyes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/imports": {
         parameters: {
             query?: never;
@@ -690,6 +742,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/packets/{bill_no}/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the payer for this packet now, and settle what it says. */
+        post: operations["post_meetings_packets_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/packets/{bill_no}/cancel": {
         parameters: {
             query?: never;
@@ -722,6 +791,44 @@ export interface paths {
          *     minutes apart (409 `ask_again` after the first).
          */
         post: operations["post_meetings_packets_reissue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/packets/{bill_no}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a packet that no machine can decide. The payer is asked first, and what it says for certain goes before the
+         *     verdict: then the packet is answered as the payer's word left it. "Not paid" needs a payer that does not know the
+         *     number a day after it was last sent.
+         */
+        post: operations["post_meetings_packets_resolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/packets/{bill_no}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try a packet again that waits, or that was given up before it was ever sent; with the same number. */
+        post: operations["post_meetings_packets_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -885,6 +992,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests of the meeting and of the whole account, the open ones first. */
+        get: operations["get_meetings_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/rounds": {
         parameters: {
             query?: never;
@@ -989,6 +1113,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a packet of the smallest amount to a bound person before the evening: the whole way to the payer, from a budget
+         *     of its own, at most ten in a meeting, in no draw and no tax list.
+         */
+        post: operations["post_meetings_trials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/official/jssdk": {
         parameters: {
             query?: never;
@@ -1024,6 +1168,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/requests/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm what another person asked for: it is done now, or refused as it would be for one person alone, and then the
+         *     request stays open.
+         */
+        post: operations["post_requests_id_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuse what another person asked for, or withdraw what you asked for yourself. */
+        post: operations["post_requests_id_refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sender": {
         parameters: {
             query?: never;
@@ -1035,6 +1216,27 @@ export interface paths {
         get: operations["get_sender"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sender/matching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the database is matched with the payer. */
+        get: operations["get_sender_matching"];
+        put?: never;
+        /**
+         * Ask the payer for the next twenty numbers that have not been asked for since the stop, and settle what it says. To be
+         *     repeated until none is left.
+         */
+        post: operations["post_sender_matching"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1067,7 +1269,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Go on sending; what was refused for the reason of the stop is sent again with the same numbers. */
+        /**
+         * Go on sending; what was refused for the reason of the stop is sent again with the same numbers. A database that was
+         *     behind its mark has to be matched first, and with `four_eyes` that release waits for a second person.
+         */
         post: operations["post_sender_resume"];
         delete?: never;
         options?: never;
@@ -1498,6 +1703,16 @@ export interface components {
             /** @description My place in the pool. */
             place: components["schemas"]["MyPlace"];
         };
+        /** @description Another cap for an approved budget. */
+        BudgetCap: {
+            /** @description Cap, fen; not below what is reserved and spent. */
+            cap_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
+        };
         /**
          * @description Draft or approved.
          * @enum {string}
@@ -1514,6 +1729,8 @@ export interface components {
             approved_by?: string | null;
             /** @description Cap, fen. */
             cap_fen: components["schemas"]["Fen"];
+            /** @description User name of whoever set the amount last: under `four_eyes` somebody else approves it. */
+            changed_by?: string | null;
             /** @description Id. */
             id: string;
             /** @description Name. */
@@ -1937,6 +2154,18 @@ export interface components {
          * @example 888
          */
         Fen: number;
+        /** @description Turn the rule of the second person on or off. */
+        FourEyesRequest: {
+            /** @description On or off; only the owner turns it off. */
+            on: boolean;
+        };
+        /** @description Whether money needs a second person. */
+        FourEyesView: {
+            /** @description Set for the whole instance in its configuration: pages cannot turn it off. */
+            fixed: boolean;
+            /** @description It does. */
+            on: boolean;
+        };
         /** @description What an import would do, or did, row by row. */
         ImportReport: {
             /**
@@ -2020,6 +2249,35 @@ export interface components {
              */
             timestamp: number;
         };
+        /** @description Caps over all meetings, and what is used of them. */
+        LimitsView: {
+            account_cap_fen?: components["schemas"]["Fen"] | null;
+            /** @description Reserved, all budgets together, fen. */
+            account_reserved_fen: components["schemas"]["Fen"];
+            /** @description Paid and not come back, all budgets together, fen. */
+            account_spent_fen: components["schemas"]["Fen"];
+            /** @description What the merchant may send on a Beijing day, fen. */
+            day_cap_fen: components["schemas"]["Fen"];
+            /** @description What today has taken of that, sent or about to be, fen. */
+            day_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description Packets that wait because the merchant's day is full.
+             */
+            day_held: number;
+            /** @description Their sum, fen. */
+            day_held_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description When the first of them is tried again, ms; 0 when none waits.
+             */
+            day_held_until: number;
+            /**
+             * Format: int64
+             * @description Packets of today.
+             */
+            day_packets: number;
+        };
         /** @description Lines of the log. */
         LogPage: {
             /** @description Signed head over all lines that exist now. */
@@ -2040,6 +2298,43 @@ export interface components {
             password: string;
             /** @description User name. */
             user: string;
+        };
+        /** @description A database that was behind its mark is matched with the payer before anything is sent. */
+        MatchingView: {
+            /**
+             * Format: int64
+             * @description Numbers that could be sent and that the payer has been asked for since.
+             */
+            asked: number;
+            /** @description The sender is stopped for this. */
+            behind: boolean;
+            /** @description All numbers were asked for, or the statement had no difference: sending can be released. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Numbers that turned out to be paid already.
+             */
+            found_paid: number;
+            /**
+             * Format: int64
+             * @description Numbers that it still has to be asked for.
+             */
+            left: number;
+            /**
+             * Format: int64
+             * @description Since when, ms; 0 when it is not.
+             */
+            since: number;
+            /**
+             * Format: int64
+             * @description When a statement of the payer was imported since; none when not.
+             */
+            statement_at?: number | null;
+            /**
+             * Format: int64
+             * @description Its differences.
+             */
+            statement_differences: number;
         };
         /** @description The attendee's own page. */
         Me: {
@@ -2078,6 +2373,11 @@ export interface components {
              * @default 5000
              */
             commit_show_ms: number;
+            /**
+             * @description Budgets, reissues and every resolution by hand need a second person of finance; only the owner turns it off.
+             * @default false
+             */
+            four_eyes: boolean;
             /**
              * @description Draws below this level are refused: `A0` … `A3`.
              * @default A1
@@ -2416,8 +2716,12 @@ export interface components {
         };
         /** @description Packets that match. */
         PacketPage: {
+            /** @description What matches but for the state, by state. */
+            counts: components["schemas"]["StateCount"][];
             /** @description Newest first. */
             packets: components["schemas"]["PacketView"][];
+            /** @description What matches but for the reason, by reason; those without one are left out. */
+            reasons: components["schemas"]["ReasonCount"][];
             /**
              * Format: int64
              * @description All that match.
@@ -2491,6 +2795,8 @@ export interface components {
             story: string[];
             /** @description Every step from the draw to the receipt, oldest first (only when one packet is asked for). */
             timeline?: components["schemas"]["StoryStep"][];
+            /** @description A test packet before the evening: of no draw. */
+            trial: boolean;
         };
         /** @description Type the code on the screen. */
         PairRequest: {
@@ -2701,6 +3007,16 @@ export interface components {
             /** @description True when the commit would be accepted now. */
             ready: boolean;
         };
+        /** @description How many packets have a reason. */
+        ReasonCount: {
+            /**
+             * Format: int64
+             * @description Packets.
+             */
+            count: number;
+            /** @description Stable code. */
+            reason: string;
+        };
         /** @description A signed receipt: this index and pid were in the pool when the log had `size` lines (draw protocol §4). */
         Receipt: {
             /** @description Ed25519 signature, hex. */
@@ -2718,6 +3034,61 @@ export interface components {
              * @default []
              */
             ranks: number[];
+        };
+        /**
+         * @description What is asked for.
+         * @enum {string}
+         */
+        RequestKind: "budget_raise" | "reissue" | "cancel" | "resolve" | "trial" | "release";
+        /**
+         * @description Where a request stands.
+         * @enum {string}
+         */
+        RequestStatus: "open" | "confirmed" | "refused" | "withdrawn" | "expired";
+        /** @description A request that waits for a second person, or did. */
+        RequestView: {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            asked_at: number;
+            /** @description User name of whoever asked. */
+            asked_by: string;
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            decided_at?: number | null;
+            /** @description User name of whoever confirmed, refused or withdrew it. */
+            decided_by?: string | null;
+            /**
+             * Format: int64
+             * @description Until when it can be confirmed, ms.
+             */
+            expires_at: number;
+            /** @description The amount that it is about, fen: the new cap, or the packet's. */
+            fen: components["schemas"]["Fen"];
+            /** @description Id. */
+            id: string;
+            /** @description What is asked for. */
+            kind: components["schemas"]["RequestKind"];
+            /** @description Name of the budget or of the person who is to be paid; empty when about neither. */
+            name: string;
+            /** @description The evidence in the words of whoever asked; may be empty. */
+            note: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["RequestStatus"];
+            /** @description Budget, bill number, person, or `sender`. */
+            target: string;
+            /** @description The verdict of a resolution: `paid`, `returned`, `unpaid`; empty otherwise. */
+            verdict: string;
+        };
+        /** @description End a packet that no machine can decide. */
+        ResolveRequest: {
+            /** @description The evidence, 6–300 characters: which statement, which line. */
+            note: string;
+            /** @description What was found out. */
+            verdict: components["schemas"]["Verdict"];
         };
         /** @description How many messages are tried again. */
         Retried: {
@@ -2869,6 +3240,8 @@ export interface components {
             counts: components["schemas"]["StateCount"][];
             /** @description What to do, in Chinese. */
             detail: string;
+            /** @description Caps over all meetings. */
+            limits: components["schemas"]["LimitsView"];
             /** @description Sends nothing while paused. */
             paused: boolean;
             /** @description Stable code of the reason; empty when running. */
@@ -3121,6 +3494,22 @@ export interface components {
             /** @enum {string} */
             step: "called";
         } | {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /** @description The evidence, or the new number. */
+            note: string;
+            /** @description Who confirmed it, when two were needed. */
+            second?: string | null;
+            /** @enum {string} */
+            step: "hand";
+            /** @description `cancel`, `reissue` (the new number is the note), `paid`, `returned`, `unpaid`, `ask`, `retry` or `trial`. */
+            what: string;
+            /** @description Who wanted it. */
+            who: string;
+        } | {
             /** @description What happens next. */
             next: components["schemas"]["NextAct"];
             /**
@@ -3168,6 +3557,11 @@ export interface components {
             /** @description Opens `role=screen` sockets of this meeting. */
             ticket: string;
         };
+        /** @description Send a test packet of the smallest amount. */
+        TrialRequest: {
+            /** @description A bound person of the meeting: best yourself. */
+            person_id: string;
+        };
         /** @description The form of an upload. */
         Upload: {
             /**
@@ -3176,10 +3570,23 @@ export interface components {
              */
             file: string;
         };
+        /**
+         * @description What a person found out about a packet that no machine can decide.
+         * @enum {string}
+         */
+        Verdict: "paid" | "returned" | "unpaid";
         /** @description End a draw without counting it. */
         VoidRequest: {
             /** @description Why, as people will read it, 1–200 characters (goes to the log's memo). */
             reason: string;
+        };
+        /** @description Take the approval of a budget back. */
+        WithdrawBudget: {
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
         };
     };
     responses: never;
@@ -4823,7 +5230,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `amount_range`, `amount_precision`, `invalid` */
+            /** @description `amount_range` (also below what is reserved and spent), `amount_precision`, `invalid` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4882,6 +5289,254 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_missing`, `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin`, `second_person` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `stale`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_budgets_id_cap: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Meeting */
+                meeting: string;
+                /** @description Budget */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetCap"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetView"];
+                };
+            };
+            /** @description Waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description `idempotency_key_missing`, `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `stale`, `not_approved`, `request_open`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `amount_range` (also below what is reserved and spent), `amount_precision`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_budgets_id_withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+                /** @description Budget */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawBudget"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetView"];
+                };
+            };
+            /** @description `json`, `idempotency_key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6339,6 +6994,216 @@ export interface operations {
             };
         };
     };
+    get_meetings_four_eyes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FourEyesView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_four_eyes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FourEyesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FourEyesView"];
+                };
+            };
+            /** @description `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_imports: {
         parameters: {
             query?: never;
@@ -7489,9 +8354,19 @@ export interface operations {
             query?: {
                 /** @description Only in this state. */
                 state?: components["schemas"]["PacketState"];
+                /** @description Only with this reason: a stable code such as `day_limit` or `NOTENOUGH`. */
+                reason?: string;
                 /** @description Only of this draw. */
                 draw?: number;
-                /** @description Part of a name, or a bill number. */
+                /** @description Only test packets, or only others. */
+                trial?: boolean;
+                /** @description Of this amount at least, fen. */
+                min_fen?: number;
+                /** @description Of this amount at most, fen. */
+                max_fen?: number;
+                /** @description Made so many minutes ago or earlier. */
+                older_min?: number;
+                /** @description Part of a name; the last four digits of a phone number; a bill number or its last characters, six or more. */
                 search?: string;
                 /** @description At most so many, 1–1000; 100 when absent. */
                 limit?: number;
@@ -7685,7 +8560,7 @@ export interface operations {
             };
         };
     };
-    post_meetings_packets_cancel: {
+    post_meetings_packets_ask: {
         parameters: {
             query?: never;
             header: {
@@ -7746,7 +8621,115 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_paid`, `outcome_unknown`, `already_failed`, `idempotency_mismatch` */
+            /** @description `not_open`, `ask_again`, `outcome_unknown`, `sender_off`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_packets_cancel: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Meeting */
+                meeting: string;
+                /** @description Bill number */
+                bill_no: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PacketView"];
+                };
+            };
+            /** @description Waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description `idempotency_key_missing` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `already_paid`, `outcome_unknown`, `already_failed`, `request_open`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7810,6 +8793,15 @@ export interface operations {
                     "application/json": components["schemas"]["PacketView"];
                 };
             };
+            /** @description Waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
             /** @description `idempotency_key_missing` */
             400: {
                 headers: {
@@ -7846,7 +8838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `outcome_unknown`, `already_paid`, `not_dead`, `ask_again`, `reissued`, `award_cancelled`, `not_confirmed`, `sender_off`, `idempotency_mismatch` */
+            /** @description `outcome_unknown`, `already_paid`, `not_dead`, `ask_again`, `reissued`, `award_cancelled`, `not_confirmed`, `sender_off`, `request_open`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7856,6 +8848,235 @@ export interface operations {
                 };
             };
             /** @description `budget` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_packets_resolve: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Meeting */
+                meeting: string;
+                /** @description Bill number */
+                bill_no: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResolveRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PacketView"];
+                };
+            };
+            /** @description Waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description `idempotency_key_missing`, `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_open`, `outcome_unknown`, `already_paid`, `payer_disagrees`, `ask_again`, `sender_off`, `request_open`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `evidence`, `invalid`, `budget` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_packets_retry: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Meeting */
+                meeting: string;
+                /** @description Bill number */
+                bill_no: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PacketView"];
+                };
+            };
+            /** @description `idempotency_key_missing` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_open`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9206,6 +10427,100 @@ export interface operations {
             };
         };
     };
+    get_meetings_requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"][];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_meetings_rounds: {
         parameters: {
             query?: never;
@@ -10070,6 +11385,134 @@ export interface operations {
             };
         };
     };
+    post_meetings_trials: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PacketView"];
+                };
+            };
+            /** @description Waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description `idempotency_key_missing`, `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `rehearsal`, `meeting_closed`, `sender_off`, `trial_limit`, `request_open`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `no_openid`, `invalid`, `budget` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_official_jssdk: {
         parameters: {
             query: {
@@ -10359,6 +11802,200 @@ export interface operations {
             };
         };
     };
+    post_requests_id_confirm: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Request */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description `idempotency_key_missing` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin`, `second_person` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `request_closed`, `idempotency_mismatch`, and those of the deed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `budget`, `amount_range` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_requests_id_refuse: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Request */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description `idempotency_key_missing` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `request_closed`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_sender: {
         parameters: {
             query?: never;
@@ -10413,6 +12050,191 @@ export interface operations {
                 };
             };
             /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_sender_matching: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatchingView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_sender_matching: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MatchingView"];
+                };
+            };
+            /** @description `idempotency_key_missing` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_behind`, `ask_again`, `sender_off`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10564,6 +12386,15 @@ export interface operations {
                     "application/json": components["schemas"]["SenderView"];
                 };
             };
+            /** @description Waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
             /** @description `idempotency_key_missing` */
             400: {
                 headers: {
@@ -10600,7 +12431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `idempotency_mismatch` */
+            /** @description `not_matched`, `request_open`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;
