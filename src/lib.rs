@@ -44,6 +44,7 @@ pub mod config;
 pub mod error;
 pub mod failpoint;
 pub mod keys;
+pub mod mutant;
 pub mod phone;
 
 pub mod db;

@@ -8,6 +8,8 @@ mod cold;
 mod draw;
 mod evening;
 mod live;
+mod payout;
+mod usage;
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +23,8 @@ pub enum Bench {
     Draw(DrawArgs),
     /// Sockets: how soon, and at what cost, many viewers see an event
     Live(live::LiveArgs),
-    /// Packets (with a later version)
-    Payout,
+    /// Packets: how many a second, how soon, and what a long queue costs
+    Payout(payout::PayoutArgs),
     /// Bindings (with a later version)
     Bind,
 }
@@ -56,7 +58,8 @@ pub async fn run(what: Bench) -> anyhow::Result<()> {
             Some(report) => report,
             None => return Ok(()),
         },
-        Bench::Payout | Bench::Bind => {
+        Bench::Payout(args) => json!({ "bench": "payout", "rows": payout::rows(&args).await? }),
+        Bench::Bind => {
             anyhow::bail!("this measurement comes with a later version; there is nothing to show yet")
         }
     };

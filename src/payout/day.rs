@@ -9,10 +9,12 @@ use crate::{
     clock::{DAY, Ms, beijing_day, next_beijing_midnight},
     db::{Tx, hit},
     error::ApiResult,
+    mutant::planted,
     wire::{Fen, LimitsView},
 };
 
-/// A packet that was sent shortly before midnight may be booked by the payer after it.
+/// The payer's clock may differ from ours by so much: what was sent shortly before midnight may be booked after it, and
+/// what is sent shortly after it, before.
 const SKEW: Ms = 60_000;
 
 /// Whether today has room for a packet.
@@ -20,14 +22,31 @@ const SKEW: Ms = 60_000;
 pub(super) enum Slot {
     /// It has one, of the person's day and of the merchant's.
     Taken,
-    /// The person's day is full.
+    /// The person's day is full, or has not safely begun.
     PersonFull,
-    /// The merchant's day is full. The transaction must not be committed.
+    /// The merchant's day is full.
     MerchantFull,
+}
+
+/// When a packet that got no slot is tried again.
+pub(super) fn free_again(now: Ms) -> Ms {
+    let next = next_beijing_midnight(now);
+    if planted("midnight_is_sharp") {
+        return next;
+    }
+    if is_between(now) { next - DAY + SKEW } else { next + SKEW }
+}
+
+/// The first minute of a day: the payer's clock may still show the day before, which may be full.
+fn is_between(now: Ms) -> bool {
+    now - (next_beijing_midnight(now) - DAY) < SKEW && !planted("midnight_is_sharp")
 }
 
 /// Takes a slot of today for a packet, unless it has one.
 pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result<Slot, sqlx::Error> {
+    if is_between(app.now()) {
+        return Ok(Slot::PersonFull);
+    }
     let today = beijing_day(app.now());
     // The packet's row first, as everywhere: no two transactions wait for each other crosswise.
     let row = sqlx::query("update packet set day = day where bill_no = $1 returning day")
@@ -40,7 +59,12 @@ pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result
         .bind(&packet.bill)
         .fetch_one(tx.conn())
         .await?;
-    if row.try_get::<String, _>(0)? == today || carried.try_get::<String, _>(0)? == today {
+    let before: String = row.try_get(0)?;
+    if before == today || carried.try_get::<String, _>(0)? == today {
+        return Ok(Slot::Taken);
+    }
+    if planted("day_slot_skipped") {
+        move_to(tx, &packet.bill, &today).await?;
         return Ok(Slot::Taken);
     }
     let done = sqlx::query(
@@ -57,6 +81,8 @@ pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result
     }
     move_to(tx, &packet.bill, &today).await?;
     if !merchant_takes(app, tx, &today, packet.fen).await? {
+        leave_person_day(tx, packet, &today).await?;
+        move_to(tx, &packet.bill, &before).await?;
         return Ok(Slot::MerchantFull);
     }
     Ok(Slot::Taken)
@@ -146,7 +172,7 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
     .bind(limits.person_day_amount)
     .execute(tx.conn())
     .await?;
-    if !hit(&made) {
+    if !hit(&made) || planted("unresolved_not_carried_over") {
         return Ok(());
     }
     let midnight = next_beijing_midnight(app.now()) - DAY;
@@ -200,15 +226,7 @@ async fn move_to(tx: &mut Tx, bill: &str, day: &str) -> Result<(), sqlx::Error> 
 
 /// A failed packet gives its slot back; nothing else does.
 pub(super) async fn give_back_slot(tx: &mut Tx, packet: &Packet) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "update person_day set packets = packets - 1, amount_fen = amount_fen - $1 \
-         where openid = $2 and day = $3 and packets >= 1 and amount_fen >= $1",
-    )
-    .bind(packet.fen)
-    .bind(&packet.openid)
-    .bind(&packet.day)
-    .execute(tx.conn())
-    .await?;
+    leave_person_day(tx, packet, &packet.day).await?;
     sqlx::query(
         "update merchant_day set packets = packets - 1, amount_fen = amount_fen - $1 \
          where day = $2 and packets >= 1 and amount_fen >= $1",
@@ -218,4 +236,17 @@ pub(super) async fn give_back_slot(tx: &mut Tx, packet: &Packet) -> Result<(), s
     .execute(tx.conn())
     .await?;
     move_to(tx, &packet.bill, "").await
+}
+
+async fn leave_person_day(tx: &mut Tx, packet: &Packet, day: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update person_day set packets = packets - 1, amount_fen = amount_fen - $1 \
+         where openid = $2 and day = $3 and packets >= 1 and amount_fen >= $1",
+    )
+    .bind(packet.fen)
+    .bind(&packet.openid)
+    .bind(day)
+    .execute(tx.conn())
+    .await
+    .map(drop)
 }

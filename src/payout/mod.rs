@@ -24,6 +24,8 @@ mod requests;
 mod resolve;
 pub mod sender;
 mod settle;
+#[cfg(test)]
+mod sim;
 mod sql;
 mod steps;
 mod story;
@@ -34,7 +36,7 @@ pub mod views;
 pub mod worker;
 
 pub use awards::{
-    Grant, NewAward, Seat, block_error, cancel_for_seats, create_awards, make_payable, reserve_redraw,
+    Grant, NewAward, Seat, block_error, cancel_for_seats, create_awards, issue, make_payable, reserve_redraw,
     seat_block, suspend,
 };
 pub use channel::check_config;

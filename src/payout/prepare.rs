@@ -2,6 +2,7 @@
 //! complete request, stored before it is sent for the first time.
 
 use anyhow::{Context, anyhow};
+use futures_util::FutureExt;
 use sqlx::Row;
 
 use super::{
@@ -13,17 +14,17 @@ use super::{
 };
 use crate::{
     app::App,
-    clock::{Ms, next_beijing_midnight},
+    clock::Ms,
     db::Tx,
     error::ApiResult,
+    failpoint,
     keys::Purpose,
+    mutant::planted,
     people::follow,
     wire::{MeetingSettings, PacketState},
 };
 
 const MINUTE: Ms = 60_000;
-/// A day that was full is tried again so long after midnight.
-const AFTER_MIDNIGHT: Ms = MINUTE;
 /// Most bytes of a remark.
 const REMARK_BYTES: usize = 255;
 
@@ -68,46 +69,51 @@ struct Meeting {
 pub(super) async fn prepare(app: &App, payer: &RedPacket, packet: &Packet) -> ApiResult<Ready> {
     let meeting = meeting(app, &packet.bill).await?;
     let mut packet = packet.clone();
-    let first = matches!(packet.facts.state, PacketState::Queued | PacketState::Held | PacketState::Reserved);
-    if first {
+    if is_first(&packet) {
         match obstacle(app, &meeting, &mut packet).await? {
             None => {}
             Some((reason, pause)) => return wait(app, &packet, reason, pause).await,
         }
     }
-    let mut tx = app.db().begin().await?;
-    match day::take_slot(app, &mut tx, &packet).await? {
-        Slot::Taken => {}
-        Slot::PersonFull => return full_day(app, tx, &packet, (first, "day_limit")).await,
-        Slot::MerchantFull => {
-            drop(tx);
-            return full_day(app, app.db().begin().await?, &packet, (first, "merchant_day")).await;
-        }
-    }
-    let request = if packet.request.is_empty() {
+    let anew = planted("request_made_anew") || planted("new_number_after_a_timeout");
+    let request = if packet.request.is_empty() || anew {
         seal(app, &packet.bill, &payer.freeze(&order(app, &packet, &meeting)))
     } else {
         packet.request.clone()
     };
-    if first && !sql::reserved(&mut tx, &packet, &request).await? {
-        return Ok(Ready::Wait);
-    }
-    tx.commit().await?;
     let frozen = Frozen { request: open(app, &packet.bill, &request)?, order: bare_order(&packet) };
-    Ok(Ready::Go(Box::new(frozen)))
+    let (db, app) = (app.db().clone(), app.clone());
+    let may =
+        db.together(move |tx| async move { reserve(&app, tx, &packet, &request).await }.boxed()).await?;
+    Ok(if may { Ready::Go(Box::new(frozen)) } else { Ready::Wait })
 }
 
-async fn full_day(app: &App, mut tx: Tx, packet: &Packet, (first, reason): (bool, &str)) -> ApiResult<Ready> {
-    let morning = next_beijing_midnight(app.now()) + AFTER_MIDNIGHT;
-    if first {
-        let next_at = hold_pause(waited(app, packet, reason)).map_or(NEVER, |_| morning);
-        sql::hold(&mut tx, packet, reason, next_at).await?;
-        tx.commit().await?;
-    } else {
-        tx.commit().await?;
-        sql::release(app, packet, Some(morning)).await?;
+fn is_first(packet: &Packet) -> bool {
+    matches!(packet.facts.state, PacketState::Queued | PacketState::Held | PacketState::Reserved)
+}
+
+/// T2: a slot of the day and the complete request. False: it waits, or is no longer ours.
+async fn reserve(app: &App, tx: &mut Tx, packet: &Packet, request: &str) -> ApiResult<bool> {
+    if Packet::claimed(tx, &packet.bill, packet.epoch, app.now()).await?.is_none() {
+        return Ok(false);
     }
-    Ok(Ready::Wait)
+    let reason = match day::take_slot(app, tx, packet).await? {
+        Slot::Taken => {
+            let may = !is_first(packet) || sql::reserved(tx, packet, request).await?;
+            failpoint::hit("pay.in_reserve");
+            return Ok(may);
+        }
+        Slot::PersonFull => "day_limit",
+        Slot::MerchantFull => "merchant_day",
+    };
+    let at = day::free_again(app.now());
+    if is_first(packet) {
+        let next_at = hold_pause(waited(app, packet, reason)).map_or(NEVER, |_| at);
+        sql::hold(tx, packet, reason, next_at).await?;
+    } else {
+        sql::put_back(tx, packet, Some(at)).await?;
+    }
+    Ok(false)
 }
 
 /// For how long a packet has waited for this already.
@@ -183,7 +189,11 @@ async fn meeting(app: &App, bill: &str) -> ApiResult<Meeting> {
 fn order(app: &App, packet: &Packet, meeting: &Meeting) -> Order {
     let settings = &meeting.settings;
     let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
+    // A bug on purpose: see `mutant`.
+    let again = packet.facts.sends > 0 && planted("new_number_after_a_timeout");
+    let bill = if again { format!("{}X", packet.bill) } else { packet.bill.clone() };
     Order {
+        bill,
         send_name: or(&settings.send_name, &app.config().pay.send_name),
         act_name: or(&settings.act_name, "抽奖"),
         wishing: or(&settings.wishing, "恭喜中奖"),

@@ -29,8 +29,8 @@ use crate::{
 const APART: Ms = 10 * 60_000;
 
 /// What is proved of the old number.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Dead {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dead {
     /// The payer's books say that it failed.
     Failed,
     /// It was paid, not opened, and the money came back.
@@ -43,20 +43,30 @@ enum Dead {
 pub(super) async fn reissue(app: &App, warrant: Warrant<'_>, meeting: &str, bill: &str) -> ApiResult<String> {
     let packet = candidate(app, bill).await?;
     let proved = proof(app, &packet).await?;
-    let now = app.now();
+    renew(app, staff, meeting, (&packet, proved)).await
+}
+
+/// The new number, once the old one is proved dead.
+pub(super) async fn renew(
+    app: &App,
+    staff: &Staff,
+    meeting: &str,
+    (packet, proved): (&Packet, Dead),
+) -> ApiResult<String> {
+    let (now, bill) = (app.now(), packet.bill.as_str());
     let mut tx = app.db().begin().await?;
     let award = AwardRow::of_packet(&mut tx, bill).await?;
     settle::lock_meeting(&mut tx, &award.meeting).await?;
-    still(&mut tx, &award, &packet).await?;
+    still(&mut tx, &award, packet).await?;
     let mut log = None;
     if proved == Dead::NeverTaken {
         // Its money is still kept: the new number takes it over.
-        bury(&mut tx, &packet, now).await?;
-        log = tell::log(app, &mut tx, &award, &packet, Money::Release).await?;
+        bury(&mut tx, packet, now).await?;
+        log = tell::log(app, &mut tx, &award, packet, Money::Release).await?;
     } else {
         budget::reserve_again(&mut tx, now, award.part(), award.fen).await?;
     }
-    let new = issue(app, &mut tx, &award, &packet).await?;
+    let new = issue(app, &mut tx, &award, packet).await?;
     let told =
         tell::seat_changed(app, &mut tx, &award, (packet.facts.state, PacketState::Queued), log).await?;
     warrant.close(&mut tx, now).await?;

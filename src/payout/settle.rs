@@ -1,5 +1,7 @@
 //! T5: one transaction for all that an answer means — packet, award, budget, ledger, draw log, event.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures_util::FutureExt;
 use sqlx::Row;
 
@@ -19,6 +21,7 @@ use crate::{
     db::Tx,
     error::{ApiError, ApiResult},
     failpoint,
+    mutant::planted,
     wire::PacketState,
 };
 
@@ -47,6 +50,7 @@ pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>>
                 failpoint::hit("pay.after_settle");
                 if next.money != Money::Stay {
                     mark(app).await;
+                    failpoint::hit("pay.after_mark");
                 }
                 told.publish(app).await;
                 return Ok(Some(next));
@@ -62,10 +66,26 @@ pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>>
     }
 }
 
-/// Copies the ledger's head to its mark; a mark that cannot be written is logged, and the next settlement tries again.
+/// Who writes the mark, and for how many settlements it was written.
+#[derive(Debug, Default)]
+struct Marks {
+    writing: tokio::sync::Mutex<u64>,
+    wanted: AtomicU64,
+}
+
+/// Copies the ledger's head to its mark; one that cannot be written is logged, and the next settlement tries again.
+/// Settlements that wait for the one who writes share the next writing.
 pub(super) async fn mark(app: &App) {
-    if let Err(error) = ledger::write_mark(app).await {
-        tracing::error!(error = format!("{error:#}"), "the ledger's mark could not be written");
+    let marks = app.kept::<Marks>();
+    let mine = marks.wanted.fetch_add(1, Ordering::SeqCst) + 1;
+    let mut written = marks.writing.lock().await;
+    if *written >= mine {
+        return;
+    }
+    let all = marks.wanted.load(Ordering::SeqCst);
+    match ledger::write_mark(app).await {
+        Ok(()) => *written = all,
+        Err(error) => tracing::error!(error = format!("{error:#}"), "the ledger's mark could not be written"),
     }
 }
 
@@ -133,6 +153,9 @@ pub(super) async fn move_money(
 ) -> ApiResult<()> {
     let pays = matches!(money, Money::Pay | Money::PayAndReturn);
     let returns = matches!(money, Money::Return | Money::PayAndReturn);
+    if money == Money::Stay && planted("slot_given_back_early") {
+        day::give_back_slot(tx, packet).await?;
+    }
     if pays {
         budget::spend(tx, now, award.part(), award.fen, &packet.bill).await?;
         award.set_state(tx, now, "paid").await?;
@@ -190,15 +213,17 @@ pub(super) async fn cancel(app: &App, tx: &mut Tx, bill: &str) -> ApiResult<Told
     let now = app.now();
     let award = AwardRow::of_packet(tx, bill).await?;
     lock_meeting(tx, &award.meeting).await?;
-    let done = sqlx::query(
+    let also = if planted("cancel_what_is_unknown") { "'unknown', 'blocked', " } else { "" };
+    let text = format!(
         "update packet set state = 'cancelled', reason = 'by_hand', next_at = $1, epoch = epoch + 1, lease_until = 0, \
-         updated_at = $2 where bill_no = $3 and state in ('queued', 'held', 'reserved', 'refused')",
-    )
-    .bind(super::awards::NEVER)
-    .bind(now)
-    .bind(bill)
-    .execute(tx.conn())
-    .await?;
+         updated_at = $2 where bill_no = $3 and state in ({also}'queued', 'held', 'reserved', 'refused')"
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(super::awards::NEVER)
+        .bind(now)
+        .bind(bill)
+        .execute(tx.conn())
+        .await?;
     let row = sqlx::query("select state, sent_at from packet where bill_no = $1")
         .bind(bill)
         .fetch_one(tx.conn())

@@ -16,7 +16,9 @@ use crate::{
     clock::{Ms, beijing_day},
     db::{Dialect, Tx, hit},
     error::ApiResult,
+    failpoint,
     keys::row_id,
+    mutant::planted,
     wire::PacketState,
 };
 
@@ -97,7 +99,8 @@ impl Packet {
 
     /// The packet as it is now, while the claim with `epoch` still holds.
     pub(super) async fn claimed(tx: &mut Tx, bill: &str, epoch: i64, at: Ms) -> ApiResult<Option<Self>> {
-        let text = format!("select {COLUMNS} from packet p where p.bill_no = $1 and p.epoch = $2");
+        let same = if planted("epoch_ignored") { ">=" } else { "=" };
+        let text = format!("select {COLUMNS} from packet p where p.bill_no = $1 and p.epoch {same} $2");
         let row =
             sqlx::query(sqlx::AssertSqlSafe(text)).bind(bill).bind(epoch).fetch_optional(tx.conn()).await?;
         Ok(row.map(|row| Self::read(&row, at)).transpose()?)
@@ -128,11 +131,12 @@ pub(super) async fn claim_due(app: &App, limit: i64, sends: bool) -> ApiResult<V
     .execute(tx.conn())
     .await?;
     let first = if sends { "'queued', 'held', 'reserved', " } else { "" };
+    let alone = if planted("two_calls_for_one_person") { " and 0 = 1" } else { "" };
     let text = format!(
         "select {COLUMNS} from packet p where p.next_at <= $1 and p.lease_until <= $1 \
          and p.state in ({first}'sending', 'unknown', 'blocked', 'sent', 'needs_human') \
          and not exists (select 1 from packet q where q.openid = p.openid and q.bill_no <> p.bill_no \
-         and q.lease_until > $1) order by p.next_at, p.created_at, p.bill_no limit $2{}",
+         and q.lease_until > $1{alone}) order by p.next_at, p.created_at, p.bill_no limit $2{}",
         tx.skip_locked()
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(now).bind(limit).fetch_all(tx.conn()).await?;
@@ -185,13 +189,22 @@ pub(super) async fn forget_claims(app: &App) -> Result<(), sqlx::Error> {
 
 /// Gives a claim back; `next_at` moves when given. A packet that is `sending` keeps its lease: its call may be out.
 pub(super) async fn release(app: &App, packet: &Packet, next_at: Option<Ms>) -> ApiResult<()> {
-    let (bill, epoch) = (packet.bill.clone(), packet.epoch);
-    let update = sqlx::query(
+    let packet = packet.clone();
+    app.db().together(move |tx| async move { Ok(put_back(tx, &packet, next_at).await?) }.boxed()).await
+}
+
+/// [`release`] within a transaction.
+pub(super) async fn put_back(tx: &mut Tx, packet: &Packet, next_at: Option<Ms>) -> Result<(), sqlx::Error> {
+    sqlx::query(
         "update packet set lease_until = 0, next_at = coalesce($1, next_at) \
          where bill_no = $2 and epoch = $3 and state <> 'sending'",
-    );
-    let update = update.bind(next_at).bind(bill).bind(epoch);
-    app.db().together(|tx| update.execute(tx.conn()).map_ok(drop).err_into().boxed()).await
+    )
+    .bind(next_at)
+    .bind(&packet.bill)
+    .bind(packet.epoch)
+    .execute(tx.conn())
+    .await
+    .map(drop)
 }
 
 /// A limit or something missing: waits, with the moment of the next try; [`NEVER`] gives it to a person, as refused by
@@ -229,31 +242,46 @@ pub(super) async fn reserved(tx: &mut Tx, packet: &Packet, request: &str) -> Res
     Ok(hit(&done))
 }
 
-/// T3: what is about to leave is durable first. `None` when the packet is no longer ours to call for.
+/// T3: what is about to leave is durable first. `None` when the packet is no longer ours to call for: another one has
+/// claimed it, or our own claim ran out while we were frozen, so that the person may be in another call by now.
 pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
     let (now, packet) = (app.now(), packet.clone());
     // If the outcome of this commit is not known, nothing leaves: the lease runs out, and then the packet is asked for.
-    app.db().together(move |tx| async move { call_row(tx, now, &packet, send).await }.boxed()).await
+    app.db()
+        .together(move |tx| {
+            async move {
+                let row = call_row(tx, now, &packet, send).await?;
+                failpoint::hit("pay.in_begin");
+                Ok(row)
+            }
+            .boxed()
+        })
+        .await
 }
 
 async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
     let text = if send {
         "update packet set state = 'sending', sends = sends + 1, last_call_at = $1, next_at = $2, lease_until = $2, \
          updated_at = $1 where bill_no = $3 and epoch = $4 and state in ('reserved', 'unknown', 'blocked') \
-         and day = $5 and (select a.state from award a where a.id = packet.award_id) = 'payable'"
+         and lease_until > $1 and day = $5 and (select a.state from award a where a.id = packet.award_id) = 'payable'"
     } else {
+        // A person of finance asks without a claim.
         "update packet set queries = queries + 1, last_call_at = $1, lease_until = $2 \
-         where bill_no = $3 and epoch = $4"
+         where bill_no = $3 and epoch = $4 and (lease_until > $1 or lease_until = 0)"
     };
     let mut update = sqlx::query(text).bind(now).bind(now + LEASE).bind(&packet.bill).bind(packet.epoch);
     if send {
         // After midnight the slot must be one of the new day.
-        update = update.bind(beijing_day(now));
+        let day = if planted("slot_of_yesterday") { packet.day.clone() } else { beijing_day(now) };
+        update = update.bind(day);
     }
     if !hit(&update.execute(tx.conn()).await?) {
         return Ok(None);
     }
     let id = row_id();
+    if planted("call_without_a_row") {
+        return Ok(Some(id));
+    }
     sqlx::query("insert into call (id, bill_no, epoch, kind, at) values ($1, $2, $3, $4, $5)")
         .bind(&id)
         .bind(&packet.bill)
@@ -275,7 +303,12 @@ pub(super) async fn store_answer(app: &App, call: &str, answer: Answer) -> ApiRe
             .bind(answer.raw.clone())
             .bind(answer.failure.unwrap_or_default())
             .bind(call);
-    app.db().together(|tx| update.execute(tx.conn()).map_ok(|_| answer).err_into().boxed()).await
+    app.db()
+        .together(|tx| {
+            let stored = update.execute(tx.conn()).map_ok(|_| answer).err_into();
+            stored.inspect_ok(|_| failpoint::hit("pay.in_store")).boxed()
+        })
+        .await
 }
 
 /// What a call meant, for people.

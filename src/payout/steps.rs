@@ -11,7 +11,7 @@ use super::{
     settle::{Call, settle},
     sql::{self, Packet},
 };
-use crate::{app::App, error::ApiResult, failpoint};
+use crate::{app::App, error::ApiResult, failpoint, mutant::planted};
 
 /// Where the work on a packet stands.
 #[derive(Debug)]
@@ -43,15 +43,16 @@ pub(super) struct Letter {
 /// the one who claims it next.
 pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step: Step) -> ApiResult<Step> {
     match step {
-        Step::Claimed => begin(app, payer, packet).await,
+        Step::Claimed => {
+            failpoint::hit("pay.after_claim");
+            begin(app, payer, packet).await
+        }
         Step::Ready(letter) => {
             let Some(call) = sql::begin_call(app, packet, letter.request.is_some()).await? else {
                 sql::release(app, packet, None).await?;
                 return Ok(Step::Done(None));
             };
-            if letter.request.is_some() {
-                failpoint::hit("pay.before_call");
-            }
+            failpoint::hit(if letter.request.is_some() { "pay.before_call" } else { "pay.before_query" });
             Ok(Step::Calling(letter, call))
         }
         Step::Calling(letter, call) => {
@@ -59,14 +60,19 @@ pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step:
                 Some(request) => payer.send(request.clone()).await,
                 None => payer.query(&packet.bill).await,
             };
-            if letter.request.is_some() {
-                failpoint::hit("pay.after_answer");
-            }
+            failpoint::hit(if letter.request.is_some() { "pay.after_answer" } else { "pay.after_query" });
             Ok(Step::Answered(letter, call, answer))
+        }
+        Step::Answered(letter, call, answer) if planted("settle_before_store") => {
+            Ok(Step::Kept(letter, call, answer))
         }
         Step::Answered(letter, call, answer) => {
             let answer = sql::store_answer(app, &call, answer).await?;
-            failpoint::hit("pay.after_store");
+            failpoint::hit(if letter.request.is_some() {
+                "pay.after_store"
+            } else {
+                "pay.after_query_store"
+            });
             Ok(Step::Kept(letter, call, answer))
         }
         Step::Kept(letter, call, answer) => {

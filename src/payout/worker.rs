@@ -24,7 +24,9 @@ use super::{
 use crate::{app::App, budget::ledger, clock::Ms, error::ApiResult};
 
 /// Calls at once.
-const CALLS: usize = 16;
+const CALLS: usize = 32;
+/// Packets are claimed when so many more calls may run: one transaction for several.
+const ROOM: usize = 8;
 /// How often it looks by itself.
 const TICK: Duration = Duration::from_secs(1);
 /// After "too fast" nothing is sent for so long.
@@ -58,7 +60,8 @@ pub async fn run(app: App) {
     // Tasks of their own: one that holds a connection must go on while the next ones are claimed.
     let mut running = JoinSet::new();
     loop {
-        match worker.claim(CALLS - running.len()).await {
+        let room = CALLS - running.len();
+        match worker.claim(if room < ROOM { 0 } else { room }).await {
             Ok(claimed) => {
                 for packet in claimed {
                     let worker = Arc::clone(&worker);

@@ -14,6 +14,7 @@ use crate::{
     draw::{Body as LogBody, line::Status},
     drawlog::{self, Appended, Entry},
     error::{ApiError, ApiResult},
+    failpoint,
     meeting::{self, tell},
     payout::{self, Seat},
     wire::{Body, DrawKind, DrawState, DrawView, SeatStatus, SeatView, SeatsEvent},
@@ -170,7 +171,9 @@ async fn finish(
         SeatsEvent { draw: n, state: DrawState::Revealed, seats, log: logged.checkpoint, code: logged.code };
     let told = tell::event(&mut tx, deed.meeting, now, Body::Seats(event)).await?;
     audit::record(&mut tx, now, deed).await?;
+    failpoint::hit("seats.before_commit");
     tell::commit(app, tx, deed.meeting, vec![told]).await?;
+    failpoint::hit("seats.after_commit");
     payout::wake(app);
     super::tell_winners(app, deed.meeting, n);
     Ok(())

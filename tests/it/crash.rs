@@ -27,10 +27,10 @@ const FEN: i64 = 188;
 const LONG: Ms = 61_000;
 
 /// An evening whose server is the real binary.
-struct Hall {
-    rig: Rig,
-    server: Process,
-    backend: Backend,
+pub(crate) struct Hall {
+    pub(crate) rig: Rig,
+    pub(crate) server: Process,
+    pub(crate) backend: Backend,
 }
 
 /// Rank, pid and fen of each winner.
@@ -54,13 +54,13 @@ impl Hall {
     }
 
     /// Starts the server, which dies at `failpoint` if one is given.
-    async fn start(&mut self, failpoint: Option<&str>) {
+    pub(crate) async fn start(&mut self, failpoint: Option<&str>) {
         self.server.start(&self.rig.evening, failpoint).await;
     }
 
     /// Starts the server after a crash. Where other servers may be alive, what the dead one held is free only after a
     /// while; a single one goes on at once.
-    async fn start_again(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         if self.backend == Backend::Heavy {
             self.change("update packet set lease_until = lease_until - $1, next_at = next_at - $1 where lease_until > 0", LONG)
                 .await;
@@ -69,7 +69,7 @@ impl Hall {
         self.start(None).await;
     }
 
-    async fn change(&self, text: &'static str, value: i64) {
+    pub(crate) async fn change(&self, text: &'static str, value: i64) {
         let app = self.rig.evening.another().await;
         let mut tx = app.db().begin().await.unwrap();
         sqlx::query(text).bind(value).execute(tx.conn()).await.unwrap();
@@ -92,7 +92,7 @@ impl Hall {
     }
 
     /// Ends the evening: the ledger replays, the log names nobody.
-    async fn end(mut self, reserved: i64, spent: i64) {
+    pub(crate) async fn end(mut self, reserved: i64, spent: i64) {
         self.rig.evening.app = self.rig.evening.another().await;
         self.rig.books(reserved, spent).await;
         self.rig.evening.app.stop().await;
@@ -246,7 +246,7 @@ const POINTS: [&str; 6] = [
     "pay.after_settle",
 ];
 
-async fn bills(rig: &Rig, draw: i64) -> Vec<String> {
+pub(crate) async fn bills(rig: &Rig, draw: i64) -> Vec<String> {
     let app = rig.evening.another().await;
     let rows = sqlx::query(
         "select p.bill_no from packet p join award a on a.id = p.award_id \

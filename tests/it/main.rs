@@ -10,6 +10,7 @@ mod draws;
 mod evening;
 mod finance;
 mod harness;
+mod kill;
 mod live;
 mod notices;
 mod official;

@@ -5,7 +5,6 @@ mod child;
 mod crowd;
 mod door;
 mod host;
-mod usage;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,6 +18,7 @@ use self::{
     door::{Door, Phone},
     host::Host,
 };
+use super::usage;
 
 /// Longest wait for everybody to have a message, or to be there.
 const PATIENCE: Duration = Duration::from_secs(60);

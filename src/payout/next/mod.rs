@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock::{DAY, Ms, next_beijing_midnight},
+    mutant::planted,
     wire::PacketState,
 };
 
@@ -32,7 +33,7 @@ const FAILED_APART: Ms = 10 * MINUTE;
 /// Undecided for so long: a person has to look.
 const HUMAN_AFTER: Ms = 3 * DAY;
 /// Sent and neither opened nor returned for so long: a person has to look.
-const NO_END_AFTER: Ms = 6 * DAY;
+const NO_END_AFTER: Ms = 3 * DAY;
 /// The payer answers queries for 30 days; two are kept in hand.
 const ASK_UNTIL: Ms = 28 * DAY;
 /// An order that was refused for lack of balance can be sent again for so long.
@@ -257,8 +258,10 @@ fn late(facts: &Facts, outcome: &Outcome) -> Next {
 fn paid(facts: &Facts, state: PacketState, reason: &str) -> Next {
     let known = facts.sent_at.is_some();
     let money = match (state, known) {
+        (PacketState::Refunded, true) if planted("return_not_booked") => Money::Stay,
         (PacketState::Refunded, true) => Money::Return,
         (PacketState::Refunded, false) => Money::PayAndReturn,
+        (_, true) if planted("booked_at_every_look") => Money::Pay,
         (_, true) => Money::Stay,
         (_, false) => Money::Pay,
     };
@@ -290,7 +293,7 @@ fn send_error(facts: &Facts, code: &str) -> Next {
         return follow(facts, Next { sender: row.sender, ..stay(facts) });
     }
     let base = Next { reason: code.into(), sender: row.sender, ..stay(facts) };
-    match if facts.undecided { row.undecided } else { row.decided } {
+    match fate(facts, &row) {
         // WeChat holds an order of this number since it refused it for now: a later clean refusal does not end that.
         Fate::Queue | Fate::Refused if facts.reason == RESUME => {
             let again = matches!(row.sender, Effect::None | Effect::Slow) && row.decided == Fate::Queue;
@@ -306,12 +309,29 @@ fn send_error(facts: &Facts, code: &str) -> Next {
             wait(facts, unknown)
         }
         Fate::Blocked => blocked(facts, Next { state: PacketState::Blocked, ..base }),
+        // Nothing was paid, but after so long somebody should know why.
+        Fate::Queue if age(facts) >= HUMAN_AFTER => {
+            Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..base }
+        }
         Fate::Queue => Next { state: PacketState::Queued, next_at: facts.at + pause(facts), ..base },
         Fate::Refused => Next { state: PacketState::Refused, ..base },
         Fate::Human => {
             Next { state: PacketState::NeedsHuman, undecided: true, next_at: facts.at + HOUR, ..base }
         }
     }
+}
+
+/// The sticky rule: once an attempt of this number was undecided, only the second column holds.
+fn fate(facts: &Facts, row: &codes::Row) -> Fate {
+    match row.code {
+        "timeout" if planted("timeout_is_a_refusal") => return Fate::Refused,
+        "broken" if planted("broken_is_not_sent") => return Fate::Queue,
+        "FATAL_ERROR" if planted("fatal_is_a_refusal") => return Fate::Refused,
+        "NOTENOUGH" if planted("balance_goes_back_to_the_queue") => return Fate::Queue,
+        "SEND_FAILED" if planted("send_failed_is_dead") => return Fate::Refused,
+        _ => {}
+    }
+    if facts.undecided && !planted("sticky_forgotten") { row.undecided } else { row.decided }
 }
 
 fn pause(facts: &Facts) -> Ms {
@@ -328,7 +348,7 @@ fn pause(facts: &Facts) -> Ms {
 fn wait(facts: &Facts, next: Next) -> Next {
     let pause = match age(facts) {
         age if age < DAY => pause(facts),
-        age if age < HUMAN_AFTER => 6 * HOUR,
+        age if age < HUMAN_AFTER || planted("nobody_is_told") => 6 * HOUR,
         age if age < ASK_UNTIL => {
             return Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..next };
         }
@@ -364,6 +384,9 @@ fn is_user_limit(code: &str) -> bool {
 }
 
 fn lost(facts: &Facts) -> Next {
+    if facts.state == PacketState::Sending && planted("lost_was_not_sent") {
+        return Next { state: PacketState::Queued, next_at: facts.at, ..stay(facts) };
+    }
     if facts.state == PacketState::Sending {
         return Next {
             state: PacketState::Unknown,

@@ -4,7 +4,7 @@ use super::{
     FAILED_APART, Facts, Money, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status, blocked, follow,
     is_user_limit, paid, stay, wait,
 };
-use crate::{clock::DAY, payout::codes, wire::PacketState};
+use crate::{clock::DAY, mutant::planted, payout::codes, wire::PacketState};
 
 /// The payer's books have spoken.
 pub(super) fn found(facts: &Facts, status: Status) -> Next {
@@ -47,7 +47,10 @@ fn failed(facts: &Facts) -> Next {
         return Next { state: PacketState::NeedsHuman, ..next };
     }
     match facts.failed_at {
-        Some(first) if facts.at - first >= FAILED_APART => {
+        Some(first) if facts.at - first >= FAILED_APART || planted("failed_twice_in_a_breath") => {
+            Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
+        }
+        None if planted("failed_once_is_dead") => {
             Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
         }
         seen => {
@@ -71,6 +74,9 @@ pub(super) fn error(facts: &Facts, code: &str) -> Next {
     }
     if code != "NOT_FOUND" {
         return wait(facts, Next { state: open(facts), ..base });
+    }
+    if planted("not_found_is_failed") {
+        return Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..base };
     }
     let not_founds = facts.not_founds + 1;
     let base = Next { not_founds, failed_at: None, ..base };

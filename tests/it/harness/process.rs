@@ -90,6 +90,14 @@ impl Process {
         assert!(self.log().contains(&reached), "{}", self.log());
     }
 
+    /// Whether its failpoint has killed it by now.
+    pub(crate) fn has_died(&mut self, failpoint: &str) -> bool {
+        let Some(ended) = self.child.as_mut().unwrap().try_wait().unwrap() else { return false };
+        assert_eq!(ended.signal(), Some(SIGABRT), "{failpoint}: {}", self.log());
+        self.child = None;
+        true
+    }
+
     /// What it wrote so far, without colours.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()

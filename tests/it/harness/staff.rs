@@ -30,6 +30,13 @@ impl Api {
         body
     }
 
+    /// GET from a server that may be gone.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
+        let answer = self.request(Method::GET, path).send().await.ok()?;
+        let answer = answer.error_for_status().ok()?;
+        answer.json().await.ok()
+    }
+
     /// Bytes of a GET that must succeed.
     pub(crate) async fn bytes(&self, path: &str) -> Vec<u8> {
         let response = self.request(Method::GET, path).send().await.unwrap();

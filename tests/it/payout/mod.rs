@@ -36,7 +36,11 @@ impl Rig {
 
     /// On a clock of the test's own choice.
     pub(crate) async fn at(backend: Backend, guests: usize, clock: Clock) -> Self {
-        let evening = TestApp::start_at(backend, json!({}), clock).await;
+        Self::in_hall(TestApp::start_at(backend, json!({}), clock).await, guests).await
+    }
+
+    /// On a server that runs already.
+    pub(crate) async fn in_hall(evening: TestApp, guests: usize) -> Self {
         let host = evening.staff("host");
         let settings = json!({ "commit_show_ms": 0, "min_level": "A0" });
         let made = host.post("/api/meetings", json!({ "name": "年会", "settings": settings })).await;
