@@ -56,6 +56,16 @@ needs:
 test: needs ## everything that CI runs; SUITES="rust web-unit" runs only those
 	@tests/all $(SUITES)
 
+.PHONY: mutants
+mutants: needs ## plant each small bug in the rules of money and see a simulation catch it
+	@tests/mutants
+
+.PHONY: simulate
+simulate: needs ## the long forms: 100 million steps of the sender alone, 5 million transactions, every kill against every fault
+	KAIJIANG_SIM_STEPS=100000000 cargo test --release --locked --lib -- payout::sim::no_week_of --nocapture
+	KAIJIANG_SIM_SQL=2500000 tests/with-services cargo test --release --locked --lib -- payout::sim::no_week_on --nocapture
+	KAIJIANG_KILLS=all tests/with-services cargo test --locked --test it -- kill:: --nocapture
+
 .PHONY: lint
 lint: needs ## the linters alone, Rust and web
 	@tests/all fmt clippy machete deny typos web-lint web-types

@@ -52,8 +52,8 @@ struct World {
 /// Plays one world to its end; the transactions it took.
 pub(super) async fn play(place: &Place, seed: u64) -> anyhow::Result<u64> {
     let mut chance = Chance::new(seed);
-    let people = 3 + chance.place(4);
-    let list: Vec<_> = (0..8 + chance.place(16))
+    let people = 1 + chance.place(4);
+    let list: Vec<_> = (0..10 + chance.place(18))
         .map(|_| {
             (format!("oSimulated{:04}", chance.place(people)), [100, 188, 8_800, 20_000][chance.place(4)])
         })

@@ -1,6 +1,7 @@
 //! Packets through a real server and the sandbox's books: one award, one packet, paid once, whatever the wire does.
 
 mod account;
+mod broken_db;
 mod fault_table;
 mod faults;
 mod four_eyes;

@@ -131,7 +131,7 @@ pub(super) fn play(seed: u64) -> Result<u64, String> {
 impl World {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let people = 3 + chance.place(6);
+        let people = 1 + chance.place(6);
         let awards: Vec<_> = (0..12 + chance.place(30))
             .map(|_| (chance.place(people), [100, 188, 8_800, 20_000][chance.place(4)]))
             .collect();
