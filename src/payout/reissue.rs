@@ -43,13 +43,13 @@ pub(super) enum Dead {
 pub(super) async fn reissue(app: &App, warrant: Warrant<'_>, meeting: &str, bill: &str) -> ApiResult<String> {
     let packet = candidate(app, bill).await?;
     let proved = proof(app, &packet).await?;
-    renew(app, staff, meeting, (&packet, proved)).await
+    renew(app, warrant, meeting, (&packet, proved)).await
 }
 
 /// The new number, once the old one is proved dead.
 pub(super) async fn renew(
     app: &App,
-    staff: &Staff,
+    warrant: Warrant<'_>,
     meeting: &str,
     (packet, proved): (&Packet, Dead),
 ) -> ApiResult<String> {

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use kaijiang::clock::{Clock, Ms};
-use kaijiang::keys;
+use kaijiang::{
+    app::App,
+    clock::{Clock, Ms},
+    keys,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -72,7 +75,22 @@ const FAULTS: [&str; 30] = [
     "bad_signature",
 ];
 
-async fn open(backend: Backend) -> Hall {
+/// The hall, and a hand in its database.
+struct Rack {
+    hall: Hall,
+    hand: App,
+}
+
+impl Rack {
+    /// Changes packets of one draw: `$1` is the value, `$2` the draw.
+    async fn change(&self, text: &'static str, value: i64, draw: i64) {
+        let mut tx = self.hand.db().begin().await.unwrap();
+        sqlx::query(text).bind(value).bind(draw).execute(tx.conn()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+async fn open(backend: Backend) -> Rack {
     let limits = json!({ "limits": { "person_day_count": 100_000, "person_day_amount": 100_000_000, "rate_per_second": 1_000 } });
     let evening = TestApp::start_at(backend, limits, Clock::System).await;
     let sandbox = Api::new(&evening.sandbox, String::new());
@@ -81,25 +99,38 @@ async fn open(backend: Backend) -> Hall {
     let mut rig = Rig::in_hall(evening, 4).await;
     rig.budget(1_000_000).await;
     let server = Process::take_over(&mut rig.evening).await;
-    Hall { rig, server, backend }
+    let hand = rig.evening.another().await;
+    Rack { hall: Hall { rig, server, backend }, hand }
 }
 
 /// Pauses are cut short, and finance lets the sender go on. Ten minutes pass between two looks at a dead number.
-async fn hasten(hall: &Hall) {
+async fn hasten(rack: &Rack, draw: i64) {
     let now = Clock::System.now();
     let due = "update packet set next_at = $1 where next_at > $1 and lease_until <= $1 \
-               and state in ('unknown', 'sent', 'queued', 'held', 'blocked', 'needs_human')";
-    hall.change(due, now).await;
-    hall.change("update packet set failed_at = failed_at - $1 where state = 'unknown'", 600_000).await;
+               and state in ('unknown', 'sent', 'queued', 'held', 'blocked', 'needs_human') \
+               and award_id in (select id from award where n = $2)";
+    rack.change(due, now, draw).await;
+    let apart = "update packet set failed_at = failed_at - $1 where state = 'unknown' \
+                 and award_id in (select id from award where n = $2)";
+    rack.change(apart, 600_000, draw).await;
     // The server may just be dying.
-    let resume = hall.rig.finance().request(Method::POST, "/api/sender/resume");
+    let resume = rack.hall.rig.finance().request(Method::POST, "/api/sender/resume");
     drop(resume.header("idempotency-key", keys::row_id()).json(&json!({})).send().await);
 }
 
 /// Four days later: what is still unclear lies before a person.
-async fn days_pass(hall: &Hall) {
+async fn days_pass(rack: &Rack, draw: i64) {
     const DAYS: Ms = 4 * 86_400_000;
-    hall.change("update call set at = at - $1", DAYS).await;
+    let back = "update call set at = at - $1 where bill_no in \
+                (select p.bill_no from packet p join award a on a.id = p.award_id where a.n = $2)";
+    rack.change(back, DAYS, draw).await;
+}
+
+/// What rests before a person is left alone while the next ones are paid.
+async fn put_aside(rack: &Rack, draw: i64) {
+    let never = "update packet set next_at = $1 where state = 'needs_human' \
+                 and award_id in (select id from award where n = $2)";
+    rack.change(never, i64::MAX, draw).await;
 }
 
 /// State of each of the payer's packets: paid or not.
@@ -127,23 +158,18 @@ async fn all_rest(hall: &Hall, draw: i64) -> Option<Vec<Value>> {
 }
 
 /// Dies at its point, or comes to rest without ever getting there.
-async fn dies_or_rests(hall: &mut Hall, draw: i64, point: &str) -> bool {
-    for _ in 0..300 {
-        if hall.server.has_died(point) {
+async fn dies_or_rests(rack: &mut Rack, draw: i64, point: &str) -> bool {
+    for _ in 0..2_000 {
+        if rack.hall.server.has_died(point) {
             return true;
         }
-        hasten(hall).await;
-        let Some(packets) =
-            hall.rig.finance().try_get(&hall.rig.path(&format!("/packets?draw={draw}"))).await
-        else {
-            continue;
-        };
-        let (packets, sent) = (packets["packets"].as_array().unwrap(), paid(&hall.rig).await);
-        if packets.len() == SEATS
-            && packets.iter().all(|packet| rests(packet, &sent))
-            && !hall.server.has_died(point)
-        {
-            hall.server.kill();
+        hasten(rack, draw).await;
+        let page = rack.hall.rig.path(&format!("/packets?draw={draw}"));
+        let Some(packets) = rack.hall.rig.finance().try_get(&page).await else { continue };
+        let (packets, sent) = (packets["packets"].as_array().unwrap(), paid(&rack.hall.rig).await);
+        let quiet = packets.len() == SEATS && packets.iter().all(|packet| rests(packet, &sent));
+        if quiet && !rack.hall.server.has_died(point) {
+            rack.hall.server.kill();
             return false;
         }
     }
@@ -151,42 +177,42 @@ async fn dies_or_rests(hall: &mut Hall, draw: i64, point: &str) -> bool {
 }
 
 /// Asks until everything rests; days pass when that does not help.
-async fn comes_to_rest(hall: &Hall, draw: i64, what: &str) -> Vec<Value> {
-    let mut looks = 0;
-    hall.rig
-        .evening
-        .eventually(what, async || {
-            looks += 1;
-            if looks == 60 {
-                days_pass(hall).await;
-            }
-            hasten(hall).await;
-            all_rest(hall, draw).await
-        })
-        .await
+async fn comes_to_rest(rack: &Rack, draw: i64, what: &str) -> Vec<Value> {
+    for look in 0..2_000 {
+        if look % 20 == 19 {
+            days_pass(rack, draw).await;
+        }
+        hasten(rack, draw).await;
+        if let Some(packets) = all_rest(&rack.hall, draw).await {
+            return packets;
+        }
+    }
+    panic!("{what}: {:?}", rack.hall.rig.packets(draw).await)
 }
 
 /// One draw whose winners are being paid when the server dies; how many of them were paid in the end.
-async fn kill_and_pay(hall: &mut Hall, point: &str, fault: &str) -> usize {
-    hall.server.kill();
-    hall.start(Some(point)).await;
-    let draw = hall.rig.draw(SEATS, FEN).await;
-    hall.rig.fault(json!({ "kind": fault, "count": SEATS })).await;
-    let confirm = hall.rig.path(&format!("/draws/{draw}/seats"));
-    let present = hall.rig.host().request(Method::POST, &confirm).header("idempotency-key", keys::row_id());
+async fn kill_and_pay(rack: &mut Rack, point: &str, fault: &str) -> usize {
+    rack.hall.server.kill();
+    rack.hall.start(Some(point)).await;
+    let draw = rack.hall.rig.draw(SEATS, FEN).await;
+    rack.hall.rig.fault(json!({ "kind": fault, "count": SEATS })).await;
+    let confirm = rack.hall.rig.path(&format!("/draws/{draw}/seats"));
+    let present =
+        rack.hall.rig.host().request(Method::POST, &confirm).header("idempotency-key", keys::row_id());
     drop(present.json(&json!({ "status": "present" })).send().await);
-    let died = dies_or_rests(hall, draw, point).await;
-    let numbers = bills(&hall.rig, draw).await;
-    hall.start_again().await;
+    let died = dies_or_rests(rack, draw, point).await;
+    let numbers = bills(&rack.hall.rig, draw).await;
+    rack.hall.start_again().await;
     if numbers.is_empty() {
         // It died before the confirmation was durable: the host sees that, and confirms again.
         let present =
-            hall.rig.host().request(Method::POST, &confirm).header("idempotency-key", keys::row_id());
+            rack.hall.rig.host().request(Method::POST, &confirm).header("idempotency-key", keys::row_id());
         assert!(present.json(&json!({ "status": "present" })).send().await.unwrap().status().is_success());
     }
     let what = format!("{point} × {fault} (died: {died})");
-    let packets = comes_to_rest(hall, draw, &what).await;
-    let sent = paid(&hall.rig).await;
+    let packets = comes_to_rest(rack, draw, &what).await;
+    put_aside(rack, draw).await;
+    let sent = paid(&rack.hall.rig).await;
     assert_eq!(packets.len(), SEATS, "{what}: one packet for each award");
     let mut count = 0;
     for packet in &packets {
@@ -196,34 +222,36 @@ async fn kill_and_pay(hall: &mut Hall, point: &str, fault: &str) -> usize {
         assert_eq!(is_paid, packet["state"] == "received", "{what}: {packet}");
         count += usize::from(is_paid);
     }
-    let clear = Api::new(&hall.rig.evening.sandbox, String::new()).request(Method::DELETE, "/sandbox/faults");
+    let clear =
+        Api::new(&rack.hall.rig.evening.sandbox, String::new()).request(Method::DELETE, "/sandbox/faults");
     assert!(clear.send().await.unwrap().status().is_success());
     count
 }
 
 async fn kills(backend: Backend, shift: usize) {
     let all = std::env::var("KAIJIANG_KILLS").is_ok_and(|word| word == "all");
-    let mut hall = open(backend).await;
+    let mut rack = open(backend).await;
     let (mut paid_now, mut rounds) = (0, 0);
     for (number, fault) in FAULTS.iter().enumerate() {
         let points: Vec<&str> =
             if all { POINTS.to_vec() } else { vec![POINTS[(number + shift) % POINTS.len()]] };
         for point in points {
-            paid_now += kill_and_pay(&mut hall, point, fault).await;
+            paid_now += kill_and_pay(&mut rack, point, fault).await;
             rounds += 1;
         }
     }
-    let books = Api::new(&hall.rig.evening.sandbox, String::new()).get("/sandbox/packets").await;
+    let books = Api::new(&rack.hall.rig.evening.sandbox, String::new()).get("/sandbox/packets").await;
     assert_eq!(
         books["paid_count"].as_u64(),
         u64::try_from(paid_now).ok(),
         "{rounds} rounds: {paid_now} of ours are paid"
     );
     let spent = i64::try_from(paid_now).unwrap() * FEN;
-    let budgets = hall.rig.finance().get(&hall.rig.path("/budgets")).await;
+    let budgets = rack.hall.rig.finance().get(&rack.hall.rig.path("/budgets")).await;
     let reserved = budgets[0]["reserved_fen"].as_i64().unwrap();
     println!("{{\"kills\":{rounds},\"paid\":{paid_now},\"twice\":0,\"forgotten\":0}}");
-    hall.end(reserved, spent).await;
+    rack.hand.stop().await;
+    rack.hall.end(reserved, spent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,8 +46,9 @@ fn failed(facts: &Facts) -> Next {
         let next = Next { reason: "failed_after_sent".into(), next_at: facts.at + DAY, ..stay(facts) };
         return Next { state: PacketState::NeedsHuman, ..next };
     }
+    let apart = if planted("failed_twice_in_a_breath") { 0 } else { FAILED_APART };
     match facts.failed_at {
-        Some(first) if facts.at - first >= FAILED_APART || planted("failed_twice_in_a_breath") => {
+        Some(first) if facts.at - first >= apart => {
             Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
         }
         None if planted("failed_once_is_dead") => {
@@ -59,7 +60,7 @@ fn failed(facts: &Facts) -> Next {
                 state: open(facts),
                 reason: "failed_once".into(),
                 failed_at: Some(first),
-                next_at: first + FAILED_APART,
+                next_at: first + apart,
                 ..stay(facts)
             }
         }

@@ -15,7 +15,7 @@ use crate::{
         self, DrawPart,
         ledger::{self, Entry},
     },
-    clock::Clock,
+    clock::{Clock, Ms},
     config::{Config, DEFAULTS},
     db::Tx,
     keys::short_id,
@@ -48,7 +48,11 @@ impl Place {
     }
 
     /// A new database with one meeting and its payable awards `(openid, fen)`; answers the ids of the awards.
-    pub(super) async fn open(&self, seed: u64, list: &[(String, i64)]) -> anyhow::Result<(App, Vec<String>)> {
+    pub(super) async fn open(
+        &self,
+        (seed, begin): (u64, Ms),
+        list: &[(String, i64)],
+    ) -> anyhow::Result<(App, Vec<String>)> {
         let (dir, url) = match self {
             Self::Files(folder) => (folder.path().join(seed.to_string()), String::new()),
             Self::Server { address, files } => {
@@ -67,7 +71,7 @@ impl Place {
                 "api_base": "https://nobody.invalid", "ca_pem": dir.join("ca.pem") },
         });
         let figment = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values));
-        let app = App::open(Config::extract(&figment)?, Clock::fixed(START)).await?;
+        let app = App::open(Config::extract(&figment)?, Clock::fixed(begin)).await?;
         let mut tx = app.db().begin().await?;
         meeting(&mut tx, list.iter().map(|(_, fen)| fen).sum()).await?;
         let mut ids = Vec::new();
@@ -104,6 +108,12 @@ async fn meeting(tx: &mut Tx, fen: i64) -> anyhow::Result<()> {
     .execute(tx.conn())
     .await
     .context("meeting")?;
+    sqlx::query(
+        "insert into staff (id, username, password_hash, roles, created_at) values ('s', 'finance', '', 'owner', $1)",
+    )
+    .bind(START)
+    .execute(tx.conn())
+    .await?;
     sqlx::query(
         "insert into budget (id, meeting_id, name, cap_fen, status, created_by, created_at) \
          values ($1, $2, '奖金', $3, 'approved', 's', $4)",

@@ -15,6 +15,8 @@ use crate::{
 const SECOND: Ms = 1_000;
 const MINUTE: Ms = 60 * SECOND;
 const HOUR: Ms = 60 * MINUTE;
+/// For how long a number may be called FAILED by mistake: shorter than what two looks must lie apart.
+const LIES: Ms = 9 * MINUTE;
 /// What a person may get on one Beijing day.
 pub(super) const DAY_PACKETS: i64 = 10;
 pub(super) const DAY_FEN: i64 = 100_000;
@@ -48,8 +50,8 @@ struct Order {
     book: Book,
     /// When something happens by itself, ms.
     due: Ms,
-    /// It has said FAILED by mistake once.
-    lied: bool,
+    /// Until when it says FAILED by mistake now and then.
+    lies_until: Option<Ms>,
     /// Whether a kept order is known to queries.
     known: bool,
 }
@@ -157,8 +159,10 @@ impl Payer {
                 self.break_law("P12: not the person or the amount that was approved", &bill);
             }
             let known = self.chance.permille(500);
-            self.orders
-                .insert(bill.clone(), Order { request, book: Book::Kept, due: Ms::MAX, lied: false, known });
+            self.orders.insert(
+                bill.clone(),
+                Order { request, book: Book::Kept, due: Ms::MAX, lies_until: None, known },
+            );
         }
         self.become_book(now, &bill, book);
         book
@@ -260,14 +264,13 @@ impl Payer {
     }
 
     /// A query comes in.
-    pub(super) fn query(&mut self, bill: &str) -> Wire {
+    pub(super) fn query(&mut self, now: Ms, bill: &str) -> Wire {
         let wrong = self.chance.permille(self.rate);
-        let lie = self.chance.permille(100);
+        let lie = self.chance.permille(300);
         let Some(order) = self.orders.get_mut(bill) else {
             return if wrong { QUERY[self.chance.place(7)] } else { Wire::Code("NOT_FOUND") };
         };
-        if wrong && lie && !order.lied && order.book != Book::Dead {
-            order.lied = true;
+        if wrong && lie && order.book != Book::Dead && now < *order.lies_until.get_or_insert(now + LIES) {
             return Wire::Found(Status::Failed);
         }
         if wrong {

@@ -1,10 +1,12 @@
 //! What happens in a simulated week, and how often.
 
 use super::chance::Chance;
-use crate::clock::Ms;
+use crate::clock::{DAY, Ms};
 
-/// 2026-11-23 20:00 in Beijing: the party.
+/// 2026-11-23 20:00 in Beijing: the party. Four hours before midnight.
 pub(super) const START: Ms = 1_795_435_200_000;
+
+const FOUR_HOURS: Ms = 14_400_000;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,12 @@ pub(super) enum Deed {
 /// The mood of one week.
 #[derive(Debug)]
 pub(super) struct Weather {
+    /// One person wins more than two days hold, shortly before midnight.
+    pub(super) crowded: bool,
+    /// When it begins: at the party, or shortly before midnight.
+    pub(super) begin: Ms,
+    /// When it ends: after a week, or after the day that follows.
+    pub(super) end: Ms,
     /// Longest time between two events, ms.
     pub(super) pace: Ms,
     crash: i64,
@@ -35,12 +43,43 @@ pub(super) struct Weather {
 
 impl Weather {
     pub(super) fn new(chance: &mut Chance) -> Self {
+        if chance.permille(700) {
+            return Self::midnight(chance);
+        }
+        let begin = START + [0, 0, 14_000_000, 14_390_000][chance.place(4)];
+        let days = if chance.permille(500) { 7 * DAY } else { 5 * DAY / 4 };
         Self {
+            crowded: false,
+            begin,
+            end: begin + days,
             pace: [50, 500, 3_000, 20_000][chance.place(4)],
             crash: [0, 5, 30, 80][chance.place(4)],
             freeze: [0, 5, 30][chance.place(3)],
             hands: [0, 10, 40][chance.place(3)],
         }
+    }
+
+    /// The minutes around midnight, when the slots of one day end and those of the next begin.
+    fn midnight(chance: &mut Chance) -> Self {
+        let begin = START + FOUR_HOURS - 10_000 - chance.below(40_000);
+        let end = START + FOUR_HOURS + 150_000;
+        Self { crowded: true, begin, end, pace: 200, crash: 0, freeze: 40, hands: 0 }
+    }
+
+    /// How long a frozen sender stands still, ms: often shorter than a lease.
+    pub(super) fn pause(&self, chance: &mut Chance) -> Ms {
+        let longest = if chance.permille(500) { 20_000 } else { 300_000 };
+        chance.below(longest)
+    }
+
+    /// Who wins what: people, and the list of person and fen.
+    pub(super) fn winners(&self, chance: &mut Chance) -> (usize, Vec<(usize, i64)>) {
+        if self.crowded {
+            return (1, vec![(0, 100); 25]);
+        }
+        let people = 1 + chance.place(5);
+        let one = |chance: &mut Chance| (chance.place(people), [100, 188, 8_800, 20_000][chance.place(4)]);
+        (people, (0..10 + chance.place(20)).map(|_| one(chance)).collect())
     }
 
     pub(super) fn deed(&self, chance: &mut Chance) -> Deed {

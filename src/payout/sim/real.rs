@@ -9,11 +9,12 @@ use super::{
     database::Place,
     laws,
     payer::Payer,
-    plot::{Deed, START, Weather},
+    plot::{Deed, Weather},
     wire,
 };
 use crate::{
     app::App,
+    approval::Warrant,
     auth::Staff,
     budget::ledger,
     clock::{DAY, Ms},
@@ -26,8 +27,6 @@ use crate::{
     },
     wire::{PacketState, Role},
 };
-
-const MINUTE: Ms = 60_000;
 
 struct Worker {
     work: Option<(Packet, Step)>,
@@ -52,19 +51,16 @@ struct World {
 /// Plays one world to its end; the transactions it took.
 pub(super) async fn play(place: &Place, seed: u64) -> anyhow::Result<u64> {
     let mut chance = Chance::new(seed);
-    let people = 1 + chance.place(4);
-    let list: Vec<_> = (0..10 + chance.place(18))
-        .map(|_| {
-            (format!("oSimulated{:04}", chance.place(people)), [100, 188, 8_800, 20_000][chance.place(4)])
-        })
-        .collect();
-    let (app, awards) = place.open(seed, &list).await?;
+    let weather = Weather::new(&mut chance);
+    let (_, winners) = weather.winners(&mut chance);
+    let list: Vec<_> = winners.iter().map(|(person, fen)| (format!("oSimulated{person:04}"), *fen)).collect();
+    let (app, awards) = place.open((seed, weather.begin), &list).await?;
     let staff = Staff { id: "s".into(), user: "finance".into(), roles: vec![Role::Owner] };
     let mut world = World {
         channel: RedPacket::open(app.config())?,
         app,
         staff,
-        weather: Weather::new(&mut chance),
+        weather,
         payer: Payer::new(Chance::new(seed ^ 0x5eed), list),
         awards,
         workers: (0..2).map(|_| Worker { work: None, frozen: 0 }).collect(),
@@ -72,7 +68,7 @@ pub(super) async fn play(place: &Place, seed: u64) -> anyhow::Result<u64> {
         steps: 0,
         chance,
     };
-    while world.app.now() < START + 7 * DAY {
+    while world.app.now() < world.weather.end {
         world.step().await?;
     }
     world.end().await?;
@@ -91,12 +87,13 @@ impl World {
                 self.workers[worker].work = None;
             }
             Deed::Freeze => {
-                let (worker, pause) = (self.chance.place(self.workers.len()), self.chance.below(5 * MINUTE));
+                let (worker, pause) =
+                    (self.chance.place(self.workers.len()), self.weather.pause(&mut self.chance));
                 self.workers[worker].frozen = self.app.now() + pause;
             }
             Deed::Cancel => self.cancel().await?,
             Deed::Reissue => self.reissue().await?,
-            Deed::Resume => sender::resume(&self.app, &self.staff).await?,
+            Deed::Resume => sender::resume(&self.app, Warrant::alone(&self.staff)).await?,
         }
         self.payer.broken.take().map_or(Ok(()), |law| Err(anyhow!(law)))
     }
@@ -117,7 +114,7 @@ impl World {
                         let request = wire::read(&letter, award).context("a request that nobody can read")?;
                         self.payer.send(self.app.now(), request)
                     }
-                    None => self.payer.query(&packet.bill),
+                    None => self.payer.query(self.app.now(), &packet.bill),
                 };
                 let answer = wire::write(wire, (&letter.order, &self.app.config().pay.mch_id));
                 Step::Answered(letter, call, answer)
@@ -203,7 +200,7 @@ impl World {
         let until = next.unwrap_or(Ms::MAX).min(now + DAY / 2);
         self.app.clock().advance(until - now);
         if paused && self.chance.permille(300) {
-            sender::resume(&self.app, &self.staff).await?;
+            sender::resume(&self.app, Warrant::alone(&self.staff)).await?;
         }
         Ok(())
     }
@@ -236,7 +233,7 @@ impl World {
             PacketState::Refused => Dead::NeverTaken,
             _ => return Ok(()),
         };
-        let told = self.payer.query(&packet.bill).outcome(false);
+        let told = self.payer.query(self.app.now(), &packet.bill).outcome(false);
         let known = self.unknown_since.iter().position(|(bill, _)| *bill == packet.bill);
         let place = known.unwrap_or(self.unknown_since.len());
         if known.is_none() {
@@ -247,10 +244,10 @@ impl World {
             return Ok(());
         }
         let meeting = super::database::MEETING;
-        match reissue::renew(&self.app, &self.staff, meeting, (&packet, dead)).await {
+        match reissue::renew(&self.app, Warrant::alone(&self.staff), meeting, (&packet, dead)).await {
             Ok(_) => laws::ended(&self.payer, &packet.bill).map_err(|law| anyhow!(law))?,
             Err(refused) if refused.status().is_client_error() => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error).context("a new number"),
         }
         self.steps += 1;
         Ok(())

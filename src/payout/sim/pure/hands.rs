@@ -45,7 +45,7 @@ impl World {
         if !newest || !mayhap {
             return Ok(());
         }
-        let told = self.payer.query(&self.rows[place].bill).outcome(false);
+        let told = self.payer.query(self.now, &self.rows[place].bill).outcome(false);
         let now = self.now;
         let since = &mut self.rows[place].unknown_since;
         if !laws::proves_dead(state, &told, (since, now)) {

@@ -8,7 +8,7 @@ use super::{
     chance::Chance,
     laws,
     payer::{Payer, Request},
-    plot::{Deed, START, Weather},
+    plot::{Deed, Weather},
 };
 use crate::{
     clock::{DAY, Ms},
@@ -120,7 +120,7 @@ fn beijing(at: Ms) -> i64 {
 pub(super) fn play(seed: u64) -> Result<u64, String> {
     let mut world = World::new(seed);
     let mut steps = 0;
-    while world.now < START + 7 * DAY {
+    while world.now < world.weather.end {
         world.step()?;
         steps += 1;
     }
@@ -131,18 +131,17 @@ pub(super) fn play(seed: u64) -> Result<u64, String> {
 impl World {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let people = 1 + chance.place(6);
-        let awards: Vec<_> = (0..12 + chance.place(30))
-            .map(|_| (chance.place(people), [100, 188, 8_800, 20_000][chance.place(4)]))
-            .collect();
+        let weather = Weather::new(&mut chance);
+        let (people, awards) = weather.winners(&mut chance);
         let sums: i64 = awards.iter().map(|(_, fen)| fen).sum();
         let told = awards.iter().map(|(person, fen)| (person.to_string(), *fen)).collect();
         let idle = |_| Worker { stage: Stage::Idle, row: 0, epoch: 0, facts: fresh(0), frozen: 0 };
+        let begin = weather.begin;
         Self {
-            now: START,
-            weather: Weather::new(&mut chance),
+            now: begin,
+            weather,
             payer: Payer::new(Chance::new(seed ^ 0x5eed), told),
-            rows: (0..awards.len()).map(|award| row(award, 1, START)).collect(),
+            rows: (0..awards.len()).map(|award| row(award, 1, begin)).collect(),
             awards,
             people: (0..people).map(|_| PersonDay { day: -1, ..PersonDay::default() }).collect(),
             budget: Budget { reserved: sums, ..Budget::default() },
@@ -164,7 +163,8 @@ impl World {
                 Ok(())
             }
             Deed::Freeze => {
-                let (worker, pause) = (self.chance.place(self.workers.len()), self.chance.below(5 * MINUTE));
+                let (worker, pause) =
+                    (self.chance.place(self.workers.len()), self.weather.pause(&mut self.chance));
                 self.workers[worker].frozen = self.now + pause;
                 Ok(())
             }
@@ -313,7 +313,7 @@ impl World {
             };
             self.payer.send(self.now, request)
         } else {
-            self.payer.query(&row.bill)
+            self.payer.query(self.now, &row.bill)
         };
         Stage::Answered { outcome: wire.outcome(send) }
     }
