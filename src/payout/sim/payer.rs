@@ -124,7 +124,6 @@ impl Payer {
         let success = wire == Wire::Success;
         let book = self.take(now, request, effect);
         match book {
-            Book::Paid | Book::Received | Book::Refunding | Book::Refunded => wire,
             Book::Processing { .. } if success => Wire::Code("PROCESSING"),
             Book::Dead if success => Wire::Code("SEND_FAILED"),
             // Paid is what would have been said, and it is not so.

@@ -25,6 +25,12 @@ pub(super) enum Deed {
     Resume,
 }
 
+/// How long a frozen sender stands still, ms: often shorter than a lease.
+pub(super) fn pause(chance: &mut Chance) -> Ms {
+    let longest = if chance.permille(500) { 20_000 } else { 300_000 };
+    chance.below(longest)
+}
+
 /// The mood of one week.
 #[derive(Debug)]
 pub(super) struct Weather {
@@ -64,12 +70,6 @@ impl Weather {
         let begin = START + FOUR_HOURS - 10_000 - chance.below(40_000);
         let end = START + FOUR_HOURS + 150_000;
         Self { crowded: true, begin, end, pace: 200, crash: 0, freeze: 40, hands: 0 }
-    }
-
-    /// How long a frozen sender stands still, ms: often shorter than a lease.
-    pub(super) fn pause(&self, chance: &mut Chance) -> Ms {
-        let longest = if chance.permille(500) { 20_000 } else { 300_000 };
-        chance.below(longest)
     }
 
     /// Who wins what: people, and the list of person and fen.

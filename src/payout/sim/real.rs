@@ -9,7 +9,7 @@ use super::{
     database::Place,
     laws,
     payer::Payer,
-    plot::{Deed, Weather},
+    plot::{Deed, Weather, pause},
     wire,
 };
 use crate::{
@@ -87,8 +87,7 @@ impl World {
                 self.workers[worker].work = None;
             }
             Deed::Freeze => {
-                let (worker, pause) =
-                    (self.chance.place(self.workers.len()), self.weather.pause(&mut self.chance));
+                let (worker, pause) = (self.chance.place(self.workers.len()), pause(&mut self.chance));
                 self.workers[worker].frozen = self.app.now() + pause;
             }
             Deed::Cancel => self.cancel().await?,
@@ -126,7 +125,7 @@ impl World {
         };
         match step {
             Step::Done(Some(next)) => {
-                laws::booked(&self.payer, &packet.bill, next.money).map_err(|law| anyhow!(law))?
+                laws::booked(&self.payer, &packet.bill, next.money).map_err(|law| anyhow!(law))?;
             }
             Step::Done(None) => {}
             step => self.workers[number].work = Some((packet, step)),

@@ -8,7 +8,7 @@ use super::{
     chance::Chance,
     laws,
     payer::{Payer, Request},
-    plot::{Deed, Weather},
+    plot::{Deed, Weather, pause},
 };
 use crate::{
     clock::{DAY, Ms},
@@ -163,8 +163,7 @@ impl World {
                 Ok(())
             }
             Deed::Freeze => {
-                let (worker, pause) =
-                    (self.chance.place(self.workers.len()), self.weather.pause(&mut self.chance));
+                let (worker, pause) = (self.chance.place(self.workers.len()), pause(&mut self.chance));
                 self.workers[worker].frozen = self.now + pause;
                 Ok(())
             }
