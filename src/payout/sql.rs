@@ -272,8 +272,7 @@ async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, send: bool) -> ApiResul
     let mut update = sqlx::query(text).bind(now).bind(now + LEASE).bind(&packet.bill).bind(packet.epoch);
     if send {
         // After midnight the slot must be one of the new day.
-        let day = if planted("slot_of_yesterday") { packet.day.clone() } else { beijing_day(now) };
-        update = update.bind(day);
+        update = update.bind(beijing_day(now));
     }
     if !hit(&update.execute(tx.conn()).await?) {
         return Ok(None);

@@ -67,7 +67,7 @@ impl Weather {
 
     /// The minutes around midnight, when the slots of one day end and those of the next begin.
     fn midnight(chance: &mut Chance) -> Self {
-        let begin = START + FOUR_HOURS - 10_000 - chance.below(40_000);
+        let begin = START + FOUR_HOURS - 70_000 - chance.below(50_000);
         let end = START + FOUR_HOURS + 150_000;
         Self { crowded: true, begin, end, pace: 200, crash: 0, freeze: 40, hands: 0 }
     }
