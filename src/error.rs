@@ -141,6 +141,10 @@ impl std::error::Error for ApiError {}
 impl From<anyhow::Error> for ApiError {
     /// A fault of ours: the detail is logged, never shown.
     fn from(source: anyhow::Error) -> Self {
+        let database = source.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>());
+        if let Some(known) = database.and_then(Self::of_database) {
+            return known;
+        }
         Self {
             source: Some(source),
             ..Self::new(
@@ -152,14 +156,35 @@ impl From<anyhow::Error> for ApiError {
     }
 }
 
+impl ApiError {
+    /// 503 when the database is away or takes no writes: nothing of it is our caller's fault, or ours.
+    pub fn of_database(error: &sqlx::Error) -> Option<Self> {
+        if matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) {
+            tracing::warn!(%error, "the database is away");
+            return Some(Self::unavailable("数据库暂时不可用，请稍后重试。"));
+        }
+        let code = error.as_database_error()?.code()?;
+        if takes_no_writes(&code) {
+            tracing::error!(%error, "the database takes no writes");
+            let detail = "数据库无法写入（磁盘已满或只读），这一步没有生效。请管理员清理磁盘后重试。";
+            return Some(Self::unavailable(detail));
+        }
+        None
+    }
+}
+
+/// `SQLite`: read-only, I/O error, full, whatever the rest of the extended code. `PostgreSQL`: read-only transaction, disk
+/// full, shutting down.
+fn takes_no_writes(code: &str) -> bool {
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 8 | 10 | 13),
+        _ => matches!(code, "25006" | "53100" | "57P01" | "57P02" | "57P03"),
+    }
+}
+
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        let away = matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_));
-        if away {
-            tracing::warn!(%error, "the database is away");
-            return Self::unavailable("数据库暂时不可用，请稍后重试。");
-        }
-        Self::from(anyhow::Error::new(error))
+        Self::of_database(&error).unwrap_or_else(|| Self::from(anyhow::Error::new(error)))
     }
 }
 

@@ -49,8 +49,7 @@ impl Db {
                 match work(tx).await {
                     Ok(value) => {
                         let tell: Tell = Box::new(move |committed| {
-                            let answer = committed.map(|()| value);
-                            drop(tell.send(answer.map_err(|error| anyhow::Error::new(error).into())));
+                            drop(tell.send(committed.map(|()| value).map_err(unknown)));
                         });
                         Some(tell)
                     }
@@ -106,6 +105,11 @@ impl Db {
             tell(committed.clone());
         }
     }
+}
+
+/// The commit failed, and whether it happened is not known.
+fn unknown(error: Arc<sqlx::Error>) -> ApiError {
+    ApiError::of_database(&error).unwrap_or_else(|| anyhow::Error::new(error).into())
 }
 
 /// Whoever took this part along did not get to its commit.

@@ -10,7 +10,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use sqlx::{
-    Any, AnyConnection, AnyPool, Executor,
+    Any, AnyConnection, AnyPool, Connection, Executor,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
@@ -65,21 +65,19 @@ impl Db {
         }
         let options = AnyConnectOptions::from_str(&format!("sqlite:{path}?mode=rwc"))?;
         let pool = |connections| {
-            AnyPoolOptions::new().max_connections(connections).acquire_timeout(WAIT).after_connect(
-                |connection, _| {
-                    Box::pin(async move {
-                        for pragma in [
-                            "pragma busy_timeout = 10000",
-                            "pragma journal_mode = wal",
-                            "pragma synchronous = full",
-                            "pragma foreign_keys = on",
-                        ] {
-                            connection.execute(pragma).await?;
-                        }
-                        Ok(())
-                    })
-                },
-            )
+            pool_options(connections).after_connect(|connection, _| {
+                Box::pin(async move {
+                    for pragma in [
+                        "pragma busy_timeout = 10000",
+                        "pragma journal_mode = wal",
+                        "pragma synchronous = full",
+                        "pragma foreign_keys = on",
+                    ] {
+                        connection.execute(pragma).await?;
+                    }
+                    Ok(())
+                })
+            })
         };
         let writer = pool(1)
             .connect_with(options.clone())
@@ -91,9 +89,7 @@ impl Db {
 
     async fn postgres(url: &str) -> anyhow::Result<Self> {
         let options = AnyConnectOptions::from_str(url).context("database.url is not a database address")?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS * 2)
-            .acquire_timeout(WAIT)
+        let pool = pool_options(CONNECTIONS * 2)
             .connect_with(options)
             .await
             .context("cannot reach PostgreSQL at database.url")?;
@@ -144,6 +140,17 @@ impl Tx {
             Dialect::Postgres => " for update skip locked",
         }
     }
+}
+
+/// A connection whose commit failed on a full disk has no transaction any more, but its driver believes that it has one,
+/// and would refuse every other: it is closed in place of being used again.
+fn pool_options(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new().max_connections(connections).acquire_timeout(WAIT).before_acquire(
+        |connection, _| {
+            let sound = !connection.is_in_transaction();
+            Box::pin(async move { Ok(sound) })
+        },
+    )
 }
 
 /// `$first, $first+1, …` for a list of `count` values.

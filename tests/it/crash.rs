@@ -46,7 +46,7 @@ fn outline(draw: &Value) -> Winners {
 }
 
 impl Hall {
-    async fn open(backend: Backend, guests: usize) -> Self {
+    pub(crate) async fn open(backend: Backend, guests: usize) -> Self {
         let mut rig = Rig::at(backend, guests, Clock::System).await;
         rig.budget(10_000).await;
         let server = Process::take_over(&mut rig.evening).await;
@@ -89,6 +89,30 @@ impl Hall {
     async fn viewer(&self) -> Viewer {
         let by = By::Bearer("token-of-host-for-tests");
         Viewer::open(&self.rig.evening, &self.rig.meeting, "control", by).await
+    }
+
+    /// Waits until all packets of a draw are received; pauses between two questions are cut short.
+    pub(crate) async fn received(&self, draw: i64) -> Vec<Value> {
+        let rig = &self.rig;
+        rig.evening
+            .eventually("every packet received", async || {
+                let packets = rig.packets(draw).await;
+                if packets.iter().all(|packet| packet["state"] == "received") {
+                    return Some(packets);
+                }
+                let now = Clock::System.now();
+                let pauses = |packet: &Value| {
+                    let asked = matches!(packet["state"].as_str(), Some("unknown" | "sent"));
+                    asked && packet["next_at"].as_i64().is_some_and(|at| at > now)
+                };
+                if packets.iter().any(pauses) {
+                    let text = "update packet set next_at = $1 where next_at > $1 and lease_until <= $1 \
+                                and state in ('unknown', 'sent')";
+                    self.change(text, now).await;
+                }
+                None
+            })
+            .await
     }
 
     /// Ends the evening: the ledger replays, the log names nobody.
@@ -265,30 +289,6 @@ async fn books(rig: &Rig) -> Value {
     Api::new(&rig.evening.sandbox, String::new()).get("/sandbox/packets").await
 }
 
-/// Waits until all packets of a draw are received; pauses between two questions are cut short.
-async fn received(hall: &Hall, draw: i64) -> Vec<Value> {
-    let rig = &hall.rig;
-    rig.evening
-        .eventually("every packet received", async || {
-            let packets = rig.packets(draw).await;
-            if packets.iter().all(|packet| packet["state"] == "received") {
-                return Some(packets);
-            }
-            let now = Clock::System.now();
-            let pauses = |packet: &Value| {
-                let asked = matches!(packet["state"].as_str(), Some("unknown" | "sent"));
-                asked && packet["next_at"].as_i64().is_some_and(|at| at > now)
-            };
-            if packets.iter().any(pauses) {
-                let text = "update packet set next_at = $1 where next_at > $1 and lease_until <= $1 \
-                            and state in ('unknown', 'sent')";
-                hall.change(text, now).await;
-            }
-            None
-        })
-        .await
-}
-
 /// One draw whose winners are being paid when the server dies.
 async fn die_and_pay(hall: &mut Hall, death: Death, fault: Option<&Value>) {
     let failpoint = match death {
@@ -318,7 +318,7 @@ async fn die_and_pay(hall: &mut Hall, death: Death, fault: Option<&Value>) {
     let numbers = bills(&hall.rig, draw).await;
     assert_eq!(numbers.len(), SEATS);
     hall.start_again().await;
-    let mut packets = received(hall, draw).await;
+    let mut packets = hall.received(draw).await;
     packets.sort_by_key(|packet| packet["rank"].as_i64());
     let after: Vec<_> = packets.iter().map(|packet| packet["bill_no"].as_str().unwrap().to_owned()).collect();
     assert_eq!(after, numbers, "{death:?} {fault:?}: a number is never replaced");

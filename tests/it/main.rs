@@ -9,6 +9,7 @@ mod crash;
 mod draws;
 mod evening;
 mod finance;
+mod full_disk;
 mod harness;
 mod kill;
 mod live;

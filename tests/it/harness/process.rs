@@ -19,6 +19,8 @@ pub(crate) struct Process {
     values: Value,
     log: PathBuf,
     child: Option<Child>,
+    /// Largest file that it may write, in blocks of 512 bytes.
+    pub(crate) blocks: Option<u64>,
 }
 
 /// Every value as `KAIJIANG__SECTION__KEY`, as an administrator would write it: no quotes, also around texts of digits.
@@ -38,15 +40,22 @@ impl Process {
     /// Takes the place of the server in this process.
     pub(crate) async fn take_over(evening: &mut TestApp) -> Self {
         let values = evening.hand_over().await;
-        let mut server = Self { values, log: evening.dir.path().join("server.log"), child: None };
+        let mut server =
+            Self { values, log: evening.dir.path().join("server.log"), child: None, blocks: None };
         server.start(evening, None).await;
         server
     }
 
     fn spawn(&self, failpoint: Option<&str>) -> Child {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kaijiang"));
-        command.arg("serve").envs(environment(&self.values)).env_remove("KAIJIANG_FAILPOINT");
+        let mut command = Command::new("sh");
+        // A write beyond the limit fails as on a full disk, in place of ending the process.
+        let limit = self.blocks.map_or("unlimited".to_owned(), |blocks| blocks.to_string());
+        command.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" serve"));
+        command
+            .arg(env!("CARGO_BIN_EXE_kaijiang"))
+            .envs(environment(&self.values))
+            .env_remove("KAIJIANG_FAILPOINT");
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         if let Some(name) = failpoint {
             command.env("KAIJIANG_FAILPOINT", name);
