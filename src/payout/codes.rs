@@ -4,6 +4,8 @@
 //! A code that is not here is undecided. In the second column nothing ever proves that nothing was paid: an attempt
 //! without an answer may have paid, whatever a later one says.
 
+use crate::mutant::planted;
+
 /// What becomes of the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -45,6 +47,21 @@ pub struct Row {
     pub sender: Effect,
     /// What finance should look at first, in Chinese; empty when the sender goes on.
     pub cause: &'static str,
+}
+
+impl Row {
+    /// The sticky rule: once an attempt of this number was undecided, only the second column holds.
+    pub fn fate(&self, undecided: bool) -> Fate {
+        match self.code {
+            "timeout" if planted("timeout_is_a_refusal") => return Fate::Refused,
+            "broken" if planted("broken_is_not_sent") => return Fate::Queue,
+            "FATAL_ERROR" if planted("fatal_is_a_refusal") => return Fate::Refused,
+            "NOTENOUGH" if planted("balance_goes_back_to_the_queue") => return Fate::Queue,
+            "SEND_FAILED" if planted("send_failed_is_dead") => return Fate::Refused,
+            _ => {}
+        }
+        if undecided && !planted("sticky_forgotten") { self.undecided } else { self.decided }
+    }
 }
 
 const fn row(code: &'static str, decided: Fate, sender: Effect, cause: &'static str) -> Row {

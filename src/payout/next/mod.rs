@@ -293,7 +293,7 @@ fn send_error(facts: &Facts, code: &str) -> Next {
         return follow(facts, Next { sender: row.sender, ..stay(facts) });
     }
     let base = Next { reason: code.into(), sender: row.sender, ..stay(facts) };
-    match fate(facts, &row) {
+    match row.fate(facts.undecided) {
         // WeChat holds an order of this number since it refused it for now: a later clean refusal does not end that.
         Fate::Queue | Fate::Refused if facts.reason == RESUME => {
             let again = matches!(row.sender, Effect::None | Effect::Slow) && row.decided == Fate::Queue;
@@ -319,19 +319,6 @@ fn send_error(facts: &Facts, code: &str) -> Next {
             Next { state: PacketState::NeedsHuman, undecided: true, next_at: facts.at + HOUR, ..base }
         }
     }
-}
-
-/// The sticky rule: once an attempt of this number was undecided, only the second column holds.
-fn fate(facts: &Facts, row: &codes::Row) -> Fate {
-    match row.code {
-        "timeout" if planted("timeout_is_a_refusal") => return Fate::Refused,
-        "broken" if planted("broken_is_not_sent") => return Fate::Queue,
-        "FATAL_ERROR" if planted("fatal_is_a_refusal") => return Fate::Refused,
-        "NOTENOUGH" if planted("balance_goes_back_to_the_queue") => return Fate::Queue,
-        "SEND_FAILED" if planted("send_failed_is_dead") => return Fate::Refused,
-        _ => {}
-    }
-    if facts.undecided && !planted("sticky_forgotten") { row.undecided } else { row.decided }
 }
 
 fn pause(facts: &Facts) -> Ms {
