@@ -131,6 +131,10 @@ async fn asking_again_settles_at_once_and_not_too_often() {
     rig.budget(1_000).await;
     let (draw, packet) = rig.needs_human(true).await;
     rig.fault(json!({ "kind": "not_found" })).await;
+    // The sender itself does not ask for a while.
+    let mut tx = rig.evening.app.db().begin().await.unwrap();
+    sqlx::query("update packet set next_at = next_at + 3600000").execute(tx.conn()).await.unwrap();
+    tx.commit().await.unwrap();
     rig.pass(20_000);
     let (finance, path) = (rig.finance(), rig.hand(&packet, "ask"));
     assert_eq!(finance.post(&path, json!({})).await["state"], "needs_human");
