@@ -72,7 +72,8 @@ async fn the_books_of_a_day_open_move_and_close_and_balance() {
     rig.evening.stop().await;
 }
 
-async fn import(api: &Api, bytes: Vec<u8>) -> (StatusCode, Value) {
+/// Uploads a statement of the payer.
+pub(crate) async fn import(api: &Api, bytes: Vec<u8>) -> (StatusCode, Value) {
     let part = reqwest::multipart::Part::bytes(bytes).file_name("账单.csv");
     let form = reqwest::multipart::Form::new().part("file", part);
     answer(api.request(Method::POST, "/api/finance/statements").multipart(form)).await

@@ -1,5 +1,6 @@
 //! What no machine can decide, a person does: with evidence, after the payer was asked, and never with a new number.
 
+use kaijiang::payout::next;
 use serde_json::{Value, json};
 
 use super::Rig;
@@ -150,6 +151,17 @@ async fn asking_again_settles_at_once_and_not_too_often() {
     rig.evening.stop().await;
 }
 
+#[test]
+fn what_waits_is_looked_at_ever_more_rarely_and_ends_within_a_week() {
+    let (mut waited, mut last, mut looks) = (0, 0, 0);
+    while let Some(pause) = next::hold_pause(waited) {
+        assert!(pause >= last, "after {waited} ms");
+        (waited, last, looks) = (waited + pause, pause, looks + 1);
+    }
+    assert!((6 * DAY..7 * DAY).contains(&waited), "{waited}");
+    assert!(looks < 100, "looked at {looks} times");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_follow_is_with_a_person_within_a_week() {
     for backend in both() {
@@ -159,25 +171,10 @@ async fn who_does_not_follow_is_with_a_person_within_a_week() {
         let draw = rig.draw(1, 100).await;
         rig.callback(&openid, "unsubscribe").await;
         rig.host().post(&rig.path(&format!("/draws/{draw}/seats")), json!({ "status": "present" })).await;
-        let mut looks = 0;
         let began = rig.evening.app.now();
-        let packet = rig
-            .evening
-            .eventually("a person has it", async || {
-                let packet = rig.packets(draw).await[0].clone();
-                let next = packet["next_at"].as_i64().unwrap();
-                let now = rig.evening.app.now();
-                if packet["state"] == "held" && next > now {
-                    assert_eq!(packet["reason"], "not_following", "{packet}");
-                    looks += 1;
-                    rig.pass(next - now);
-                }
-                (packet["state"] == "refused").then_some(packet)
-            })
-            .await;
+        let packet = rig.leap(draw, "refused", 12 * HOUR).await[0].clone();
         let waited = rig.evening.app.now() - began;
         assert!((5 * DAY..=7 * DAY).contains(&waited), "{waited}");
-        assert!(looks < 100, "looked at {looks} times");
         assert_eq!((&packet["reason"], &packet["sends"]), (&json!("not_following"), &json!(0)));
         assert_eq!(rig.paid_fen().await, 0);
         rig.books(100, 0).await;
@@ -227,7 +224,7 @@ async fn one_no_auth_ends_with_a_person_after_three_days_with_its_likely_cause()
     rig.fault(json!({ "kind": "no_auth_ip" })).await;
     let draw = rig.win(1, 100).await;
     let began = rig.evening.app.now();
-    let packet = rig.until(draw, "needs_human").await[0].clone();
+    let packet = rig.leap(draw, "needs_human", 6 * HOUR).await[0].clone();
     let waited = rig.evening.app.now() - began;
     assert!((3 * DAY..=3 * DAY + 6 * HOUR).contains(&waited), "{waited}");
     assert_eq!(packet["reason"], "NO_AUTH");

@@ -6,6 +6,7 @@ use super::Rig;
 use crate::harness::both;
 
 const TEN_MINUTES: i64 = 10 * 60_000;
+const DAY: i64 = 24 * 3_600_000;
 
 impl Rig {
     fn reissue(&self, packet: &Value) -> String {
@@ -121,6 +122,8 @@ async fn what_came_back_unopened_is_sent_again_under_a_new_number() {
         rig.budget(100).await;
         rig.fault(json!({ "kind": "unopened" })).await;
         let draw = rig.win(1, 100).await;
+        rig.until(draw, "sent").await;
+        rig.pass(DAY + 60_000);
         let old = rig.until(draw, "refunded").await[0].clone();
         rig.books(0, 0).await;
         let new = rig.finance().post(&rig.reissue(&old), json!({})).await;

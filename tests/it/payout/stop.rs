@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Rig;
-use crate::harness::Backend;
+use crate::{finance::import, harness::Backend};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_account_stops_the_sender_and_the_same_number_is_paid_after_resume() {
@@ -163,6 +163,17 @@ async fn a_stale_backup_is_matched_with_the_payer_before_it_pays_anything() {
     );
     finance.refused("/api/sender/resume", json!({}), 409, "not_matched").await;
     rig.host().refused("/api/sender/matching", json!({}), 403, "role").await;
+    // The payer's statement tells of a payment that the older state has forgotten.
+    let bill = bills[0].as_str().unwrap();
+    let statement = format!(
+        "记账时间,微信支付业务单号,业务类型,收支类型,收支金额(元),业务凭证号\n\
+         `2026-11-23 12:00:01,`1,`现金红包,`支出,`1.00,`{bill}\n"
+    );
+    let (_, report) = import(&finance, statement.into_bytes()).await;
+    assert_eq!(report["differences"][0]["kind"], "not_paid_here", "{report}");
+    let told = finance.get("/api/sender/matching").await;
+    assert_eq!((&told["statement_differences"], &told["complete"]), (&json!(1), &json!(false)));
+    finance.refused("/api/sender/resume", json!({}), 409, "not_matched").await;
     // A payer that does not answer leaves the number to be asked for.
     rig.fault(json!({ "kind": "http500", "on": "query" })).await;
     finance.refused("/api/sender/matching", json!({}), 409, "ask_again").await;

@@ -54,9 +54,10 @@ export function packetTone(state: Wire['PacketState']): Tone {
   return PACKET_TONES[state] ?? 'plain';
 }
 
-/** Where a packet comes from: a rank of a draw, or a test before the evening. */
+/** Where a packet comes from: a rank of a draw, a test before the evening, or something else. */
 export function placeWords(t: T, packet: Wire['PacketView']): string {
   if (packet.trial) return t('trial.place');
+  if (packet.draw === 0) return t('trial.noDraw');
   return `${t('money.draw', { n: packet.draw })} · ${t('winners.rank', { rank: packet.rank })}`;
 }
 

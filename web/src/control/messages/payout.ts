@@ -26,6 +26,7 @@ const zh = {
     unbound: '未绑定微信',
     nobody: '没有找到。',
     place: '试发',
+    noDraw: '非抽奖',
   },
   reason: {
     day_limit: '本人今日已达上限',
@@ -99,6 +100,7 @@ const en: typeof zh = {
     unbound: 'not bound',
     nobody: 'Nobody found.',
     place: 'Test',
+    noDraw: 'No draw',
   },
   reason: {
     day_limit: 'the person’s day is full',
