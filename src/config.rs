@@ -80,6 +80,8 @@ sections! {
     LedgerConfig { mark_file: PathBuf }
     /// `[alerts]`
     AlertsConfig { webhook_url: Secret }
+    /// `[drand]`
+    DrandConfig { url: String }
     /// `[files]`
     FilesConfig { url: String }
     /// `[sandbox]`
@@ -88,7 +90,7 @@ sections! {
     Config {
         server: ServerConfig, data: DataConfig, database: DatabaseConfig, redis: RedisConfig, wechat: WechatConfig,
         pay: PayConfig, transfer: TransferConfig, sms: SmsConfig, limits: LimitsConfig, secrets: SecretsConfig,
-        ledger: LedgerConfig, alerts: AlertsConfig, files: FilesConfig, sandbox: SandboxSection,
+        ledger: LedgerConfig, alerts: AlertsConfig, drand: DrandConfig, files: FilesConfig, sandbox: SandboxSection,
     }
 }
 

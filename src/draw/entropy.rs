@@ -206,6 +206,11 @@ pub fn drand_due_ms(round: u64) -> u128 {
     (1_692_803_367 + 3 * u128::from(round.saturating_sub(1))) * 1000
 }
 
+/// The first round of quicknet that is due at `ms` UTC or later.
+pub fn drand_round_from(ms: u64) -> u64 {
+    ms.saturating_sub(1_692_803_367_000).div_ceil(3000) + 1
+}
+
 /// `sides^count`, saturating.
 fn outcomes(sides: u64, count: u64) -> u128 {
     u128::from(sides).saturating_pow(u32::try_from(count).unwrap_or(u32::MAX))
@@ -348,6 +353,9 @@ mod tests {
         assert!(Source::Drand { chain, round: 2 }.in_range(1_692_803_369_999));
         assert!(!Source::Drand { chain, round: 2 }.in_range(1_692_803_370_000));
         assert!(!Source::Drand { chain, round: 0 }.in_range(0));
+        for (ms, round) in [(0, 1), (1_692_803_367_000, 1), (1_692_803_367_001, 2), (1_692_803_370_000, 2)] {
+            assert_eq!(drand_round_from(ms), round, "{ms}");
+        }
         assert!(Source::Drand { chain, round: (1 << 53) - 1 }.in_range(u64::MAX >> 11));
         assert!(!Source::Drand { chain: Hex::ZERO, round: 2 }.in_range(0));
     }

@@ -7,6 +7,7 @@ mod rows;
 
 use anyhow::Context;
 use sqlx::Row;
+use tokio::sync::mpsc;
 
 pub use self::rows::member;
 use self::{
@@ -25,6 +26,9 @@ use crate::{
 /// Pools up to this size are compared with the store's member by member at each look.
 const LOOK_THROUGH: i64 = 20_000;
 
+/// Texts of members that are read before those in front are hashed.
+const TEXTS_AHEAD: usize = 4;
+
 /// A change of a pool that is in SQL's transaction and must reach the store after the commit.
 #[derive(Clone, Debug)]
 #[must_use = "pass it to `tell_store` after the commit"]
@@ -42,15 +46,8 @@ impl Change {
     }
 }
 
-/// Puts a change of one member into the meeting's revision and digest; `before` is none for a new member. The
-/// caller has written the binding's row in the same transaction, and calls [`tell_store`] after the commit.
-pub async fn change(
-    app: &App,
-    tx: &mut Tx,
-    meeting: &str,
-    before: Option<&PoolMember>,
-    after: PoolMember,
-) -> ApiResult<Change> {
+/// The meeting's next revision, with what `alter` makes of its digest.
+async fn revise(tx: &mut Tx, meeting: &str, alter: impl FnOnce(&mut Digest)) -> ApiResult<(i64, String)> {
     let row = sqlx::query(
         "update meeting set pool_rev = pool_rev + 1 where id = $1 returning pool_rev, pool_digest",
     )
@@ -60,17 +57,30 @@ pub async fn change(
     .ok_or_else(|| ApiError::not_found("该活动"))?;
     let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
     let mut digest = digest::parse(&stored)?;
-    let marks = Marks::new(app.keys(), meeting);
-    if let Some(before) = before {
-        marks.toggle(&mut digest, before);
-    }
-    marks.toggle(&mut digest, &after);
+    alter(&mut digest);
     let digest = hex::encode(digest);
     sqlx::query("update meeting set pool_digest = $1 where id = $2")
         .bind(&digest)
         .bind(meeting)
         .execute(tx.conn())
         .await?;
+    Ok((rev, digest))
+}
+
+/// Puts a change of one member into the meeting's revision and digest; `before` is none for a new member. The
+/// caller has written the binding's row in the same transaction, and calls [`tell_store`] after the commit.
+pub async fn change(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &str,
+    before: Option<&PoolMember>,
+    after: PoolMember,
+) -> ApiResult<Change> {
+    let marks = Marks::new(app.keys(), meeting);
+    let (rev, digest) = revise(tx, meeting, |digest| {
+        before.into_iter().chain([&after]).for_each(|member| marks.toggle(digest, member));
+    })
+    .await?;
     sqlx::query("update binding set pool_rev = $1 where meeting_id = $2 and idx = $3")
         .bind(rev)
         .bind(meeting)
@@ -83,24 +93,9 @@ pub async fn change(
 /// Puts many new members into the meeting's revision and digest at once; their bindings are written in the same
 /// transaction. Call [`refresh`] after the commit.
 pub async fn enter_all(app: &App, tx: &mut Tx, meeting: &str, members: &[PoolMember]) -> ApiResult<()> {
-    let row = sqlx::query(
-        "update meeting set pool_rev = pool_rev + 1 where id = $1 returning pool_rev, pool_digest",
-    )
-    .bind(meeting)
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| ApiError::not_found("该活动"))?;
-    let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
-    let mut digest = digest::parse(&stored)?;
     let marks = Marks::new(app.keys(), meeting);
-    for member in members {
-        marks.toggle(&mut digest, member);
-    }
-    sqlx::query("update meeting set pool_digest = $1 where id = $2")
-        .bind(hex::encode(digest))
-        .bind(meeting)
-        .execute(tx.conn())
-        .await?;
+    let enter = |digest: &mut Digest| members.iter().for_each(|member| marks.toggle(digest, member));
+    let (rev, _) = revise(tx, meeting, enter).await?;
     let (first, last) = (members.iter().map(|m| m.idx).min(), members.iter().map(|m| m.idx).max());
     sqlx::query("update binding set pool_rev = $1 where meeting_id = $2 and idx between $3 and $4")
         .bind(rev)
@@ -196,12 +191,33 @@ async fn cold(app: &App, tx: &mut Tx, meeting: &str, truth: (i64, Digest)) -> Ap
         }
         Err(error) => tracing::warn!(meeting, %error, "the store is away: the pool is read from SQL"),
     }
-    let members = rows::all(tx, meeting).await?;
-    let kept = checked(app, meeting, truth, members).await?;
-    kept.ok_or_else(|| {
+    from_sql(app, tx, meeting, truth).await?.ok_or_else(|| {
         let what = "do not fit the pool's digest: rows were changed behind our back";
         anyhow::anyhow!("the bindings of meeting {meeting} {what}").into()
     })
+}
+
+/// SQL's own rows, when their digest is right. What was read is hashed while the database fetches more.
+async fn from_sql(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &str,
+    (rev, right): (i64, Digest),
+) -> ApiResult<Option<Kept>> {
+    let (keys, name) = (app.keys().clone(), meeting.to_owned());
+    let (to, mut from) = mpsc::channel::<String>(TEXTS_AHEAD);
+    let hashed = off_thread(move || {
+        let (marks, mut digest, mut members) = (Marks::new(&keys, &name), [0; 32], Vec::new());
+        while let Some(text) = from.blocking_recv() {
+            let known = members.len();
+            rows::read(&text, &mut members)?;
+            members.iter().skip(known).for_each(|member| marks.toggle(&mut digest, member));
+        }
+        (digest == right).then(|| Kept::new(rev, digest, members)).transpose()
+    });
+    let (read, kept) = tokio::join!(rows::texts(tx, meeting, to), hashed);
+    read?;
+    kept
 }
 
 /// Members in order of index, when their digest is right.

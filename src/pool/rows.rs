@@ -2,6 +2,7 @@
 
 use anyhow::{Context, ensure};
 use sqlx::Row;
+use tokio::sync::mpsc;
 
 use super::PoolMember;
 use crate::{
@@ -14,33 +15,41 @@ use crate::{
 const PID: usize = 64;
 
 /// Members of one row.
-const TOGETHER: i64 = 5_000;
+const TOGETHER: usize = 5_000;
 
-/// All members by index. Thousands come together as one text: a driver's work for each row is what a large pool would
-/// wait for.
-pub(super) async fn all(tx: &mut Tx, meeting: &str) -> ApiResult<Vec<PoolMember>> {
-    let mut members = Vec::new();
-    loop {
-        let from = i64::try_from(members.len()).context("members")?;
+/// All members by index, as texts for [`read`]. Thousands come together as one text: a driver's work for each row is
+/// what a large pool would wait for. Ends early when nobody takes them any more.
+pub(super) async fn texts(tx: &mut Tx, meeting: &str, to: mpsc::Sender<String>) -> ApiResult<()> {
+    for from in (0..).step_by(TOGETHER) {
         let row = sqlx::query(
             "select count(*), string_agg(pid || cast(present as text) || cast(weight as text), ',' order by idx) \
              from binding where meeting_id = $1 and idx >= $2 and idx < $3",
         )
         .bind(meeting)
-        .bind(from)
-        .bind(from + TOGETHER)
+        .bind(i64::try_from(from).context("members")?)
+        .bind(i64::try_from(from + TOGETHER).context("members")?)
         .fetch_one(tx.conn())
         .await?;
-        // A gap would make the others' numbers wrong: the digest, which has them in it, shows that.
-        if let Some(text) = row.try_get::<Option<String>, _>(1)? {
-            for (idx, text) in (from..).zip(text.split(',')) {
-                members.push(one(idx, text)?);
-            }
+        if let Some(text) = row.try_get::<Option<String>, _>(1)?
+            && to.send(text).await.is_err()
+        {
+            break;
         }
-        if row.try_get::<i64, _>(0)? < TOGETHER {
-            return Ok(members);
+        if usize::try_from(row.try_get::<i64, _>(0)?) != Ok(TOGETHER) {
+            break;
         }
     }
+    Ok(())
+}
+
+/// Adds the members of one text. A gap before them would make their numbers wrong: the digest, which has the numbers in
+/// it, shows that.
+pub(super) fn read(text: &str, members: &mut Vec<PoolMember>) -> anyhow::Result<()> {
+    for text in text.split(',') {
+        let idx = i64::try_from(members.len()).context("members")?;
+        members.push(one(idx, text)?);
+    }
+    Ok(())
 }
 
 fn one(idx: i64, text: &str) -> anyhow::Result<PoolMember> {

@@ -4,7 +4,7 @@ use super::convert;
 use crate::{
     config::LimitsConfig,
     draw::{
-        Hash32,
+        Hash32, drand,
         entropy::{Level, Value},
     },
     error::{ApiError, ApiResult},
@@ -115,9 +115,10 @@ pub(super) fn sources(list: &[Source]) -> ApiResult<()> {
         Source::Audience {} => 1,
         Source::Dice { .. } => 2,
         Source::Words { .. } => 3,
+        Source::Drand { .. } => 4,
     };
     if !list.windows(2).all(|pair| order(&pair[0]) < order(&pair[1])) {
-        return wrong("随机来源各用一次，顺序为：观众、骰子、词语。");
+        return wrong("随机来源各用一次，顺序为：观众、骰子、词语、drand。");
     }
     for source in list {
         match source {
@@ -125,6 +126,14 @@ pub(super) fn sources(list: &[Source]) -> ApiResult<()> {
                 return wrong("骰子为 2 到 100 面、掷 1 到 100 次。");
             }
             Source::Words { count } if !(1..=20).contains(count) => return wrong("词语为 1 到 20 个。"),
+            Source::Drand { .. } if !drand::VERIFIED => {
+                return wrong(
+                    "本服务器的程序不含 drand 签名验证，请改用骰子或词语（编译时加 --features drand）。",
+                );
+            }
+            Source::Drand { chain, round } if !chain.is_empty() || *round != 0 => {
+                return wrong("drand 的轮次由服务器在锁定时确定，请不要填写。");
+            }
             _ => {}
         }
     }

@@ -138,7 +138,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     let (id, now) = (plan.meeting.id.clone(), app.now());
     let log = drawlog::current(app, &mut tx, &id).await?;
     let n = convert::signed(log.next_draw())?;
-    let body = log.commit(rule(&plan)?, &plan.electorate.tree).map_err(drawlog::refusal)?;
+    let body = log.commit(rule(&plan, now)?, &plan.electorate.tree).map_err(drawlog::refusal)?;
     let entry = Entry { body, memo: memo(plan.prize, &plan.round.eligible) };
     let logged = drawlog::append(app, &mut tx, &id, entry).await?;
     insert(&mut tx, &plan, (n, logged.seq), now).await?;
@@ -182,9 +182,10 @@ async fn follow(tx: &mut Tx, meeting: &str, n: i64, now: i64) -> ApiResult<Messa
     tell::event(tx, meeting, now, Body::Scene(scene)).await
 }
 
-fn rule(plan: &Plan<'_>) -> ApiResult<DrawRule> {
+fn rule(plan: &Plan<'_>, now: i64) -> ApiResult<DrawRule> {
     let round = plan.round;
     let redraw = plan.kind == draw::DrawKind::Redraw;
+    let show_ms = plan.meeting.settings.commit_show_ms;
     Ok(DrawRule {
         kind: plan.kind,
         prize: plan.prize.code.clone(),
@@ -193,7 +194,11 @@ fn rule(plan: &Plan<'_>) -> ApiResult<DrawRule> {
         group: round.group.clone(),
         parent: convert::unsigned(plan.parent)?,
         ranks: plan.ranks.iter().map(|rank| convert::unsigned(*rank)).collect::<ApiResult<_>>()?,
-        entropy: round.sources.iter().map(convert::source).collect::<ApiResult<_>>()?,
+        entropy: round
+            .sources
+            .iter()
+            .map(|source| convert::committed(source, now, show_ms))
+            .collect::<ApiResult<_>>()?,
         award: if redraw { draw::Award::Inherit } else { convert::award(&round.award)? },
     })
 }

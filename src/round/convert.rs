@@ -5,11 +5,15 @@ use anyhow::Context;
 use crate::{
     draw::{
         self,
-        entropy::{Source as LogSource, Value},
+        entropy::{QUICKNET, Source as LogSource, Value, drand_round_from},
+        hash::{DrandSig, sha256},
     },
     error::ApiResult,
     wire::{Award, EntropyInput, Exclude, PathStep, SeatStatus, Source},
 };
+
+/// Clocks differ a little: a beacon that is due this long after the commit cannot be known at it.
+const BEACON_MARGIN_MS: i64 = 3000;
 
 /// A number of the log.
 pub(super) fn unsigned(number: i64) -> ApiResult<u64> {
@@ -34,15 +38,34 @@ pub(super) fn source(source: &Source) -> ApiResult<LogSource> {
             LogSource::Dice { sides: unsigned(*sides)?, count: unsigned(*count)? }
         }
         Source::Words { count } => LogSource::Words { count: unsigned(*count)? },
+        Source::Drand { round, .. } => LogSource::Drand {
+            chain: QUICKNET.parse().context("the chain of the protocol")?,
+            round: unsigned(*round)?,
+        },
     })
 }
 
-/// A value that people made.
-pub(super) fn value(input: EntropyInput) -> Value {
-    match input {
+/// A source as a commit at `ts` (ms) writes it: a beacon's round that is due only after the commit was shown.
+pub(super) fn committed(source: &Source, ts: i64, show_ms: i64) -> ApiResult<LogSource> {
+    let mut source = self::source(source)?;
+    if let LogSource::Drand { round, .. } = &mut source {
+        *round = drand_round_from(unsigned(ts + show_ms + BEACON_MARGIN_MS)?);
+    }
+    Ok(source)
+}
+
+/// A value that people made or copied; `None` for what cannot be one.
+pub(super) fn value(input: EntropyInput) -> Option<Value> {
+    Some(match input {
         EntropyInput::Dice { rolls } => Value::Dice { rolls: rolls.into_iter().map(outside).collect() },
         EntropyInput::Words { words } => Value::Words { words },
-    }
+        EntropyInput::Drand { signature } => beacon(signature.trim().to_ascii_lowercase().parse().ok()?),
+    })
+}
+
+/// A beacon by its signature.
+pub(super) fn beacon(signature: DrandSig) -> Value {
+    Value::Drand { randomness: sha256(signature.bytes()), signature }
 }
 
 /// An award as the log writes it.

@@ -4,7 +4,7 @@ use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
 use super::{
-    convert,
+    beacon, convert,
     rows::{self, DrawRow, Stored},
     taps, views,
 };
@@ -81,21 +81,16 @@ pub async fn close_source(
     (meeting, n): (&str, i64),
     request: EntropyRequest,
 ) -> ApiResult<DrawView> {
+    let fetched = if request.value.is_none() { fetch(app, (meeting, n), request.i).await? } else { None };
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting).await?;
-    let draw = rows::load(tx.conn(), meeting, n).await?;
-    let order =
-        || ApiError::conflict("entropy_order", "随机来源须按顺序逐个封存，每个只取一次；请刷新页面。");
-    if draw.state != Stored::Committed {
-        return Err(order());
-    }
-    let progress = progress(tx.conn(), meeting, n).await?;
-    let next = usize::try_from(request.i).ok().filter(|i| *i == progress.values.len()).ok_or_else(order)?;
-    let source = progress.commit.rule.entropy.get(next).ok_or_else(order)?;
-    not_early(app, &draw)?;
-    let value = value_of(&mut tx, (meeting, n), (source, &progress.head), request.value).await?;
-    if !source.accepts(&value, progress.commit.pool.n) {
-        return Err(wrong_value(source));
+    let (progress, source) = next_source(app, tx.conn(), (meeting, n), request.i).await?;
+    let value = match fetched {
+        Some(beacon) => beacon,
+        None => value_of(&mut tx, (meeting, n), (&source, &progress.head), request.value).await?,
+    };
+    if !source.accepts(&value, progress.commit.pool.n) || !source.is_signed(&value) {
+        return Err(wrong_value(&source));
     }
     let line = Entropy { draw: convert::unsigned(n)?, i: convert::unsigned(request.i)?, value };
     let logged = drawlog::append(app, &mut tx, meeting, LogBody::Entropy(line)).await?;
@@ -104,6 +99,38 @@ pub async fn close_source(
     let view = views::draw(tx.conn(), meeting, n).await?;
     finish(app, tx, &deed, (&view, logged)).await?;
     Ok(view)
+}
+
+/// The draw as it stands and the source that is to be closed now, if that is source `i`: 409 otherwise.
+async fn next_source(
+    app: &App,
+    conn: &mut AnyConnection,
+    (meeting, n): (&str, i64),
+    i: i64,
+) -> ApiResult<(Progress, Source)> {
+    let order =
+        || ApiError::conflict("entropy_order", "随机来源须按顺序逐个封存，每个只取一次；请刷新页面。");
+    let draw = rows::load(conn, meeting, n).await?;
+    if draw.state != Stored::Committed {
+        return Err(order());
+    }
+    let progress = progress(conn, meeting, n).await?;
+    let next = usize::try_from(i).ok().filter(|i| *i == progress.values.len()).ok_or_else(order)?;
+    let source = progress.commit.rule.entropy.get(next).cloned().ok_or_else(order)?;
+    not_early(app, &draw)?;
+    if let Source::Drand { round, .. } = source {
+        beacon::not_early(app, round)?;
+    }
+    Ok((progress, source))
+}
+
+/// The beacon, when the next source is one: asked for before the transaction, which must not wait for the network.
+async fn fetch(app: &App, draw: (&str, i64), i: i64) -> ApiResult<Option<Value>> {
+    let mut conn = app.db().read().acquire().await?;
+    let (_, source) = next_source(app, &mut conn, draw, i).await?;
+    drop(conn);
+    let Source::Drand { round, .. } = source else { return Ok(None) };
+    Ok(Some(convert::beacon(beacon::fetch(app, round).await?)))
 }
 
 /// Tells the draw anew, records the deed, commits.
@@ -132,7 +159,7 @@ async fn value_of(
             Ok(Taps::new(head, &all).context("taps out of order")?.value())
         }
         (Source::Audience, Some(_)) | (_, None) => Err(wrong_value(source)),
-        (_, Some(input)) => Ok(convert::value(input)),
+        (_, Some(input)) => convert::value(input).ok_or_else(|| wrong_value(source)),
     }
 }
 
@@ -144,7 +171,9 @@ fn wrong_value(source: &Source) -> ApiError {
         Source::Words { count } => {
             format!("请填写 {count} 个词，每个 1 到 32 个汉字、小写字母或数字。")
         }
-        Source::Drand { .. } => "这种来源暂不支持。".to_owned(),
+        Source::Drand { round, .. } => {
+            format!("这不是 drand quicknet 第 {round} 轮的签名，请核对轮次后重试。")
+        }
     };
     ApiError::invalid("entropy_value", "value", detail)
 }

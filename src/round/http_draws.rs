@@ -71,6 +71,7 @@ async fn commit(
     (status = 404, description = "`not_found`", body = ProblemBody),
     (status = 409, description = "`too_early`, `entropy_order`", body = ProblemBody),
     (status = 422, description = "`entropy_value`", body = ProblemBody),
+    (status = 503, description = "`drand_unreachable`: fetch it again, or send its signature", body = ProblemBody),
 ))]
 async fn entropy(
     State(app): State<App>,

@@ -5,6 +5,7 @@
 //! server that was killed between two lines goes on where the log stands.
 
 mod audits;
+mod beacon;
 mod check;
 mod closing;
 mod commit;

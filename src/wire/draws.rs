@@ -152,6 +152,13 @@ pub enum EntropyValue {
         #[schema(max_items = 20)]
         words: Vec<String>,
     },
+    /// A beacon of drand: its randomness is the SHA-256 of its signature.
+    Drand {
+        /// 32 bytes, hex.
+        randomness: String,
+        /// 48 bytes, hex.
+        signature: String,
+    },
 }
 
 /// A draw as everybody may see it.
@@ -221,9 +228,10 @@ pub struct Committed {
 #[serde(deny_unknown_fields)]
 pub struct EntropyRequest {
     /// Number of the source, from 0, in the order of the commit.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(minimum = 0, maximum = 3)]
     pub i: i64,
-    /// `{"rolls":[…]}` or `{"words":[…]}`; leave out for the audience, whose taps the server counts.
+    /// `{"rolls":[…]}`, `{"words":[…]}` or `{"signature":…}`; leave out for the audience, whose taps the server counts,
+    /// and for a drand round, which the server fetches.
     #[serde(default)]
     pub value: Option<EntropyInput>,
 }
@@ -243,6 +251,12 @@ pub enum EntropyInput {
         /// Words, in order.
         #[schema(max_items = 20)]
         words: Vec<String>,
+    },
+    /// A beacon of drand, copied from another relay while this server reaches none.
+    Drand {
+        /// Its signature, 48 bytes, hex.
+        #[schema(min_length = 96, max_length = 96)]
+        signature: String,
     },
 }
 

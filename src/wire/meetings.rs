@@ -257,6 +257,16 @@ pub enum Source {
         #[schema(minimum = 1, maximum = 20)]
         count: i64,
     },
+    /// A round of drand's quicknet, made by nobody here: `{"s":"drand"}` in a round, which gets its number at the commit.
+    Drand {
+        /// Hash of the chain, hex; empty before the commit.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        chain: String,
+        /// Number of the beacon's round, due (1692803367 + 3 (round − 1)) s UTC; 0 before the commit.
+        #[serde(default)]
+        #[schema(minimum = 0)]
+        round: i64,
+    },
 }
 
 /// How seats of a round are confirmed.

@@ -53,6 +53,8 @@ pub struct StaffView {
     pub user: String,
     /// Roles, all of which hold for every meeting.
     pub roles: Vec<Role>,
+    /// Whether rounds may use the beacon drand here: the build can verify its signatures.
+    pub drand: bool,
 }
 
 /// Done; nothing more to say.

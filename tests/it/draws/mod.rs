@@ -2,6 +2,7 @@
 
 mod audit;
 mod crash;
+mod drand;
 mod pool;
 mod race;
 mod rules;

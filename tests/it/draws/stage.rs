@@ -49,10 +49,16 @@ pub(crate) fn open_config(values: &Value) -> Config {
 impl Stage {
     /// A meeting with `people` bound people and a budget of 10,000 yuan.
     pub(crate) async fn set(backend: Backend, people: i64) -> Self {
+        Self::set_at(backend, people, EVENING, json!({})).await
+    }
+
+    /// The same at another moment, ms, and with other sections of the configuration.
+    pub(crate) async fn set_at(backend: Backend, people: i64, now: i64, sections: Value) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut values = backend.settings().await;
         values["data"] = json!({ "dir": dir.path() });
-        let app = App::open(open_config(&values), Clock::fixed(EVENING)).await.unwrap();
+        values.as_object_mut().unwrap().extend(sections.as_object().unwrap().clone());
+        let app = App::open(open_config(&values), Clock::fixed(now)).await.unwrap();
         let settings = MeetingSettings { commit_show_ms: 0, ..MeetingSettings::default() };
         let new = NewMeeting { name: "年会".into(), settings, rehearsal_of: None };
         let meeting = meeting::create(&app, HOST, new).await.unwrap().id;

@@ -10,6 +10,8 @@ export function useRules() {
   function source(one: Wire['Source']): string {
     if (one.s === 'audience') return t('source.audience');
     if (one.s === 'words') return t('source.words', { count: one.count });
+    if (one.s === 'drand')
+      return t(one.round ? 'source.drandRound' : 'source.drand', { round: one.round ?? 0 });
     return t(one.sides === 10 ? 'source.digits' : 'source.dice', { count: one.count, sides: one.sides });
   }
 

@@ -63,7 +63,7 @@ describe('the summary', () => {
 });
 
 describe('the level', () => {
-  it('follows the protocol: dice from 10^12 outcomes, three words, else taps, else nothing', () => {
+  it('follows the protocol: a beacon, dice from 10^12 outcomes, three words, else taps, else nothing', () => {
     expect(levelOf([])).toBe('A0');
     expect(levelOf([{ s: 'audience' }])).toBe('A1');
     expect(levelOf([{ s: 'audience' }, { s: 'dice', sides: 10, count: 11 }])).toBe('A1');
@@ -72,6 +72,7 @@ describe('the level', () => {
     expect(levelOf([{ s: 'dice', sides: 6, count: 16 }])).toBe('A2');
     expect(levelOf([{ s: 'words', count: 2 }])).toBe('A0');
     expect(levelOf([{ s: 'words', count: 3 }])).toBe('A2');
+    expect(levelOf([{ s: 'audience' }, { s: 'drand' }])).toBe('A3');
   });
 });
 

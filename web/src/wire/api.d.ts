@@ -2113,6 +2113,9 @@ export interface components {
         } | {
             /** @description Words, in order. */
             words: string[];
+        } | {
+            /** @description Its signature, 48 bytes, hex. */
+            signature: string;
         };
         /** @description Close one source. Values are taken once and never as drafts. */
         EntropyRequest: {
@@ -2138,6 +2141,11 @@ export interface components {
         } | {
             /** @description Words, in order: 1–32 of `0-9a-z` or Chinese characters each. */
             words: string[];
+        } | {
+            /** @description 32 bytes, hex. */
+            randomness: string;
+            /** @description 48 bytes, hex. */
+            signature: string;
         };
         /**
          * @description Who is shut out of a round for having won before.
@@ -3315,9 +3323,21 @@ export interface components {
             count: number;
             /** @enum {string} */
             s: "words";
+        } | {
+            /** @description Hash of the chain, hex; empty before the commit. */
+            chain?: string;
+            /**
+             * Format: int64
+             * @description Number of the beacon's round, due (1692803367 + 3 (round − 1)) s UTC; 0 before the commit.
+             */
+            round?: number;
+            /** @enum {string} */
+            s: "drand";
         };
         /** @description Who is logged in. */
         StaffView: {
+            /** @description Whether rounds may use the beacon drand here: the build can verify its signatures. */
+            drand: boolean;
             /** @description Id of the member of staff. */
             id: string;
             /** @description Roles, all of which hold for every meeting. */
@@ -6007,7 +6027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `drand_unreachable`: fetch it again, or send its signature */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -125,6 +125,12 @@ describe('nextStep in an open draw', () => {
     });
     const words = draw(1, { sources: [{ s: 'words', count: 3 }] });
     expect(nextStep(standing({ draws: [words] }), { now: 2000 })).toMatchObject({ kind: 'words', count: 3 });
+    const beacon = draw(1, { sources: [{ s: 'drand', chain: 'c', round: 657_413 }] });
+    expect(nextStep(standing({ draws: [beacon] }), { now: 2000 })).toMatchObject({
+      kind: 'beacon',
+      beacon: 657_413,
+      until: 1_694_775_603_000,
+    });
     const closed = draw(1, { state: 'closed' });
     expect(nextStep(standing({ draws: [closed] }), { now: 0 })).toMatchObject({ kind: 'reveal' });
   });

@@ -19,6 +19,8 @@ export type Step =
   | { kind: 'taps'; draw: Draw; i: number }
   | { kind: 'dice'; draw: Draw; i: number; sides: number; count: number }
   | { kind: 'words'; draw: Draw; i: number; count: number }
+  /** A round of drand; `until` is when it is published, ms. */
+  | { kind: 'beacon'; draw: Draw; i: number; beacon: number; until: number }
   | { kind: 'reveal'; draw: Draw }
   /** Winners of this draw wait for the host's word. */
   | { kind: 'seats'; draw: Draw; waiting: number; auto: boolean }
@@ -66,6 +68,11 @@ export function isVacant(seat: Seat): boolean {
   return seat.status === 'absent' || seat.status === 'declined' || seat.status === 'disqualified';
 }
 
+/** When a round of quicknet is due, ms (draw protocol §7). */
+export function beaconDue(round: number): number {
+  return (1_692_803_367 + 3 * (round - 1)) * 1000;
+}
+
 function ofOpenDraw(draw: Draw, now: number): Step {
   const i = draw.values.length;
   const source = draw.state === 'closed' ? undefined : draw.sources[i];
@@ -73,7 +80,9 @@ function ofOpenDraw(draw: Draw, now: number): Step {
   if (now < draw.randomness_at) return { kind: 'wait', draw, until: draw.randomness_at };
   if (source.s === 'audience') return { kind: 'taps', draw, i };
   if (source.s === 'dice') return { kind: 'dice', draw, i, sides: source.sides, count: source.count };
-  return { kind: 'words', draw, i, count: source.count };
+  if (source.s === 'words') return { kind: 'words', draw, i, count: source.count };
+  const beacon = source.round ?? 0;
+  return { kind: 'beacon', draw, i, beacon, until: beaconDue(beacon) };
 }
 
 function ofSeats(state: Standing, left: ReadonlySet<number>): Step | null {
@@ -132,6 +141,7 @@ export function intentOf(step: Step): string {
     case 'taps':
     case 'dice':
     case 'words':
+    case 'beacon':
       return `entropy ${step.draw.draw} ${step.i}`;
     case 'reveal':
       return `result ${step.draw.draw}`;

@@ -16,6 +16,8 @@ export function awardWords(t: T, round: Wire['RoundView'], prize: Wire['PrizeVie
 export function sourceWords(t: T, source: Wire['Source']): string {
   if (source.s === 'audience') return t('source.audience');
   if (source.s === 'words') return t('source.words', { count: source.count });
+  if (source.s === 'drand')
+    return t(source.round ? 'source.drandRound' : 'source.drand', { round: source.round ?? 0 });
   if (source.sides === 10) return t('source.digits', { count: source.count });
   return t('source.dice', { count: source.count, sides: source.sides });
 }
@@ -28,6 +30,7 @@ export function sourcesWords(t: T, sources: readonly Wire['Source'][]): string {
 export function valueWords(t: T, value: Wire['EntropyValue']): string {
   if ('rolls' in value) return value.rolls.join(value.rolls.some((face) => face > 9) ? ' · ' : ' ');
   if ('words' in value) return value.words.join(' · ');
+  if ('signature' in value) return t('source.beacon', { start: value.randomness.slice(0, 16) });
   return t('source.taps', { m: value.m });
 }
 

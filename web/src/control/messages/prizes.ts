@@ -46,6 +46,8 @@ const zh = {
     diceCount: '个数',
     words: '现场报词',
     wordsCount: '词数',
+    drand: 'drand 公开信标',
+    drandHelp: '需要联网。锁定之后由国际随机信标公布，任何人都不能左右；本机取不到时可以粘贴。',
     confirm: '确认到场',
     confirms: { host: '由主持人确认', auto: '到时间自动确认' },
     cost: '花费',
@@ -109,6 +111,9 @@ const en: typeof zh = {
     diceCount: 'Number',
     words: 'Called-out words',
     wordsCount: 'Words',
+    drand: 'Public beacon drand',
+    drandHelp:
+      'Needs the internet. Published by an international beacon after the commit, steered by nobody; can be pasted when this server has no way to it.',
     confirm: 'Confirm winners',
     confirms: { host: 'by the host', auto: 'by itself after a while' },
     cost: 'Cost',

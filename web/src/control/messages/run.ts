@@ -5,6 +5,9 @@ const zh = {
     digits: '{count} 个数字',
     dice: '{count} 个 {sides} 面骰子',
     words: '{count} 个词',
+    drand: 'drand 信标',
+    drandRound: 'drand 信标第 {round} 轮',
+    beacon: 'drand {start}…',
     none: '无公开随机',
     taps: '{m} 人点击',
   },
@@ -51,6 +54,13 @@ const zh = {
       help: '请台上掷骰或由各桌报数，一个一个填。提交一次，不能修改，不会存草稿。',
     },
     words: { button: '提交这 {count} 个词', help: '请现场观众各报一个词。提交一次，不能修改，不会存草稿。' },
+    beacon: {
+      button: '取 drand 信标',
+      wait: 'drand 信标 · {seconds} 秒后公布',
+      help: '第 {round} 轮信标由国际随机信标网络在锁定之后公布，签名由本机核对。取不到时可以粘贴它的签名。',
+      paste: '粘贴 signature（只在本机取不到时）',
+      bad: '签名为 96 位十六进制。',
+    },
     reveal: { button: '揭晓结果', help: '所有随机数已齐。结果由它们唯一确定，先写入日志，再上大屏。' },
     seats: {
       button: '全部到场（{count} 人）',
@@ -175,6 +185,9 @@ const en: typeof zh = {
     digits: '{count} digits',
     dice: '{count} dice with {sides} sides',
     words: '{count} words',
+    drand: 'drand beacon',
+    drandRound: 'drand beacon, round {round}',
+    beacon: 'drand {start}…',
     none: 'No public randomness',
     taps: '{m} taps',
   },
@@ -236,6 +249,13 @@ const en: typeof zh = {
     words: {
       button: 'Submit these {count} words',
       help: 'Let people in the hall call out a word each. Submitted once, never changed, never kept as a draft.',
+    },
+    beacon: {
+      button: 'Take the drand beacon',
+      wait: 'drand beacon · due in {seconds} s',
+      help: 'Round {round} is published by an international network after the commit; this server checks its signature. When it cannot be reached, paste the signature.',
+      paste: 'Paste the signature (only when this server cannot fetch it)',
+      bad: 'The signature has 96 hexadecimal digits.',
     },
     reveal: {
       button: 'Reveal the result',

@@ -19,6 +19,7 @@ export interface Draft {
   diceCount: string;
   words: boolean;
   wordsCount: string;
+  drand: boolean;
   confirm: Wire['Confirm'];
 }
 
@@ -59,6 +60,7 @@ export function emptyDraft(prize: string, cash: boolean): Draft {
     diceCount: '12',
     words: false,
     wordsCount: '3',
+    drand: false,
     confirm: 'host',
   };
 }
@@ -85,6 +87,7 @@ export function draftOf(round: Wire['RoundView']): Draft {
     diceCount: dice?.s === 'dice' ? String(dice.count) : draft.diceCount,
     words: words !== undefined,
     wordsCount: words?.s === 'words' ? String(words.count) : draft.wordsCount,
+    drand: sources.some((source) => source.s === 'drand'),
     confirm: round.confirm,
   };
 }
@@ -113,6 +116,8 @@ function sourcesOf(draft: Draft): Wire['Source'][] | null {
     if (count === null) return null;
     out.push({ s: 'words', count });
   }
+  // Which of its rounds is settled by the server at the commit.
+  if (draft.drand) out.push({ s: 'drand' });
   return out;
 }
 

@@ -47,6 +47,8 @@ export function useSteps(desk: Desk, commands: Commands, now: Readonly<Ref<numbe
       case 'dice':
       case 'words':
         return made === null ? null : (key) => entropy(of.draw.draw, of.i, made, key);
+      case 'beacon':
+        return (key) => entropy(of.draw.draw, of.i, made, key);
       case 'reveal':
         return async (key) => {
           await api.post(desk.path(`/draws/${of.draw.draw}/result`), {}, { key });

@@ -45,6 +45,8 @@ export const en: typeof zh = {
     dice: '{count} rolls of a {sides}-sided die',
     digits: '{count} digits called out',
     words: '{count} words called out',
+    drand: 'public beacon drand',
+    drandRound: 'public beacon drand, round {round}',
   },
   random: {
     committed: 'Pool and rules are locked',

@@ -43,6 +43,8 @@ export const zh = {
     dice: '现场掷 {count} 次 {sides} 面骰',
     digits: '现场报出 {count} 个数字',
     words: '现场说出 {count} 个词',
+    drand: '国际公开信标 drand',
+    drandRound: '国际公开信标 drand 第 {round} 轮',
   },
   random: {
     committed: '名单与规则已锁定',
