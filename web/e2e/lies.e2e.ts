@@ -150,7 +150,7 @@ describe('a server that lies to one phone', () => {
 
   stage('is found out by the result: a win kept back, two winners exchanged, a line rewritten', async () => {
     const [honest, denied, swapped, rewritten] = [await enter(), await enter(), await enter(), await enter()];
-    const mine = await place(denied);
+    const [mine, own] = [await place(denied), await place(swapped)];
     denied.lies.message = toldDraws((draw) => ({
       ...draw,
       winners: draw.winners.map((seat) =>
@@ -158,8 +158,9 @@ describe('a server that lies to one phone', () => {
       ),
     }));
     swapped.lies.message = toldDraws((draw) => {
-      const [first, last] = [draw.winners[0], draw.winners[draw.winners.length - 1]];
-      if (first === undefined || last === undefined || first === last) return draw;
+      // Two others: a win of its own that is told otherwise is another alarm.
+      const [first, last] = draw.winners.filter((seat) => seat.pid !== own.pid);
+      if (first === undefined || last === undefined) return draw;
       const winners = draw.winners.map((seat) => {
         if (seat === first) return { ...seat, ...who(last) };
         return seat === last ? { ...seat, ...who(first) } : seat;
