@@ -169,7 +169,19 @@ impl ApiError {
             let detail = "数据库无法写入（磁盘已满或只读），这一步没有生效。请管理员清理磁盘后重试。";
             return Some(Self::unavailable(detail));
         }
+        if stood_in_the_way(&code) {
+            tracing::warn!(%error, "two transactions stood in each other's way");
+            return Some(Self::unavailable("同时有另一个操作在修改同样的内容，这一步没有生效。请重试。"));
+        }
         None
+    }
+}
+
+/// `SQLite`: busy or locked. `PostgreSQL`: chosen as the victim of a deadlock, or not serialisable. Nothing was done.
+fn stood_in_the_way(code: &str) -> bool {
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6),
+        _ => matches!(code, "40P01" | "40001"),
     }
 }
 

@@ -91,6 +91,8 @@ pub mod payout;
 
 pub mod finance;
 
+pub mod backup;
+
 pub mod sandbox;
 
 pub mod round;

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod audit;
+mod backup;
 mod remote;
 mod serve;
 mod verify;
@@ -71,6 +72,10 @@ enum Command {
     },
     /// Save a meeting's proof, winners and payments through the running server
     Export(remote::ExportArgs),
+    /// Save everything to one archive, while the server works
+    Backup(backup::BackupArgs),
+    /// Put an archive back into an empty place; the sender stays off until finance has matched it
+    Restore(backup::BackupArgs),
     /// Print the `OpenAPI` document
     Openapi,
 }
@@ -87,6 +92,8 @@ pub async fn run() -> ExitCode {
         Command::Sandbox { config, plan } => serve::sandbox(config.as_deref(), plan.as_deref()).await,
         Command::Import(args) => remote::import(args).await,
         Command::Export(args) => remote::export(args).await,
+        Command::Backup(args) => backup::backup(&args).await,
+        Command::Restore(args) => backup::restore(&args).await,
         Command::CheckConfig { config } => check_config(config.as_deref()),
         Command::Bench { what } => bench::run(what).await,
         Command::Openapi => openapi(),

@@ -8,11 +8,15 @@ mod group;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use sqlx::{
-    Any, AnyConnection, AnyPool, Connection, Executor,
+    Any, AnyConnection, AnyPool, Connection, Executor, Row,
     any::{AnyConnectOptions, AnyPoolOptions},
+    migrate::{MigrateError, Migrator},
 };
+
+/// One history for both databases.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Most connections of a pool.
 const CONNECTIONS: u32 = 8;
@@ -47,14 +51,49 @@ pub struct Tx {
 impl Db {
     /// Opens the database at `url` (`sqlite:PATH` or `postgres://…`), and brings its tables up to date.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
+        Self::open_at(url, Self::newest_schema()).await
+    }
+
+    /// As [`Self::open`], with the tables of an earlier migration: what was saved then is put back into those.
+    pub async fn open_at(url: &str, schema: i64) -> anyhow::Result<Self> {
+        let db = Self::connect(url).await?;
+        match MIGRATIONS.run_to(schema, &db.writer).await {
+            Ok(()) => Ok(db),
+            Err(MigrateError::VersionMissing(theirs) | MigrateError::VersionTooNew(theirs, _)) => bail!(
+                "this database was made by a newer version of kaijiang (its tables are at {theirs}, this program knows \
+                 them up to {}): start that version, or restore a backup from before the upgrade",
+                Self::newest_schema()
+            ),
+            Err(error) => Err(error).context("the database's tables could not be brought up to date"),
+        }
+    }
+
+    /// Opens a database that is there, and leaves its tables as they are: a server may be working on them.
+    pub async fn look(url: &str) -> anyhow::Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = std::path::Path::new(path.trim_start_matches("//"));
+            ensure!(path.exists(), "there is no database at {}", path.display());
+        }
+        Self::connect(url).await
+    }
+
+    async fn connect(url: &str) -> anyhow::Result<Self> {
         sqlx::any::install_default_drivers();
-        let db =
-            if url.starts_with("sqlite:") { Self::sqlite(url).await? } else { Self::postgres(url).await? };
-        sqlx::migrate!()
-            .run(&db.writer)
+        if url.starts_with("sqlite:") { Self::sqlite(url).await } else { Self::postgres(url).await }
+    }
+
+    /// Number of the last migration that this program knows.
+    pub fn newest_schema() -> i64 {
+        MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+    }
+
+    /// Number of the last migration of the tables that `conn` sees.
+    pub async fn schema(&self, conn: &mut AnyConnection) -> anyhow::Result<i64> {
+        let row = sqlx::query("select max(version) from _sqlx_migrations")
+            .fetch_one(conn)
             .await
-            .context("the database's tables could not be brought up to date")?;
-        Ok(db)
+            .context("the database has no tables yet")?;
+        Ok(row.try_get(0)?)
     }
 
     async fn sqlite(url: &str) -> anyhow::Result<Self> {

@@ -4,7 +4,10 @@ use anyhow::anyhow;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use super::bill_no::{MERCHANT_CHARS, bill_no};
+use super::{
+    bill_no::{MERCHANT_CHARS, bill_no},
+    matching,
+};
 use crate::{
     app::App,
     budget::{self, DrawPart},
@@ -189,7 +192,7 @@ pub async fn issue(app: &App, tx: &mut Tx, of: Option<(&str, i64)>) -> ApiResult
     }
     let (meeting, draw) = of.unwrap_or(("", 0));
     let rows = sqlx::query(
-        "select a.id, a.openid, a.amount_fen, m.bill_day from award a join meeting m on m.id = a.meeting_id \
+        "select a.id, a.openid, a.amount_fen, m.bill_day, a.created_at from award a join meeting m on m.id = a.meeting_id \
          where a.state = 'payable' and a.kind = 'cash' and a.attempts = 0 and m.rehearsal = 0 \
          and a.budget_id is not null and ($1 = '' or (a.meeting_id = $1 and a.n = $2)) order by a.rank",
     )
@@ -197,9 +200,11 @@ pub async fn issue(app: &App, tx: &mut Tx, of: Option<(&str, i64)>) -> ApiResult
     .bind(draw)
     .fetch_all(tx.conn())
     .await?;
+    let doubted = matching::doubted(tx).await?;
     for row in rows {
         let (award, openid): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let (fen, day): (i64, String) = (row.try_get(2)?, row.try_get(3)?);
+        let undecided = i64::from(row.try_get::<i64, _>(4)? <= doubted);
         let claimed = sqlx::query("update award set attempts = 1 where id = $1 and attempts = 0")
             .bind(&award)
             .execute(tx.conn())
@@ -209,13 +214,14 @@ pub async fn issue(app: &App, tx: &mut Tx, of: Option<(&str, i64)>) -> ApiResult
         }
         sqlx::query(
             "insert into packet (bill_no, award_id, attempt, channel, openid, amount_fen, state, next_at, \
-             created_at, updated_at) values ($1, $2, 1, 'red_packet', $3, $4, 'queued', $5, $5, $5)",
+             created_at, updated_at, undecided) values ($1, $2, 1, 'red_packet', $3, $4, 'queued', $5, $5, $5, $6)",
         )
         .bind(bill_no(app.keys(), mch_id, &day, &award, 1))
         .bind(&award)
         .bind(&openid)
         .bind(fen)
         .bind(app.now())
+        .bind(undecided)
         .execute(tx.conn())
         .await?;
     }

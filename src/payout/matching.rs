@@ -8,7 +8,7 @@ use sqlx::Row;
 use super::{
     ask,
     next::Outcome,
-    sender::{BEHIND_MARK, Sender},
+    sender::{self, BEHIND_MARK, Sender},
     settle::{self, Call},
     sql::{self, Packet},
 };
@@ -39,9 +39,33 @@ struct Statement {
 
 /// What the older state has forgotten may have been sent without a decided answer: from here on no refusal proves that
 /// nothing was paid under these numbers.
-pub(super) async fn doubt(tx: &mut Tx) -> Result<(), sqlx::Error> {
+pub(super) async fn doubt(tx: &mut Tx, at: Ms) -> Result<(), sqlx::Error> {
     let text = format!("update packet as p set undecided = 1 where {COULD_BE_SENT}");
-    sqlx::query(sqlx::AssertSqlSafe(text)).execute(tx.conn()).await.map(drop)
+    sqlx::query(sqlx::AssertSqlSafe(text)).execute(tx.conn()).await?;
+    sqlx::query(
+        "insert into instance (name, value) values ('doubted', $1) \
+         on conflict (name) do update set value = excluded.value",
+    )
+    .bind(at.to_string())
+    .execute(tx.conn())
+    .await
+    .map(drop)
+}
+
+/// Awards made before this moment may have got their packet in a time that the database has forgotten: such a number is
+/// undecided from its beginning.
+pub(super) async fn doubted(tx: &mut Tx) -> Result<Ms, sqlx::Error> {
+    let row =
+        sqlx::query("select value from instance where name = 'doubted'").fetch_optional(tx.conn()).await?;
+    let Some(row) = row else { return Ok(Ms::MIN) };
+    Ok(row.try_get::<String, _>(0)?.parse().unwrap_or(Ms::MAX))
+}
+
+/// Data that were restored do not know what was paid after they were saved: the sender is off until finance has matched
+/// them with the payer.
+pub async fn hold_restored(tx: &mut Tx, at: Ms) -> Result<(), sqlx::Error> {
+    sender::stop(tx, at, BEHIND_MARK).await?;
+    doubt(tx, at).await
 }
 
 /// Notes that the payer's statement was compared, in the transaction that records it.

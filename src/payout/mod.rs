@@ -41,7 +41,7 @@ pub use awards::{
 };
 pub use channel::check_config;
 pub use http::router;
-pub use matching::note_statement;
+pub use matching::{hold_restored, note_statement};
 pub use worker::{Worker, run};
 
 use crate::app::App;

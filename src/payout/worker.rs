@@ -90,8 +90,7 @@ impl Worker {
         let behind = ledger::behind_mark(app).await?;
         let mut tx = app.db().begin().await?;
         if behind {
-            sender::stop(&mut tx, app.now(), sender::BEHIND_MARK).await?;
-            matching::doubt(&mut tx).await?;
+            matching::hold_restored(&mut tx, app.now()).await?;
         }
         awards::issue(app, &mut tx, None).await?;
         tx.commit().await?;

@@ -18,12 +18,14 @@ const PID: usize = 64;
 const TOGETHER: usize = 5_000;
 
 /// All members by index, as texts for [`read`]. Thousands come together as one text: a driver's work for each row is
-/// what a large pool would wait for. Ends early when nobody takes them any more.
+/// what a large pool would wait for; they come in the index's own order, since an `order by` of the aggregate sorts them
+/// anew. Ends early when nobody takes them any more.
 pub(super) async fn texts(tx: &mut Tx, meeting: &str, to: mpsc::Sender<String>) -> ApiResult<()> {
     for from in (0..).step_by(TOGETHER) {
         let row = sqlx::query(
-            "select count(*), string_agg(pid || cast(present as text) || cast(weight as text), ',' order by idx) \
-             from binding where meeting_id = $1 and idx >= $2 and idx < $3",
+            "select count(*), string_agg(member, ',') from \
+             (select pid || cast(present as text) || cast(weight as text) as member from binding \
+              where meeting_id = $1 and idx >= $2 and idx < $3 order by idx) as members",
         )
         .bind(meeting)
         .bind(i64::try_from(from).context("members")?)
@@ -42,8 +44,8 @@ pub(super) async fn texts(tx: &mut Tx, meeting: &str, to: mpsc::Sender<String>) 
     Ok(())
 }
 
-/// Adds the members of one text. A gap before them would make their numbers wrong: the digest, which has the numbers in
-/// it, shows that.
+/// Adds the members of one text. A gap before them or another order would make their numbers wrong: the digest, which has
+/// the numbers in it, shows that.
 pub(super) fn read(text: &str, members: &mut Vec<PoolMember>) -> anyhow::Result<()> {
     for text in text.split(',') {
         let idx = i64::try_from(members.len()).context("members")?;

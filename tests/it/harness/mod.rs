@@ -41,7 +41,7 @@ pub(crate) struct TestApp {
     overrides: Value,
 }
 
-fn merge(into: &mut Value, from: &Value) {
+pub(crate) fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (key, value) in from {
@@ -147,6 +147,13 @@ impl TestApp {
     pub(crate) async fn hand_over(&mut self) -> Value {
         self.server.take().unwrap().stop().await.unwrap();
         self.overrides.clone()
+    }
+
+    /// The server's configuration, but for these values.
+    pub(crate) fn config_with(&self, overrides: &Value) -> Config {
+        let mut values = self.overrides.clone();
+        merge(&mut values, overrides);
+        config(&values)
     }
 
     /// Another server's handles on the same data.

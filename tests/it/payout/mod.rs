@@ -119,12 +119,23 @@ impl Rig {
 
     /// Lets time pass, from one due moment to the next, until all packets of a draw are in this state.
     pub(crate) async fn until(&self, draw: i64, state: &str) -> Vec<Value> {
+        let all = |packets: &[Value]| packets.iter().all(|packet| packet["state"] == state);
+        self.until_all(draw, state, all).await
+    }
+
+    /// As [`Self::until`], for any wish. Time stands still while a packet is being sent: on a loaded machine a call
+    /// would outlive its lease otherwise, and its answer would be another one.
+    pub(crate) async fn until_all(
+        &self,
+        draw: i64,
+        what: &str,
+        wish: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
         let mut last = Vec::new();
-        let what = format!("draw {draw} {state}");
         self.evening
-            .eventually(&what, async || {
+            .eventually(&format!("draw {draw} {what}"), async || {
                 let packets = self.packets(draw).await;
-                if packets.iter().all(|packet| packet["state"] == state) {
+                if wish(&packets) {
                     return Some(packets);
                 }
                 if packets != last {

@@ -31,16 +31,7 @@ async fn a_clean_refusal_is_reissued_after_two_looks_and_paid_once() {
         assert_ne!(new["bill_no"], old["bill_no"]);
         assert_eq!((&new["attempt"], &new["award_id"]), (&json!(2), &old["award_id"]));
         finance.refused(&path, json!({}), 409, "reissued").await;
-        rig.evening
-            .eventually("the new number is paid", async || {
-                rig.pass(1_000);
-                let packets = rig.packets(draw).await;
-                packets
-                    .iter()
-                    .any(|packet| packet["attempt"] == 2 && packet["state"] == "received")
-                    .then_some(())
-            })
-            .await;
+        rig.paid_anew(draw, 2).await;
         assert_eq!((rig.paid(&old["bill_no"]).await, rig.paid(&new["bill_no"]).await), (0, 1));
         rig.books(0, 100).await;
         assert_eq!(rig.logged(draw).await, [(1, 1, "failed".into()), (1, 2, "sent".into())]);
@@ -71,16 +62,8 @@ async fn what_is_paid_open_or_not_known_keeps_its_number() {
 impl Rig {
     /// Until the newest number of the draw's only award is paid.
     async fn paid_anew(&self, draw: i64, attempt: i64) {
-        self.evening
-            .eventually("the new number is paid", async || {
-                self.pass(1_000);
-                let packets = self.packets(draw).await;
-                packets
-                    .iter()
-                    .any(|packet| packet["attempt"] == attempt && packet["state"] == "received")
-                    .then_some(())
-            })
-            .await;
+        let paid = |packet: &Value| packet["attempt"] == attempt && packet["state"] == "received";
+        self.until_all(draw, "paid anew", |packets| packets.iter().any(paid)).await;
     }
 }
 
