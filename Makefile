@@ -74,14 +74,17 @@ lint: needs ## the linters alone, Rust and web
 bench: build ## measure this machine; prints JSON
 	@for what in $(or $(WHAT),draw live); do ./target/release/kaijiang bench $$what || exit 1; done
 
+RELEASE := kaijiang-$(VERSION)
 .PHONY: release
-release: build ## target/kaijiang-VERSION.tar.gz: binary, default configuration, README, CHANGELOG, LICENSE
-	@rm -rf target/kaijiang-$(VERSION) && mkdir -p target/kaijiang-$(VERSION)
-	@cp target/release/kaijiang README.md CHANGELOG.md LICENSE target/kaijiang-$(VERSION)/
-	@cp src/config.default.toml target/kaijiang-$(VERSION)/kaijiang.toml
-	@tar -C target -czf target/kaijiang-$(VERSION).tar.gz kaijiang-$(VERSION)
-	@rm -rf target/kaijiang-$(VERSION)
-	@echo "target/kaijiang-$(VERSION).tar.gz"
+release: build ## target/kaijiang-VERSION.tar.gz: binary, configuration, units, proxies, dashboard, manual, licences
+	@rm -rf target/$(RELEASE) && mkdir -p target/$(RELEASE)
+	@cp -r target/release/kaijiang README.md CHANGELOG.md LICENSE SECURITY.md docs deploy target/$(RELEASE)/
+	@cp src/config.default.toml target/$(RELEASE)/kaijiang.toml
+	@node deploy/licenses.mjs > target/$(RELEASE)/LICENSES.txt
+	@rm target/$(RELEASE)/deploy/licenses.mjs target/$(RELEASE)/deploy/watch/alerts.test.yml
+	@tar -C target --owner=0 --group=0 -czf target/$(RELEASE).tar.gz $(RELEASE)
+	@rm -rf target/$(RELEASE)
+	@echo "target/$(RELEASE).tar.gz"
 
 .PHONY: clean-web
 clean-web: ## forget the built pages and the installed npm packages

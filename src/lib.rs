@@ -46,6 +46,7 @@ pub mod failpoint;
 pub mod keys;
 pub mod mutant;
 pub mod phone;
+pub mod watch;
 
 pub mod db;
 pub mod draw;
@@ -92,6 +93,8 @@ pub mod payout;
 pub mod finance;
 
 pub mod backup;
+
+pub mod doctor;
 
 pub mod sandbox;
 

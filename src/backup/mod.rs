@@ -47,10 +47,10 @@ pub struct Head {
     pub files: u64,
 }
 
-/// Tables up to a migration, each after those that it refers to: the order in which the migrations make them.
-fn tables(schema: i64) -> Vec<String> {
+/// Tables that these migrations make, each after those that it refers to.
+fn tables(made_by: impl Fn(i64) -> bool) -> Vec<String> {
     let mut names = Vec::new();
-    for migration in db::MIGRATIONS.iter().filter(|migration| migration.version <= schema) {
+    for migration in db::MIGRATIONS.iter().filter(|migration| made_by(migration.version)) {
         for line in migration.sql.as_str().lines() {
             if let Some(rest) = line.trim_start().strip_prefix("create table ") {
                 names.extend(rest.split([' ', '(']).next().map(ToOwned::to_owned));
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn every_table_comes_after_those_it_refers_to() {
-        let order = tables(i64::MAX);
+        let order = tables(|_| true);
         assert!(order.len() > 30, "{order:?}");
         for migration in db::MIGRATIONS.iter() {
             let mut table = "";

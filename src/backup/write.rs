@@ -81,9 +81,10 @@ async fn archive(
     };
     sqlx::raw_sql(begin).execute(&mut *conn).await?;
     let at = Clock::System.now();
-    let schema = db.schema(&mut conn).await?;
+    let applied = db.applied(&mut conn).await?;
+    let schema = applied.last().copied().context("the database has no tables yet")?;
     let mut rows = BTreeMap::new();
-    for table in tables(schema) {
+    for table in tables(|version| applied.contains(&version)) {
         zip.start_file(entry(&table), options)?;
         let count = dump(&mut conn, &table, &mut zip).await.with_context(|| format!("table {table}"))?;
         rows.insert(table, count);

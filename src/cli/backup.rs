@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     backup::{self, Head},
+    clock::Clock,
     config::Config,
 };
 
@@ -15,7 +16,7 @@ use crate::{
 pub(super) struct BackupArgs {
     /// Archive to write, or to read
     file: PathBuf,
-    /// File whose first line is the passphrase; without it (and without KAIJIANG_BACKUP_PASSPHRASE) nothing is encrypted
+    /// File whose first line is the passphrase; without it (and without `KAIJIANG_BACKUP_PASSPHRASE`) nothing is encrypted
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     /// Configuration file
@@ -53,7 +54,7 @@ pub(super) async fn backup(args: &BackupArgs) -> anyhow::Result<()> {
 pub(super) async fn restore(args: &BackupArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
     let passphrase = args.passphrase()?;
-    let head = backup::restore(&config, &args.file, passphrase.as_ref()).await?;
+    let head = backup::restore(&config, &Clock::System, &args.file, passphrase.as_ref()).await?;
     tell("restored", &head, &args.file);
     println!("the sender of packets is off until finance has matched it with WeChat Pay: control page, 资金");
     Ok(())

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod doctor;
 mod remote;
 mod serve;
 mod verify;
@@ -64,6 +65,15 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Try everything that the evening needs, and say what to do; exit 1 when something will fail
+    Doctor {
+        /// Configuration file
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Measure this machine; prints JSON
     Bench {
         /// What to measure
@@ -95,6 +105,7 @@ pub async fn run() -> ExitCode {
         Command::Backup(args) => backup::backup(&args).await,
         Command::Restore(args) => backup::restore(&args).await,
         Command::CheckConfig { config } => check_config(config.as_deref()),
+        Command::Doctor { config, json } => doctor::doctor(config.as_deref(), json).await,
         Command::Bench { what } => bench::run(what).await,
         Command::Openapi => openapi(),
     };

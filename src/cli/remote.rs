@@ -1,6 +1,6 @@
 //! Commands that go through the running server's API.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -40,7 +40,7 @@ pub(super) struct ImportArgs {
 pub(super) struct ExportArgs {
     /// Meeting
     meeting: String,
-    /// Folder to write to
+    /// Folder to write to, or an archive to make when it ends in .zip
     #[arg(long)]
     out: PathBuf,
     #[command(flatten)]
@@ -137,7 +137,7 @@ fn print_report(report: &Value) {
 
 pub(super) async fn export(args: ExportArgs) -> anyhow::Result<()> {
     let client = Client::new(&args.remote)?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let mut out = Out::open(&args.out)?;
     let meeting = format!("{}/api/meetings/{}", client.base, args.meeting);
     let parts = [
         ("proof.json", format!("{meeting}/proof")),
@@ -145,10 +145,60 @@ pub(super) async fn export(args: ExportArgs) -> anyhow::Result<()> {
         ("payments.xlsx", format!("{meeting}/export?kind=payments")),
     ];
     for (name, address) in parts {
-        let bytes = client.send(client.http.get(address)).await?.bytes().await?;
-        let file = args.out.join(name);
-        std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
-        println!("{}", file.display());
+        out.put(name, &client.send(client.http.get(address)).await?.bytes().await?)?;
     }
-    Ok(())
+    out.put("README.txt", HOW_TO_CHECK.as_bytes())?;
+    out.close()
+}
+
+/// Goes along with every export: whoever finds it in ten years needs no word of ours.
+const HOW_TO_CHECK: &str = "\
+proof.json    the whole log of draws with the pools that were committed; it names nobody
+winners.xlsx  who won what: personal data, keep it apart
+payments.xlsx the packets and their bill numbers: personal data, keep it apart
+
+Check the proof: `kaijiang verify proof.json` (exit 0 proved, 1 disproved with the exact step, 2 unreadable), or drop it on
+the page /verify of any Kaijiang server, which works offline once it is loaded. The protocol is described in the source; a
+verifier can be written from that description alone.
+";
+
+/// Where an export goes.
+enum Out {
+    Folder(PathBuf),
+    Archive(Box<zip::ZipWriter<std::fs::File>>, PathBuf),
+}
+
+impl Out {
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        if path.extension().is_some_and(|ending| ending == "zip") {
+            let file = std::fs::File::create_new(path);
+            let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+            return Ok(Self::Archive(Box::new(zip::ZipWriter::new(file)), path.to_owned()));
+        }
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(Self::Folder(path.to_owned()))
+    }
+
+    fn put(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        match self {
+            Self::Folder(folder) => {
+                let file = folder.join(name);
+                std::fs::write(&file, bytes).with_context(|| format!("cannot write {}", file.display()))?;
+                println!("{}", file.display());
+            }
+            Self::Archive(zip, _) => {
+                zip.start_file(name, zip::write::SimpleFileOptions::default().large_file(true))?;
+                std::io::Write::write_all(zip, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(self) -> anyhow::Result<()> {
+        if let Self::Archive(zip, path) = self {
+            zip.finish()?.sync_all()?;
+            println!("{}", path.display());
+        }
+        Ok(())
+    }
 }

@@ -6,16 +6,15 @@ use anyhow::Context;
 
 use crate::{app::App, auth, clock::Clock, config::Config, server};
 
-/// Logs go to standard error; `RUST_LOG` chooses how much.
+/// Logs go to standard error; `RUST_LOG` chooses how much, `KAIJIANG_LOG=json` one JSON object a line.
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sqlx=warn"));
     let ansi = std::io::stderr().is_terminal();
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(ansi)
-        .with_writer(std::io::stderr)
-        .try_init();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr);
+    let json = std::env::var("KAIJIANG_LOG").is_ok_and(|word| word == "json");
+    // An error only says that somebody logs already.
+    drop(if json { logs.json().try_init() } else { logs.try_init() });
 }
 
 /// Waits for Ctrl-C or SIGTERM.
@@ -36,6 +35,9 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     start_logging();
     let config = Config::load(file)?;
     let listener = server::bind(config.server.listen).await?;
+    for fault in config.faults() {
+        println!("before a real evening: {fault}");
+    }
     let app = App::open(config, Clock::System).await?;
     if auth::staff_count(&app).await? == 0 {
         let code = auth::make_setup_code(&app).await?;

@@ -6,7 +6,7 @@
 
 mod group;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use sqlx::{
@@ -22,6 +22,10 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!();
 const CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection before it is told that the database is away.
 const WAIT: Duration = Duration::from_secs(10);
+
+/// PostgreSQL ends the transaction of a server that says nothing for so long: one that froze must not hold the rows that
+/// the others need. Ours are longest silent while a large pool is hashed, which takes a second.
+const FROZEN: Duration = Duration::from_secs(15);
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,13 +91,13 @@ impl Db {
         MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
-    /// Number of the last migration of the tables that `conn` sees.
-    pub async fn schema(&self, conn: &mut AnyConnection) -> anyhow::Result<i64> {
-        let row = sqlx::query("select max(version) from _sqlx_migrations")
-            .fetch_one(conn)
+    /// Numbers of the migrations of the tables that `conn` sees.
+    pub async fn applied(&self, conn: &mut AnyConnection) -> anyhow::Result<BTreeSet<i64>> {
+        let rows = sqlx::query("select version from _sqlx_migrations")
+            .fetch_all(conn)
             .await
             .context("the database has no tables yet")?;
-        Ok(row.try_get(0)?)
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 
     async fn sqlite(url: &str) -> anyhow::Result<Self> {
@@ -129,6 +133,12 @@ impl Db {
     async fn postgres(url: &str) -> anyhow::Result<Self> {
         let options = AnyConnectOptions::from_str(url).context("database.url is not a database address")?;
         let pool = pool_options(CONNECTIONS * 2)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    let text = format!("set idle_in_transaction_session_timeout = {}", FROZEN.as_millis());
+                    connection.execute(sqlx::AssertSqlSafe(text)).await.map(drop)
+                })
+            })
             .connect_with(options)
             .await
             .context("cannot reach PostgreSQL at database.url")?;

@@ -21,6 +21,7 @@ use crate::{
     error::{ApiError, ApiResult},
     keys::{self, Keys},
     store::{Notice, Store},
+    watch,
     wire::{Body, Message},
 };
 
@@ -170,6 +171,7 @@ impl Hub {
 
     fn broadcast(&self, meeting: &str, what: What) {
         if self.parts().store.shared() && self.inner.outgoing.try_send((meeting.to_owned(), what)).is_err() {
+            metrics::counter!(watch::BUS_DROPS).increment(1);
             tracing::warn!(meeting, "the bus is too slow: a message to other servers was dropped");
         }
     }
@@ -230,6 +232,11 @@ impl Hub {
         *mine += 1;
         open.all += 1;
         Ok(Permit { hub: self.clone(), session: session.to_owned() })
+    }
+
+    /// Most sockets that this process takes.
+    pub fn most(&self) -> usize {
+        self.parts().sockets
     }
 
     /// Open sockets of this process.

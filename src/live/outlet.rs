@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::{net::TcpStream, sync::Notify};
 
 use super::frames::{Frame, To};
+use crate::watch;
 
 /// Frames that may wait for a socket; with more it is closed and comes back with `after`.
 const QUEUE_MAX: usize = 256;
@@ -88,6 +89,7 @@ impl Outlet {
         }
         if out.queue.len() >= QUEUE_MAX {
             out.state = State::Behind;
+            metrics::counter!(watch::SLOW_READERS).increment(1);
             // A frame under way is kept: the close frame must not stand in its middle.
             let keep = usize::from(out.offset > 0);
             out.queue.truncate(keep);

@@ -1,11 +1,16 @@
 //! Tasks that write one frame to many sockets. Waking a task per socket would cost more than the writing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
+use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{frames::Frame, outlet::Outlet};
+use crate::watch;
 
 /// Shards of a room, and tasks of the process.
 const SHARDS: usize = 2;
@@ -74,8 +79,11 @@ impl Crowd {
 /// The tasks.
 #[derive(Clone, Debug)]
 pub(super) struct Shards {
-    queues: [mpsc::Sender<(Arc<Crowd>, Frame)>; SHARDS],
+    queues: [mpsc::Sender<Job>; SHARDS],
 }
+
+/// One frame for everybody in a room.
+type Job = (Arc<Crowd>, Frame, Instant);
 
 impl Shards {
     /// Starts the tasks.
@@ -96,20 +104,23 @@ impl Shards {
 
     /// Sends a frame to everybody in a room. Frames reach each socket in the order of these calls.
     pub(super) async fn send(&self, crowd: &Arc<Crowd>, frame: &Frame) {
+        let now = Instant::now();
         for queue in &self.queues {
             // Closed only when the process stops.
-            let _ = queue.send((Arc::clone(crowd), frame.clone())).await;
+            let _ = queue.send((Arc::clone(crowd), frame.clone(), now)).await;
         }
     }
 }
 
-async fn work(shard: usize, mut jobs: mpsc::Receiver<(Arc<Crowd>, Frame)>) {
+async fn work(shard: usize, mut jobs: mpsc::Receiver<Job>) {
     let mut chunk = Vec::with_capacity(CHUNK);
-    while let Some((crowd, frame)) = jobs.recv().await {
+    let (given, late) = (counter!(watch::DELIVERIES), histogram!(watch::DELIVERY_SECONDS));
+    while let Some((crowd, frame, sent)) = jobs.recv().await {
         let mut from = 0;
         loop {
             // Who joins meanwhile takes its snapshot later, and that tells of this event.
             let more = crowd.chunk(shard, from, &mut chunk);
+            given.increment(chunk.len().try_into().unwrap_or_default());
             for outlet in chunk.drain(..) {
                 outlet.push(&frame);
             }
@@ -119,5 +130,6 @@ async fn work(shard: usize, mut jobs: mpsc::Receiver<(Arc<Crowd>, Frame)>) {
             from += CHUNK;
             tokio::task::yield_now().await;
         }
+        late.record(sent.elapsed());
     }
 }

@@ -146,6 +146,11 @@ pub fn of_query(code: &str) -> Effect {
     QUERY.iter().find(|row| row.0 == code).map_or(Effect::None, |row| row.1)
 }
 
+/// Whether a table here has it.
+pub fn is_known(code: &str) -> bool {
+    SEND.iter().any(|row| row.code == code) || QUERY.iter().any(|row| row.0 == code)
+}
+
 /// What finance should look at first, for the code that stopped the sender.
 pub fn cause(code: &str) -> &'static str {
     let send = SEND.iter().find(|row| row.code == code).map(|row| row.cause);

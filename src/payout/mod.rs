@@ -18,6 +18,7 @@ mod http_sender;
 mod matching;
 pub mod next;
 mod prepare;
+mod probe;
 mod queue;
 mod reissue;
 mod requests;
@@ -42,6 +43,7 @@ pub use awards::{
 pub use channel::check_config;
 pub use http::router;
 pub use matching::{hold_restored, note_statement};
+pub use probe::{Probe, probe};
 pub use worker::{Worker, run};
 
 use crate::app::App;

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
+use metrics::counter;
 use sqlx::Row;
 
 use super::{
     awards::AwardRow,
-    codes::Effect,
+    codes::{self, Effect},
     day,
     next::{Money, Next, Outcome, Status, next},
     sender, sql,
@@ -22,6 +23,7 @@ use crate::{
     error::{ApiError, ApiResult},
     failpoint,
     mutant::planted,
+    watch,
     wire::PacketState,
 };
 
@@ -40,6 +42,9 @@ pub(super) struct Call<'a> {
 /// Settles an answer and tells everybody. Answers what the packet became, `None` when the claim was gone: the
 /// answer is kept, and whoever holds the packet now will ask the payer.
 pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>> {
+    if !call.id.is_empty() {
+        counter!(watch::PAYER_ANSWERS, "outcome" => counted(call.outcome)).increment(1);
+    }
     let mut logged = true;
     let mut tries = 0;
     loop {
@@ -183,6 +188,16 @@ fn next_code(outcome: &Outcome) -> String {
     match outcome {
         Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
         Outcome::Sent { .. } | Outcome::Found { .. } | Outcome::Lost => String::new(),
+    }
+}
+
+/// The outcome as a label: the payer may invent codes without end.
+fn counted(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::SendError { code } | Outcome::QueryError { code } if !codes::is_known(code) => {
+            "other".into()
+        }
+        _ => said(outcome),
     }
 }
 

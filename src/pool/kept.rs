@@ -43,19 +43,26 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// All members by index, without a gap.
+    /// All members by index, without a gap. They are hashed as they come.
     pub(super) fn new(
         rev: i64,
         digest: Digest,
-        members: impl IntoIterator<Item = PoolMember>,
+        members: impl IntoIterator<Item = anyhow::Result<PoolMember>>,
     ) -> anyhow::Result<Self> {
-        let (mut leaves, mut bound) = (Vec::new(), Vec::new());
-        for (place, member) in (0_i64..).zip(members) {
-            ensure!(member.idx == place, "the pool has a gap before index {}", member.idx);
-            leaves.push((member.pid, tickets(&member)?));
-            bound.push((member.weight, member.present));
+        let (mut bound, mut fault) = (Vec::new(), None);
+        let leaves = (0_i64..).zip(members).map_while(|(place, member)| {
+            let leaf = member.and_then(|member| {
+                ensure!(member.idx == place, "the pool has a gap before index {}", member.idx);
+                bound.push((member.weight, member.present));
+                Ok((member.pid, tickets(&member)?))
+            });
+            leaf.map_err(|error| fault = Some(error)).ok()
+        });
+        let tree = PoolTree::from_leaves(leaves)?;
+        match fault {
+            Some(error) => Err(error),
+            None => Ok(Self { rev, digest, tree, bound }),
         }
-        Ok(Self { rev, digest, tree: PoolTree::from_leaves(leaves)?, bound })
     }
 
     /// Brings members that changed since into the tree and the digest.

@@ -207,13 +207,15 @@ async fn from_sql(
     let (keys, name) = (app.keys().clone(), meeting.to_owned());
     let (to, mut from) = mpsc::channel::<String>(TEXTS_AHEAD);
     let hashed = off_thread(move || {
-        let (marks, mut digest, mut members) = (Marks::new(&keys, &name), [0; 32], Vec::new());
-        while let Some(text) = from.blocking_recv() {
-            let known = members.len();
-            rows::read(&text, &mut members)?;
-            members.iter().skip(known).for_each(|member| marks.toggle(&mut digest, member));
-        }
-        (digest == right).then(|| Kept::new(rev, digest, members)).transpose()
+        let (marks, mut digest, mut count) = (Marks::new(&keys, &name), [0; 32], 0);
+        let members = std::iter::from_fn(|| from.blocking_recv()).flat_map(|text| {
+            let members = rows::read(count, &text);
+            members.iter().flatten().for_each(|member| marks.toggle(&mut digest, member));
+            count += i64::try_from(members.len()).unwrap_or(i64::MAX);
+            members
+        });
+        let kept = Kept::new(rev, right, members)?;
+        Ok((digest == right).then_some(kept))
     });
     let (read, kept) = tokio::join!(rows::texts(tx, meeting, to), hashed);
     read?;
@@ -230,7 +232,7 @@ async fn checked(
     let (keys, name) = (app.keys().clone(), meeting.to_owned());
     off_thread(move || {
         let fits = Marks::new(&keys, &name).all(&members) == digest;
-        fits.then(|| Kept::new(rev, digest, members)).transpose()
+        fits.then(|| Kept::new(rev, digest, members.into_iter().map(Ok))).transpose()
     })
     .await
 }

@@ -44,14 +44,10 @@ pub(super) async fn texts(tx: &mut Tx, meeting: &str, to: mpsc::Sender<String>) 
     Ok(())
 }
 
-/// Adds the members of one text. A gap before them or another order would make their numbers wrong: the digest, which has
-/// the numbers in it, shows that.
-pub(super) fn read(text: &str, members: &mut Vec<PoolMember>) -> anyhow::Result<()> {
-    for text in text.split(',') {
-        let idx = i64::try_from(members.len()).context("members")?;
-        members.push(one(idx, text)?);
-    }
-    Ok(())
+/// The members of one text, the first of which has the number `from`. A gap before them or another order would make their
+/// numbers wrong: the digest, which has the numbers in it, shows that.
+pub(super) fn read(from: i64, text: &str) -> Vec<anyhow::Result<PoolMember>> {
+    (from..).zip(text.split(',')).map(|(idx, text)| one(idx, text)).collect()
 }
 
 fn one(idx: i64, text: &str) -> anyhow::Result<PoolMember> {

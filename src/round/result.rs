@@ -1,9 +1,10 @@
 //! The result: a function of the commit, the closed values and the draw's secret, all of them in SQL. It is worked out,
 //! checked by the same code that auditors run, stored with its seats and awards in one transaction, and only then told.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use anyhow::Context;
+use metrics::{counter, histogram};
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::{
@@ -21,6 +22,7 @@ use crate::{
     failpoint, keys,
     meeting::{self, Meeting, tell},
     payout::{self, Grant, NewAward},
+    watch,
     wire::{Body, DrawEvent, DrawKind, DrawView, PrizeKind},
 };
 
@@ -31,6 +33,7 @@ const CHUNK: usize = 500;
 
 /// Logs the result of a draw whose sources are all closed; a repeat gives the same answer.
 pub async fn reveal(app: &App, who: &str, meeting: &str, n: i64) -> ApiResult<DrawView> {
+    let begun = Instant::now();
     let mut tx = app.db().begin().await?;
     let meeting = meeting::lock(&mut tx, meeting).await?;
     let draw = rows::load(tx.conn(), &meeting.id, n).await?;
@@ -53,7 +56,18 @@ pub async fn reveal(app: &App, who: &str, meeting: &str, n: i64) -> ApiResult<Dr
     let indexes: Vec<u64> = winners.iter().map(|winner| winner.index).collect();
     proofs::prove(&mut tx, &meeting.id, (n, &tree, &indexes), &logged.checkpoint).await?;
     write(app, &mut tx, (&meeting, &draw), &winners, logged.seq).await?;
-    finish(app, tx, who, (&meeting, &draw), logged).await
+    let view = finish(app, tx, who, (&meeting, &draw), logged).await?;
+    counter!(watch::DRAWS, "kind" => kind(draw.kind)).increment(1);
+    histogram!(watch::DRAW_SECONDS).record(begun.elapsed());
+    Ok(view)
+}
+
+fn kind(kind: DrawKind) -> &'static str {
+    match kind {
+        DrawKind::Main => "main",
+        DrawKind::Redraw => "redraw",
+        DrawKind::Test => "test",
+    }
 }
 
 /// Draw, seats, awards, round.

@@ -4,19 +4,27 @@ use std::sync::OnceLock;
 
 use ::http::{StatusCode, header};
 use axum::{Json, extract::State, response::IntoResponse};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, payout::sender::Sender, wire::Done};
+use crate::{app::App, payout::sender::Sender, watch, wire::Done};
 
 /// The metrics recorder is one per process by its nature.
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+    METRICS.get_or_init(record);
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(render))
+}
+
+fn record() -> Option<PrometheusHandle> {
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &watch::BUCKETS).ok()?;
+    let handle = builder.install_recorder().ok()?;
+    watch::describe();
+    Some(handle)
 }
 
 /// Whether this server can take requests.
@@ -56,11 +64,12 @@ async fn readyz(State(app): State<App>) -> impl IntoResponse {
     (status, Json(ServerReadiness { ok, sql, store, sender }))
 }
 
-/// Counters for Prometheus.
+/// Numbers for Prometheus, listed in `src/watch.rs`.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses(
     (status = 200, description = "Prometheus text format.", body = String, content_type = "text/plain"),
 ))]
-async fn render() -> impl IntoResponse {
+async fn render(State(app): State<App>) -> impl IntoResponse {
+    super::gauges::look(&app).await;
     let text = METRICS.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

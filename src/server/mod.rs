@@ -1,5 +1,6 @@
 //! The HTTP server: one table of routes gives the router and the `OpenAPI` document.
 
+mod gauges;
 mod health;
 mod openapi;
 mod pages;
@@ -93,6 +94,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     app.spawn(payout::run(app.clone()));
     app.spawn(finance::alarms::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));
+    app.spawn(gauges::measure_lag(app.clone()));
     let router = router(&app);
     let stopping = app.stopping().clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -15,8 +15,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    app::App, approval, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official,
-    payout, people, round, stage, wire,
+    app::App, approval, auth, binding, budget, doctor, error::ProblemBody, finance, meeting, notice,
+    official, payout, people, round, stage, wire,
 };
 
 #[derive(OpenApi)]
@@ -47,6 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(budget::router())
         .merge(payout::router())
         .merge(finance::router())
+        .merge(doctor::router())
         .merge(super::health::router())
 }
 

@@ -2,20 +2,24 @@
 
 use axum::{
     Router,
-    extract::Path,
+    extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use http::{HeaderValue, StatusCode, header};
 use rust_embed::Embed;
 
-use crate::{app::App, error::ApiError};
+use crate::{app::App, error::ApiError, http::no_route};
 
 /// No inline script, no foreign host; pictures also from WeChat's avatar hosts.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob: https://thirdwx.qlogo.cn https://wx.qlogo.cn; font-src 'self'; media-src 'self'; \
     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
+
+/// WeChat's files are a few dozen bytes: nothing else is served from there by accident.
+const DOMAIN_FILE_BYTES: usize = 1024;
+const DOMAIN_FILE_CHARS: usize = 64;
 
 #[derive(Embed)]
 #[folder = "web/dist"]
@@ -32,6 +36,23 @@ pub(super) fn router() -> Router<App> {
         .route("/assets/{*path}", get(asset))
         .route("/icon.svg", get(|| async { serve("icon.svg", "public, max-age=86400") }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
+        .route("/{file}", get(domain_file))
+}
+
+/// The files with which WeChat finds out whose domain this is: `MP_verify_….txt` and its like, put under
+/// `data.dir/domain` by the operator.
+async fn domain_file(State(app): State<App>, Path(name): Path<String>) -> Response {
+    let stem = name.strip_suffix(".txt").unwrap_or_default();
+    let plain = stem.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if stem.is_empty() || stem.len() > DOMAIN_FILE_CHARS || !plain {
+        return no_route().await.into_response();
+    }
+    match tokio::fs::read(app.config().data.dir.join("domain").join(&name)).await {
+        Ok(text) if text.len() <= DOMAIN_FILE_BYTES => {
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+        }
+        _ => no_route().await.into_response(),
+    }
 }
 
 fn page(name: &str) -> Response {

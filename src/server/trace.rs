@@ -29,8 +29,8 @@ pub(super) async fn request(request: Request, next: Next) -> Response {
         || tracing::info!(%method, route, status = status.as_u16(), ms = took.as_millis(), "request"),
     );
     let labels = [("method", method.to_string()), ("route", route), ("status", status.as_u16().to_string())];
-    metrics::counter!("kaijiang_http_requests_total", &labels).increment(1);
-    metrics::histogram!("kaijiang_http_seconds", &labels[..2]).record(took);
+    metrics::counter!(crate::watch::HTTP_REQUESTS, &labels).increment(1);
+    metrics::histogram!(crate::watch::HTTP_SECONDS, &labels[..2]).record(took);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -13,6 +13,7 @@ use crate::{
     clock::Ms,
     config::{Config, SmsProvider},
     phone::Phone,
+    watch,
     wechat::tls,
 };
 
@@ -76,14 +77,17 @@ impl Sms {
 
     /// Sends a code. `now` is the moment of the signature.
     pub async fn send(&self, phone: &Phone, code: &str, now: Ms) -> Result<(), SmsError> {
-        match self {
+        let sent = match self {
             Self::Aliyun(aliyun) => aliyun.send(phone, code, now).await,
             Self::Tencent(tencent) => tencent.send(phone, code, now).await,
             Self::Log => {
                 tracing::warn!(phone = %phone, code, "sms.provider is \"log\": nothing is sent");
                 Ok(())
             }
-        }
+        };
+        metrics::counter!(watch::SMS, "outcome" => sent.as_ref().map_or_else(SmsError::word, |()| "sent"))
+            .increment(1);
+        sent
     }
 }
 

@@ -43,6 +43,19 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// What Redis says of itself.
+#[derive(Clone, Debug)]
+pub struct RedisFacts {
+    /// Its version.
+    pub version: String,
+    /// What it does when its memory is full.
+    pub eviction: String,
+    /// It writes what it has to the disk.
+    pub persistent: bool,
+    /// Time of the smallest question.
+    pub ping: std::time::Duration,
+}
+
 /// One place in a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -129,6 +142,14 @@ impl Store {
         match self {
             Self::Memory(_) => Ok(()),
             Self::Redis(redis) => redis.ping().await,
+        }
+    }
+
+    /// What Redis says of itself; nothing for the store in this process.
+    pub async fn facts(&self) -> Result<Option<RedisFacts>, StoreError> {
+        match self {
+            Self::Memory(_) => Ok(None),
+            Self::Redis(redis) => redis.facts().await.map(Some),
         }
     }
 

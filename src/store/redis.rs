@@ -9,8 +9,8 @@ use ::redis::{
 use anyhow::Context;
 
 use super::{
-    CodeTry, Hit, Member, PENDING_MAX, Pool, StoreError, Subscription, TOKEN_WAIT_MAX_MS, VIEWERS_TTL_MS,
-    packed, token_interval_us, within,
+    CodeTry, Hit, Member, PENDING_MAX, Pool, RedisFacts, StoreError, Subscription, TOKEN_WAIT_MAX_MS,
+    VIEWERS_TTL_MS, packed, token_interval_us, within,
 };
 use crate::clock::Clock;
 
@@ -140,6 +140,26 @@ impl Redis {
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         let mut manager = self.manager.clone();
         within(ANSWER_S, async { ::redis::cmd("PING").query_async(&mut manager).await }).await
+    }
+
+    pub(super) async fn facts(&self) -> Result<RedisFacts, StoreError> {
+        let begun = std::time::Instant::now();
+        self.ping().await?;
+        let ping = begun.elapsed();
+        let mut manager = self.manager.clone();
+        let text: String =
+            within(ANSWER_S, async { ::redis::cmd("INFO").query_async(&mut manager).await }).await?;
+        let word = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        let persistent = word("aof_enabled") == "1";
+        Ok(RedisFacts {
+            version: word("redis_version"),
+            eviction: word("maxmemory_policy"),
+            persistent,
+            ping,
+        })
     }
 
     pub(super) async fn enter(

@@ -3,6 +3,7 @@
 //! These types are the contract. `OpenAPI` and the TypeScript client are generated from them, so a change here
 //! is a change for others. Money is integer fen, time is integer ms UTC, ids are text.
 
+mod checks;
 mod draws;
 mod fen;
 mod finance;
@@ -16,6 +17,7 @@ mod sockets;
 mod staff;
 mod story;
 
+pub use checks::*;
 pub use draws::*;
 pub use fen::Fen;
 pub use finance::*;

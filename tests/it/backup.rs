@@ -87,7 +87,7 @@ async fn restored_in_the_middle_of_a_payout_it_ends_with_exact_books() {
 
         let place = place(&rig, other(backend), "second").await;
         let config = rig.evening.config_with(&place);
-        restore(&config, &archive, Some(&words)).await.unwrap();
+        restore(&config, rig.evening.app.clock(), &archive, Some(&words)).await.unwrap();
         rig.evening.restart_with(&place).await;
         rig.books(400, 100).await;
         let finance = rig.finance();
@@ -95,13 +95,7 @@ async fn restored_in_the_middle_of_a_payout_it_ends_with_exact_books() {
         rig.host().post(&present, json!({ "status": "present" })).await;
         finance.refused("/api/sender/resume", json!({}), 409, "not_matched").await;
         assert_eq!(rig.paid_fen().await, 500, "nothing is sent before finance looked");
-        rig.evening
-            .eventually("all numbers are matched", async || {
-                rig.pass(60_000);
-                let (_, told) = finance.try_post("/api/sender/matching", json!({})).await;
-                (told["complete"] == true).then_some(())
-            })
-            .await;
+        rig.match_with_payer().await;
         finance.post("/api/sender/resume", json!({})).await;
         rig.until(draw, "received").await;
         let again = rig.until(late, "received").await[0]["bill_no"].clone();
@@ -128,7 +122,7 @@ async fn what_is_saved_comes_back_whole_on_the_other_database() {
         backup(rig.evening.app.config(), &one, None).await.unwrap();
         let place = place(&rig, other(backend), "second").await;
         let config: Config = rig.evening.config_with(&place);
-        restore(&config, &one, None).await.unwrap();
+        restore(&config, rig.evening.app.clock(), &one, None).await.unwrap();
         backup(&config, &two, None).await.unwrap();
         let copy = config.data.dir.join("files/a/b/凭证.jpg");
         assert_eq!(fs::read(&copy).unwrap(), b"\xff\xd8 not text");
@@ -162,7 +156,10 @@ async fn a_backup_that_cannot_be_trusted_is_not_restored() {
     let config = rig.evening.config_with(&place);
     let fails = async |archive: &Path, passphrase: Option<&str>, config: &Config| {
         let passphrase = passphrase.map(Into::into);
-        format!("{:#}", restore(config, archive, passphrase.as_ref()).await.unwrap_err())
+        format!(
+            "{:#}",
+            restore(config, rig.evening.app.clock(), archive, passphrase.as_ref()).await.unwrap_err()
+        )
     };
     let wrong = fails(&archive, Some("wrong horse battery staple"), &config).await;
     assert!(wrong.contains("passphrase"), "{wrong}");
@@ -185,6 +182,6 @@ async fn a_backup_that_cannot_be_trusted_is_not_restored() {
     let stranger = rig.evening.config_with(&json!({ "secrets": { "master_key_file": foreign } }));
     assert!(fails(&archive, Some(WORDS), &stranger).await.contains("not the one of the archive"));
     // Every refusal left the place empty: now it works.
-    restore(&config, &archive, Some(&words)).await.unwrap();
+    restore(&config, rig.evening.app.clock(), &archive, Some(&words)).await.unwrap();
     rig.evening.stop().await;
 }

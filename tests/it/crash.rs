@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sqlx::Row;
 
 use crate::{
-    harness::{Api, Backend, By, Process, Viewer},
+    harness::{Api, Backend, By, Process, Viewer, force},
     payout::Rig,
 };
 
@@ -71,9 +71,7 @@ impl Hall {
 
     pub(crate) async fn change(&self, text: &'static str, value: i64) {
         let app = self.rig.evening.another().await;
-        let mut tx = app.db().begin().await.unwrap();
-        sqlx::query(text).bind(value).execute(tx.conn()).await.unwrap();
-        tx.commit().await.unwrap();
+        force(app.db(), text, &[value]).await;
         app.stop().await;
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     crash::{Hall, bills},
-    harness::{Api, Backend, Process, TestApp},
+    harness::{Api, Backend, Process, TestApp, force},
     payout::Rig,
 };
 
@@ -82,17 +82,9 @@ struct Rack {
 }
 
 impl Rack {
-    /// Changes packets of one draw: `$1` is the value, `$2` the draw. The server that runs beside takes the same rows
-    /// in its own order: whom PostgreSQL chooses as victim of a deadlock tries again, as the server does.
+    /// Changes packets of one draw: `$1` is the value, `$2` the draw.
     async fn change(&self, text: &'static str, value: i64, draw: i64) {
-        loop {
-            let mut tx = self.hand.db().begin().await.unwrap();
-            match sqlx::query(text).bind(value).bind(draw).execute(tx.conn()).await {
-                Ok(_) => return tx.commit().await.unwrap(),
-                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40P01") => {}
-                Err(error) => panic!("{text}: {error}"),
-            }
-        }
+        force(self.hand.db(), text, &[value, draw]).await;
     }
 }
 

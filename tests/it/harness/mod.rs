@@ -1,5 +1,6 @@
 //! A real server on a free port with a database of its own, the sandbox as the far end, and people to drive it.
 
+mod cluster;
 mod phone;
 mod process;
 mod services;
@@ -17,12 +18,14 @@ use kaijiang::{
     auth::{self, NewStaff},
     clock::Clock,
     config::{Config, DEFAULTS},
+    db::Db,
     sandbox, server,
     wire::Role,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use phone::Phone;
 pub(crate) use process::Process;
 pub(crate) use services::{Backend, both};
@@ -186,6 +189,20 @@ impl TestApp {
         }
         self.sandbox_stop.cancel();
         self.sandbox_running.stopped().await;
+    }
+}
+
+/// Changes rows behind the back of servers that run. They take the same rows in their own order: whom PostgreSQL chooses
+/// as the victim of a deadlock tries again, as the servers do.
+pub(crate) async fn force(db: &Db, text: &'static str, values: &[i64]) {
+    loop {
+        let mut tx = db.begin().await.unwrap();
+        let query = values.iter().fold(sqlx::query(text), |query, value| query.bind(*value));
+        match query.execute(tx.conn()).await {
+            Ok(_) => return tx.commit().await.unwrap(),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("40P01") => {}
+            Err(error) => panic!("{text}: {error}"),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::TestApp;
@@ -18,6 +19,8 @@ const SIGABRT: i32 = 6;
 pub(crate) struct Process {
     values: Value,
     log: PathBuf,
+    /// Where it answers.
+    base: String,
     child: Option<Child>,
     /// Largest file that it may write, in blocks of 512 bytes.
     pub(crate) blocks: Option<u64>,
@@ -40,10 +43,40 @@ impl Process {
     /// Takes the place of the server in this process.
     pub(crate) async fn take_over(evening: &mut TestApp) -> Self {
         let values = evening.hand_over().await;
-        let mut server =
-            Self { values, log: evening.dir.path().join("server.log"), child: None, blocks: None };
+        let (log, base) = (evening.dir.path().join("server.log"), evening.base.clone());
+        let mut server = Self { values, log, base, child: None, blocks: None };
         server.start(evening, None).await;
         server
+    }
+
+    /// One of several on the same data, on a port of its own.
+    pub(crate) async fn beside(evening: &TestApp, values: &Value, number: usize) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut values = values.clone();
+        super::merge(&mut values, &serde_json::json!({ "server": { "listen": free } }));
+        let log = evening.dir.path().join(format!("server-{number}.log"));
+        let mut server = Self { values, log, base: format!("http://{free}"), child: None, blocks: None };
+        server.start(evening, None).await;
+        server
+    }
+
+    /// Where it answers, without the scheme.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// SIGTERM, as at a restart for an upgrade: it ends by itself, and without a complaint.
+    pub(crate) async fn stop(&mut self, evening: &TestApp) {
+        self.signal(Signal::TERM);
+        let mut child = self.child.take().unwrap();
+        let ended = evening.eventually("the server stops", async || child.try_wait().unwrap()).await;
+        assert!(ended.success(), "{ended}: {}", self.log());
+    }
+
+    /// Any signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.as_ref().unwrap().id();
+        kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
     }
 
     fn spawn(&self, failpoint: Option<&str>) -> Child {
@@ -68,7 +101,7 @@ impl Process {
         assert!(self.child.is_none(), "it runs already");
         let mut child = self.spawn(failpoint);
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let ready = format!("{}/readyz", evening.base);
+        let ready = format!("{}/readyz", self.base);
         evening
             .eventually("the binary takes requests", async || {
                 if child.try_wait().unwrap().is_some() {

@@ -30,6 +30,16 @@ impl Api {
         body
     }
 
+    /// GET that must be refused with this status and code.
+    pub(crate) async fn refused_get(&self, path: &str, status: u16, code: &str) {
+        let (found, body) = answer(self.request(Method::GET, path)).await;
+        assert_eq!(
+            (found.as_u16(), body["code"].as_str().unwrap_or("")),
+            (status, code),
+            "GET {path}: {body}"
+        );
+    }
+
     /// GET from a server that may be gone.
     pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
         let answer = self.request(Method::GET, path).send().await.ok()?;

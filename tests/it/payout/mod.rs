@@ -182,6 +182,17 @@ impl Rig {
         payout::wake(&self.evening.app);
     }
 
+    /// Finance lets the page ask the payer for every number that an older database could send.
+    pub(crate) async fn match_with_payer(&self) {
+        self.evening
+            .eventually("all numbers are matched", async || {
+                self.pass(60_000);
+                let (_, told) = self.finance().try_post("/api/sender/matching", json!({})).await;
+                (told["complete"] == true).then_some(())
+            })
+            .await;
+    }
+
     pub(crate) async fn fault(&self, fault: Value) {
         Api::new(&self.evening.sandbox, String::new()).post("/sandbox/faults", fault).await;
     }

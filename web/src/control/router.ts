@@ -16,6 +16,7 @@ export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: '/', name: 'meetings', component: () => import('./panels/MeetingsPage.vue') },
+    { path: '/checks', name: 'checks', component: () => import('./panels/ChecksPage.vue') },
     {
       path: '/m/:meeting',
       component: () => import('./panels/MeetingPage.vue'),

@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The check before the evening: everything that has to work then, tried now. */
+        get: operations["get_checks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -1389,7 +1406,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Counters for Prometheus. */
+        /** Numbers for Prometheus, listed in `src/watch.rs`. */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1787,6 +1804,22 @@ export interface components {
             /** @description The raw answer, with openids and names masked. */
             raw: string;
         };
+        /** @description One thing that was looked at. */
+        Check: {
+            /** @description Stable name. */
+            name: string;
+            /** @description What was found. */
+            says: string;
+            /** @description How it ended. */
+            state: components["schemas"]["CheckState"];
+            /** @description What to do; empty when there is nothing to do. */
+            todo: string;
+        };
+        /**
+         * @description How a check ended.
+         * @enum {string}
+         */
+        CheckState: "good" | "off" | "warn" | "bad";
         /** @description A signed head of the draw log (draw protocol §6). */
         Checkpoint: {
             /** @description The meeting's `event`, hex. */
@@ -1800,6 +1833,18 @@ export interface components {
              * @description Number of lines.
              */
             size: number;
+        };
+        /** @description All of them, the worst first. */
+        Checks: {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /** @description Each. */
+            checks: components["schemas"]["Check"][];
+            /** @description The worst of all. */
+            state: components["schemas"]["CheckState"];
         };
         /** @description Ask for an SMS code. */
         CodeRequest: {
@@ -3685,6 +3730,97 @@ export interface operations {
                 };
             };
             /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checks"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checks`: looked a moment ago */
             429: {
                 headers: {
                     [name: string]: unknown;

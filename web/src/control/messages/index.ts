@@ -1,4 +1,5 @@
 import { approval } from './approval';
+import { checks } from './checks';
 import { finance } from './finance';
 import { money } from './money';
 import { payout } from './payout';
@@ -20,6 +21,7 @@ const zh = {
   ...finance.zh,
   ...approval.zh,
   ...payout.zh,
+  ...checks.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -34,6 +36,7 @@ const en: typeof zh = {
   ...finance.en,
   ...approval.en,
   ...payout.en,
+  ...checks.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 

@@ -1,0 +1,154 @@
+//! What lies outside: our own address as phones see it, WeChat, WeChat Pay, the SMS provider.
+
+use std::time::Duration;
+
+use http::header;
+
+use super::Finding;
+use crate::{
+    app::App,
+    config::SmsProvider,
+    keys::random,
+    payout::{self, Probe},
+    wechat::{account::AccountError, callback::signature, tls},
+};
+
+/// Of one question.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// WeChat refuses requests whose time is further off, and answers are thought lost. ms.
+const SKEW_BAD: i64 = 60_000;
+const SKEW_WARN: i64 = 5_000;
+
+fn client() -> Option<reqwest::Client> {
+    tls::install_ring();
+    let builder = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
+    builder.build().ok()
+}
+
+/// The body of our own page, asked for as a phone does.
+async fn own(app: &App, path: &str) -> Result<(u16, String), String> {
+    let http = client().ok_or("TLS")?;
+    let answer = http.get(format!("{}{path}", app.config().origin())).send().await;
+    let answer = answer.map_err(|error| error.without_url().to_string())?;
+    let status = answer.status().as_u16();
+    let text = answer.text().await.map_err(|error| error.without_url().to_string())?;
+    Ok((status, text))
+}
+
+pub(super) async fn public_url(app: &App) -> Finding {
+    let url = app.config().origin();
+    match own(app, "/healthz").await {
+        Ok((200, text)) if text.contains("ok") => Finding::good(format!("{url} 可以打开。")),
+        Ok((status, _)) => Finding::bad(
+            format!("{url} 回答 {status}，不是本程序。"),
+            "请检查 server.public_url 和反向代理指向的端口。",
+        ),
+        Err(error) => Finding::warn(
+            format!("从这台服务器打不开 {url}：{error}"),
+            "请用手机流量打开一次；若打不开，检查域名、证书、防火墙和反向代理。",
+        ),
+    }
+}
+
+/// Asks our own callback the way WeChat does when its address is saved.
+pub(super) async fn callback(app: &App) -> Finding {
+    let token = app.config().wechat.token.expose();
+    if token.is_empty() {
+        return Finding::off("没有配置 wechat.token：不接收公众号消息。");
+    }
+    let (now, nonce, echo) =
+        ((app.now() / 1000).to_string(), hex::encode(random::<8>()), hex::encode(random::<8>()));
+    let signed = signature(&[token, &now, &nonce]);
+    let path = format!("/wechat/callback?signature={signed}&timestamp={now}&nonce={nonce}&echostr={echo}");
+    match own(app, &path).await {
+        Ok((200, text)) if text == echo => Finding::good("公众号回调地址可以访问，签名正确。"),
+        Ok((status, _)) => Finding::bad(
+            format!("公众号回调地址回答 {status}。"),
+            "请检查反向代理把 /wechat/ 原样转给本程序，包括问号后面的参数。",
+        ),
+        Err(_) => Finding::warn("从这台服务器打不开公众号回调地址。", "先解决 public_url 的问题。"),
+    }
+}
+
+pub(super) async fn wechat_token(app: &App) -> Finding {
+    let Some(account) = app.account() else { return Finding::off("没有配置公众号。") };
+    // The platform answers the token that is good already: asking costs nothing.
+    match account.stable_token().await {
+        Ok(_) => Finding::good("公众号凭据可用，本机 IP 在白名单内。"),
+        Err(AccountError::Config { errcode }) => Finding::bad(
+            format!("微信拒绝了公众号凭据（errcode {errcode}）。"),
+            match errcode {
+                40164 | 61004 => "请把本机的公网 IP 加到公众平台“IP 白名单”。",
+                40125 | 40001 => "请核对 wechat.app_secret。",
+                40013 => "请核对 wechat.app_id。",
+                _ => "请在公众平台核对 AppID、AppSecret 和 IP 白名单。",
+            },
+        ),
+        Err(AccountError::Quota { errcode }) => Finding::warn(
+            format!("今天获取凭据的次数用完了（errcode {errcode}）。"),
+            "请检查是否有别的程序在用同一个公众号。",
+        ),
+        Err(error) => {
+            tracing::warn!(%error, "no token");
+            Finding::bad("微信没有给出凭据。", "请检查本机能否访问 api.weixin.qq.com。")
+        }
+    }
+}
+
+/// Our clock against the one in WeChat's answers.
+pub(super) async fn clock(app: &App) -> Finding {
+    let far = &app.config().wechat.api_base;
+    let Some(http) = client() else { return Finding::bad("TLS 不可用。", "请重新安装本程序。") };
+    let sent = app.now();
+    let Ok(answer) = http.head(far).send().await else {
+        return Finding::warn(format!("{far} 没有回答，无法对时。"), "请检查本机网络和 DNS。");
+    };
+    let date = answer.headers().get(header::DATE).and_then(|value| value.to_str().ok());
+    let theirs = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+    let Some(theirs) = theirs else { return Finding::off(format!("{far} 没有说现在几点。")) };
+    // Their time has whole seconds and is from the middle of the question.
+    let middle = sent + (app.now() - sent) / 2;
+    let off = (middle - theirs.timestamp().as_millisecond() - 500).abs();
+    let says = format!("本机时钟与微信相差约 {} 秒。", off / 1000);
+    match off {
+        SKEW_BAD.. => Finding::bad(says, "请打开时间同步（timedatectl set-ntp true）。"),
+        SKEW_WARN.. => Finding::warn(says, "请打开时间同步（timedatectl set-ntp true）。"),
+        _ => Finding::good(says),
+    }
+}
+
+/// Asks for a number that nobody has: whoever can ask can also pay.
+pub(super) async fn payer(app: &App) -> Finding {
+    match payout::probe(app).await {
+        Err(error) => Finding::bad(format!("付款渠道打不开：{error:#}"), "请检查 [pay] 的证书和密钥。"),
+        Ok(Probe::Off) => Finding::off("没有配置商户：奖金只登记，不发放。"),
+        Ok(Probe::Silent) => Finding::bad("微信支付没有回答。", "请检查本机能否访问 api.mch.weixin.qq.com。"),
+        Ok(Probe::Answered { code, cause, .. }) if code != "NOT_FOUND" => {
+            Finding::bad(format!("微信支付回答 {code}。{cause}"), "请按提示修改，然后重新检查。")
+        }
+        Ok(Probe::Answered { sandbox: false, .. }) => {
+            Finding::good("微信支付认可本商户的证书和密钥。余额请在商户平台查看，并先试发一个红包。")
+        }
+        Ok(Probe::Answered { .. }) if app.config().sandbox.enabled => {
+            Finding::warn("付款走沙箱，不会真的付款。", "正式活动前请改回微信支付。")
+        }
+        Ok(Probe::Answered { .. }) => {
+            Finding::bad("pay.api_base 指向沙箱，不会真的付款。", "请改回 https://api.mch.weixin.qq.com。")
+        }
+    }
+}
+
+pub(super) fn sms(app: &App) -> Finding {
+    let sms = &app.config().sms;
+    let name = match sms.provider {
+        SmsProvider::Log => {
+            return Finding::bad("短信验证码只写进日志。", "请配置 sms.provider 为 aliyun 或 tencent。");
+        }
+        SmsProvider::Aliyun => "阿里云",
+        SmsProvider::Tencent => "腾讯云",
+    };
+    if sms.sign_name.is_empty() || sms.template.is_empty() {
+        return Finding::bad(format!("{name}短信缺少签名或模板。"), "请填写 sms.sign_name 和 sms.template。");
+    }
+    Finding::good(format!("{name}短信已配置。余额请在控制台查看，并用自己的手机绑定一次。"))
+}

@@ -1,0 +1,109 @@
+//! Values of `/metrics` that are looked up when somebody asks, and the one that a task of its own measures.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use metrics::{gauge, histogram};
+use sqlx::Row;
+
+use crate::{app::App, payout::sender::Sender, watch};
+
+/// Between two looks at how late the event loop is.
+const LAG_EVERY: Duration = Duration::from_millis(500);
+
+/// Measures how late a timer comes: what every other task of this process waits, too.
+pub(super) async fn measure_lag(app: App) {
+    loop {
+        let begun = Instant::now();
+        tokio::select! {
+            () = app.stopping().cancelled() => return,
+            () = tokio::time::sleep(LAG_EVERY) => {}
+        }
+        histogram!(watch::LOOP_LAG).record(begun.elapsed().saturating_sub(LAG_EVERY));
+    }
+}
+
+/// Looks everything up. A part that does not answer is 0 in [`watch::UP`]; its numbers stay as they were.
+pub(super) async fn look(app: &App) {
+    gauge!(watch::SOCKETS).set(number(app.hub().open()));
+    gauge!(watch::SOCKETS_LIMIT).set(number(app.hub().most()));
+    gauge!(watch::TASKS).set(number(tokio::runtime::Handle::current().metrics().num_alive_tasks()));
+    process();
+    let begun = Instant::now();
+    let store = app.store().ping().await.is_ok();
+    up("store", store);
+    if store {
+        gauge!(watch::STORE_SECONDS).set(begun.elapsed());
+    }
+    let sql = packets(app).await;
+    if let Err(error) = &sql {
+        tracing::warn!(%error, "no numbers of packets");
+    }
+    up("sql", sql.is_ok());
+}
+
+fn up(part: &'static str, answers: bool) {
+    gauge!(watch::UP, "part" => part).set(i32::from(answers));
+}
+
+/// Every whole number that counts something here is exact in it; there is no conversion that says so.
+fn number(count: impl std::fmt::Display) -> f64 {
+    count.to_string().parse().unwrap_or_default()
+}
+
+/// Label values that were ever shown, by metric: one that is gone must not keep its last number.
+#[derive(Debug, Default)]
+struct Shown(Mutex<HashMap<&'static str, BTreeSet<String>>>);
+
+/// Sets a metric that has one series for each value of a label.
+fn set_all(app: &App, (name, label): (&'static str, &'static str), now: &HashMap<String, i64>) {
+    let kept = app.kept::<Shown>();
+    let mut shown = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let values = shown.entry(name).or_default();
+    values.extend(now.keys().cloned());
+    for value in values.iter() {
+        let count = now.get(value).copied().unwrap_or_default();
+        gauge!(name, label => value.clone()).set(number(count));
+    }
+}
+
+/// States in which a packet is still the sender's own business.
+const OPEN: &str = "('queued', 'held', 'reserved', 'sending', 'unknown', 'blocked', 'sent', 'confirming')";
+
+async fn packets(app: &App) -> Result<(), sqlx::Error> {
+    let begun = Instant::now();
+    sqlx::query("select 1").fetch_one(app.db().read()).await?;
+    gauge!(watch::SQL_SECONDS).set(begun.elapsed());
+    let rows =
+        sqlx::query("select state, count(*) from packet group by state").fetch_all(app.db().read()).await?;
+    let states = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    set_all(app, (watch::PACKETS, "state"), &states.collect::<Result<_, sqlx::Error>>()?);
+    let text = sqlx::AssertSqlSafe(format!("select min(created_at) from packet where state in {OPEN}"));
+    let oldest: Option<i64> = sqlx::query(text).fetch_one(app.db().read()).await?.try_get(0)?;
+    let age = oldest.map_or(0, |at| (app.now() - at).max(0) / 1000);
+    gauge!(watch::OLDEST_PACKET).set(number(age));
+    let sender = Sender::load(app.db()).await?;
+    let mut paused = HashMap::from([("none".to_owned(), 0)]);
+    paused.extend(sender.paused.then_some((sender.reason, 1)));
+    set_all(app, (watch::SENDER_PAUSED, "reason"), &paused);
+    Ok(())
+}
+
+/// Of this process, where the system tells it (`/proc`).
+fn process() {
+    if let Ok(text) = std::fs::read_to_string("/proc/self/status") {
+        let resident = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = resident.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        if let Some(kib) = kib {
+            gauge!(watch::MEMORY).set(number(kib * 1024));
+        }
+    }
+    if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
+        gauge!(watch::FILES).set(number(entries.count()));
+    }
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    metrics::counter!(watch::CPU).absolute(u64::try_from(spent.tv_sec).unwrap_or_default());
+}

@@ -1,0 +1,61 @@
+const zh = {
+  link: '开场前检查',
+  title: '开场前检查',
+  again: '重新检查',
+  state: { good: '正常', off: '未使用', warn: '请留意', bad: '要处理' },
+  verdict: {
+    good: '都准备好了。',
+    off: '都准备好了。',
+    warn: '可以开始，有几处请留意。',
+    bad: '还不能开始：请先处理下面标红的几项。',
+  },
+  names: {
+    configuration: '配置',
+    master_key: '主密钥',
+    database: '数据库',
+    ledger: '账本',
+    store: '实时数据',
+    disk: '磁盘空间',
+    open_files: '连接数',
+    draw: '试抽',
+    public_url: '公网地址',
+    callback: '公众号回调',
+    wechat_token: '公众号凭据',
+    clock: '时钟',
+    merchant_certificate: '商户证书',
+    payer: '微信支付',
+    sms: '短信',
+  },
+};
+
+const en: typeof zh = {
+  link: 'Check before the evening',
+  title: 'Check before the evening',
+  again: 'Check again',
+  state: { good: 'fine', off: 'not used', warn: 'look at it', bad: 'to do' },
+  verdict: {
+    good: 'Everything is ready.',
+    off: 'Everything is ready.',
+    warn: 'You can begin; a few things should be looked at.',
+    bad: 'Not ready: see to what is marked red first.',
+  },
+  names: {
+    configuration: 'Configuration',
+    master_key: 'Master key',
+    database: 'Database',
+    ledger: 'Ledger',
+    store: 'Live data',
+    disk: 'Disk space',
+    open_files: 'Connections',
+    draw: 'Trial draw',
+    public_url: 'Public address',
+    callback: 'Service account callback',
+    wechat_token: 'Service account credentials',
+    clock: 'Clock',
+    merchant_certificate: 'Merchant certificate',
+    payer: 'WeChat Pay',
+    sms: 'SMS',
+  },
+};
+
+export const checks = { zh: { checks: zh }, en: { checks: en } };
