@@ -21,6 +21,7 @@ use crate::{
     db::Tx,
     error::{ApiError, ApiResult},
     failpoint,
+    keys::Purpose,
     mutant::planted,
     wire::PacketState,
 };
@@ -121,6 +122,12 @@ async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResul
     if !sql::become_next(tx, &packet, &next, list_id(call.outcome), sent_at).await? {
         return Ok(None);
     }
+    if let Outcome::Accepted { ticket, until, .. } = call.outcome
+        && !ticket.is_empty()
+    {
+        let sealed = hex::encode(app.keys().seal(Purpose::Ticket, &packet.bill, ticket.as_bytes()));
+        sql::keep_ticket(tx, &packet.bill, (&sealed, *until)).await?;
+    }
     let log = if logged { tell::log(app, tx, &award, &packet, next.money).await? } else { None };
     move_money(tx, now, &award, &packet, next.money).await?;
     match next.sender {
@@ -174,7 +181,9 @@ pub(super) async fn move_money(
 
 fn list_id(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Sent { list_id } | Outcome::Found { list_id, .. } => list_id,
+        Outcome::Sent { list_id } | Outcome::Accepted { list_id, .. } | Outcome::Found { list_id, .. } => {
+            list_id
+        }
         Outcome::SendError { .. } | Outcome::QueryError { .. } | Outcome::Lost => "",
     }
 }
@@ -182,7 +191,9 @@ fn list_id(outcome: &Outcome) -> &str {
 fn next_code(outcome: &Outcome) -> String {
     match outcome {
         Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
-        Outcome::Sent { .. } | Outcome::Found { .. } | Outcome::Lost => String::new(),
+        Outcome::Sent { .. } | Outcome::Accepted { .. } | Outcome::Found { .. } | Outcome::Lost => {
+            String::new()
+        }
     }
 }
 
@@ -190,10 +201,12 @@ fn next_code(outcome: &Outcome) -> String {
 fn said(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Sent { .. } => "sent".into(),
+        Outcome::Accepted { .. } => "confirming".into(),
         Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
         Outcome::Found { status, .. } => match status {
             Status::Sending => "SENDING",
             Status::Stuck => "SENDING_REASON",
+            Status::Confirming => "CONFIRMING",
             Status::Sent => "SENT",
             Status::Received => "RECEIVED",
             Status::Failed => "FAILED",

@@ -4,6 +4,7 @@
 //! `unknown`. Once an attempt of a number was undecided (`Facts::undecided`), no error proves any more that nothing was
 //! paid; only a success or the payer's own query does.
 
+mod confirm;
 mod query;
 
 use super::{
@@ -41,6 +42,10 @@ const RESUME_WITHIN: Ms = DAY;
 
 /// Reason of a blocked packet that is to be sent again, and of that call while it runs.
 pub const RESUME: &str = "resume";
+/// Reason of a packet that its receiver cannot confirm: nobody saw the ticket. The same number is sent again for it.
+pub const NO_TICKET: &str = "NO_TICKET";
+/// So often a number is sent within seconds for the sake of its ticket; then slower.
+const TICKET_SENDS: i64 = 6;
 
 /// What is known of a packet when an answer arrives (or a moment comes).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +79,8 @@ pub enum Status {
     Sending,
     /// Accepted, and a reason says why it is stuck.
     Stuck,
+    /// Accepted, not paid: the receiver has to confirm first.
+    Confirming,
     /// Delivered.
     Sent,
     /// Opened.
@@ -95,6 +102,15 @@ pub enum Outcome {
     Sent {
         /// The payer's number.
         list_id: String,
+    },
+    /// The payer holds the order and pays when the receiver confirms: nothing is paid yet.
+    Accepted {
+        /// The payer's number.
+        list_id: String,
+        /// What the receiver confirms with; empty when the answer had none.
+        ticket: String,
+        /// Until when, ms; 0 when the answer did not say.
+        until: Ms,
     },
     /// The call did not succeed; codes of [`codes::SEND`] or others.
     SendError {
@@ -175,8 +191,8 @@ pub fn is_final(state: PacketState) -> bool {
 /// What to do now. A paused sender asks, but sends nothing.
 pub fn plan(facts: &Facts, paused: bool) -> Act {
     use PacketState::{
-        Blocked, Cancelled, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved, Sending,
-        Sent, Unknown,
+        Blocked, Cancelled, Confirming, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused,
+        Reserved, Sending, Sent, Unknown,
     };
     let send_or = |wanted: bool, otherwise: Act| if wanted && !paused { Act::Send } else { otherwise };
     match facts.state {
@@ -184,21 +200,25 @@ pub fn plan(facts: &Facts, paused: bool) -> Act {
         Sending => Act::Recover,
         Unknown => send_or(may_repeat(facts), Act::Query),
         Blocked => send_or(facts.reason == RESUME && age(facts) < RESUME_WITHIN, Act::Query),
+        Confirming => send_or(facts.reason == NO_TICKET && age(facts) < RESUME_WITHIN, Act::Query),
         Sent | NeedsHuman => Act::Query,
         Refused | Received | Refunded | Failed | Cancelled => Act::Rest,
     }
 }
 
 /// Answers after which the same number is simply sent again; after all others the payer is asked first.
-const REPEAT: [&str; 9] = [
+const REPEAT: [&str; 12] = [
     "timeout",
     "broken",
     "http_5xx",
     "unreadable",
+    "bad_signature",
     "fail",
     "not_sent",
     "SYSTEMERROR",
+    "SYSTEM_ERROR",
     "FREQ_LIMIT",
+    "FREQUENCY_LIMITED",
     "SECOND_OVER_LIMITED",
 ];
 
@@ -219,6 +239,7 @@ pub fn next(facts: &Facts, outcome: &Outcome) -> Next {
     }
     match outcome {
         Outcome::Sent { .. } => paid(facts, PacketState::Sent, ""),
+        Outcome::Accepted { ticket, .. } => confirm::accepted(facts, !ticket.is_empty()),
         Outcome::SendError { code } => send_error(facts, code),
         Outcome::Found { status, .. } => query::found(facts, *status),
         Outcome::QueryError { code } => query::error(facts, code),
@@ -242,9 +263,10 @@ fn stay(facts: &Facts) -> Next {
 /// Something comes in after the end. Only one thing changes it: money went out on a number that we took for dead.
 fn late(facts: &Facts, outcome: &Outcome) -> Next {
     let paid = match outcome {
-        Outcome::Sent { .. } => true,
+        // What waits for its receiver may be paid at any moment.
+        Outcome::Sent { .. } | Outcome::Accepted { .. } => true,
         Outcome::Found { status, .. } => {
-            matches!(status, Status::Sent | Status::Received | Status::Refunding)
+            matches!(status, Status::Sent | Status::Received | Status::Refunding | Status::Confirming)
         }
         Outcome::SendError { .. } | Outcome::QueryError { .. } | Outcome::Lost => false,
     };
@@ -271,7 +293,11 @@ fn paid(facts: &Facts, state: PacketState, reason: &str) -> Next {
 
 /// A paid packet is followed until it was opened or came back.
 fn follow(facts: &Facts, next: Next) -> Next {
-    let since = facts.sent_at.map_or(0, |sent| facts.at - sent);
+    look_after(facts, next, facts.sent_at.map_or(0, |sent| facts.at - sent))
+}
+
+/// The schedule of what waits for its receiver since some time: soon at first, after three days with a person.
+fn look_after(facts: &Facts, next: Next, since: Ms) -> Next {
     let pause = match since {
         age if age < MINUTE => 10 * SECOND,
         age if age < HOUR => 2 * MINUTE,
