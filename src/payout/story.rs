@@ -58,7 +58,7 @@ fn now(told: Told<'_>) -> String {
             format!("等待领取，{} 前未领取将自动退回。", beijing_words(until))
         }
         PacketState::Failed if told.reason == "lapsed" => {
-            "本人没有确认收款，微信已关闭这笔转账，没有付款，金额已释放。".into()
+            "本人没有按时确认，或微信没有放行（原因见最后一次查询的原始回答）；转账已关闭，没有付款，金额已释放。".into()
         }
         PacketState::Received => format!("{} 已领取。", beijing_words(told.updated_at)),
         PacketState::Held => format!("暂缓发送：{reason}{again}"),
@@ -97,7 +97,7 @@ fn reason(code: &str) -> String {
         "not_sent" => "暂时连不上微信支付。",
         "bad_signature" => "答复的签名不对，不能相信，正在用原单号核对。",
         "INVALID_REQUEST" => "微信没有接受这次请求，正在用原单号核对。",
-        "lapsed" => "本人没有确认收款。",
+        "lapsed" => "本人没有按时确认，或微信没有放行。",
         "mismatch" => "微信的答复与请求不一致，请财务留意。",
         "PROCESSING" | "accepted" => "微信已受理，稍后查询结果。",
         "FREQ_LIMIT" | "FREQUENCY_LIMITED" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",

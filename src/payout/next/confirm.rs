@@ -2,7 +2,8 @@
 //! until these say FAILED they are not dead: our clock decides neither.
 
 use super::{
-    Facts, Money, NO_TICKET, Next, RESUME_WITHIN, SECOND, TICKET_SENDS, age, follow, look_after, paid, pause,
+    Facts, Money, NO_TICKET, Next, RESUME_WITHIN, SECOND, TICKET_SENDS, age, paid,
+    schedule::{follow, look_after, pause},
     stay,
 };
 use crate::{clock::Ms, mutant::planted, payout::codes::Effect, wire::PacketState};

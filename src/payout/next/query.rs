@@ -1,8 +1,10 @@
 //! Answers to queries: the only ones that can end what is undecided.
 
 use super::{
-    FAILED_APART, Facts, Money, NO_TICKET, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status, blocked,
-    confirm, follow, is_user_limit, paid, stay, wait,
+    FAILED_APART, Facts, Money, NO_TICKET, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status, confirm,
+    paid,
+    schedule::{blocked, follow, is_user_limit, wait},
+    stay,
 };
 use crate::{
     clock::DAY,

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::next_beijing_midnight;
 use PacketState::{
     Blocked, Cancelled, Confirming, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved,
     Sending, Sent, Unknown,
