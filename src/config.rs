@@ -13,6 +13,8 @@ use figment::{
 };
 use serde::Deserialize;
 
+use crate::wire::PayChannel;
+
 /// The default file, with a comment for every key.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -165,7 +167,6 @@ impl Config {
                 faults.push(words.to_owned());
             }
         };
-        let missing = |path: &Path| path.as_os_str().is_empty() || !path.exists();
         need(
             !self.server.public_url.starts_with("https://"),
             "server.public_url must be the https address that phones open",
@@ -182,19 +183,8 @@ impl Config {
             !self.wechat.aes_key.is_empty() && self.wechat.aes_key.expose().len() != 43,
             "wechat.aes_key: the 43 characters of EncodingAESKey, or empty for plain mode",
         );
-        need(self.pay.mch_id.is_empty(), "pay.mch_id: the merchant number");
-        need(self.pay.api_key.expose().len() != 32, "pay.api_key: the 32 characters of the API v2 key");
-        need(missing(&self.pay.cert_pem), "pay.cert_pem: path of apiclient_cert.pem");
-        need(missing(&self.pay.key_pem), "pay.key_pem: path of apiclient_key.pem");
-        need(
-            !self.pay.ca_pem.as_os_str().is_empty() && !self.pay.ca_pem.exists(),
-            "pay.ca_pem: the file does not exist",
-        );
-        need(self.pay.client_ip.parse::<std::net::Ipv4Addr>().is_err(), "pay.client_ip: an IPv4 address");
-        need(
-            self.pay.send_name.is_empty() || self.pay.send_name.len() > 31,
-            "pay.send_name: at most 31 bytes of UTF-8 (10 Chinese characters)",
-        );
+        self.pay_faults(&mut need);
+        self.transfer_faults(&mut need);
         need(
             self.sms.provider == SmsProvider::Log,
             "sms.provider is log, which prints codes: for development only",
@@ -220,6 +210,72 @@ impl Config {
         faults
     }
 
+    fn pay_faults(&self, need: &mut dyn FnMut(bool, &str)) {
+        if self.pay.mch_id.is_empty() && !self.transfer.mch_id.is_empty() {
+            // Paid by transfers alone.
+            return;
+        }
+        need(
+            self.pay.mch_id.is_empty(),
+            "pay.mch_id: the merchant number (or transfer.mch_id of a newer merchant)",
+        );
+        need(self.pay.api_key.expose().len() != 32, "pay.api_key: the 32 characters of the API v2 key");
+        need(missing(&self.pay.cert_pem), "pay.cert_pem: path of apiclient_cert.pem");
+        need(missing(&self.pay.key_pem), "pay.key_pem: path of apiclient_key.pem");
+        need(
+            !self.pay.ca_pem.as_os_str().is_empty() && !self.pay.ca_pem.exists(),
+            "pay.ca_pem: the file does not exist",
+        );
+        need(self.pay.client_ip.parse::<std::net::Ipv4Addr>().is_err(), "pay.client_ip: an IPv4 address");
+        need(
+            self.pay.send_name.is_empty() || self.pay.send_name.len() > 31,
+            "pay.send_name: at most 31 bytes of UTF-8 (10 Chinese characters)",
+        );
+    }
+
+    fn transfer_faults(&self, need: &mut dyn FnMut(bool, &str)) {
+        let ours = &self.transfer;
+        if ours.mch_id.is_empty() {
+            return;
+        }
+        need(ours.serial_no.is_empty(), "transfer.serial_no: the serial of the merchant's API certificate");
+        need(missing(&ours.key_pem), "transfer.key_pem: path of apiclient_key.pem");
+        need(
+            ours.api_v3_key.expose().len() != 32,
+            "transfer.api_v3_key: the 32 characters of the API v3 key",
+        );
+        need(
+            ours.public_key_id.is_empty() || missing(&ours.public_key_pem),
+            "transfer.public_key_id and public_key_pem: WeChat Pay's public key (PUB_KEY_ID_…) and its file",
+        );
+        need(
+            ours.scene_id.is_empty(),
+            "transfer.scene_id: the scene that the merchant was granted, such as 1000",
+        );
+        need(
+            !ours.notify_url.is_empty()
+                && (!ours.notify_url.starts_with("https://") || ours.notify_url.contains('?')),
+            "transfer.notify_url: an https address without a query, or empty for our own",
+        );
+    }
+
+    /// The merchant's number on a channel; empty where it is not configured.
+    pub fn merchant(&self, channel: PayChannel) -> &str {
+        match channel {
+            PayChannel::RedPacketV2 => &self.pay.mch_id,
+            PayChannel::TransferV3 => &self.transfer.mch_id,
+        }
+    }
+
+    /// How money is paid when nobody says it: by red packets, unless only transfers are configured.
+    pub fn usual_channel(&self) -> PayChannel {
+        if self.pay.mch_id.is_empty() && !self.transfer.mch_id.is_empty() {
+            PayChannel::TransferV3
+        } else {
+            PayChannel::RedPacketV2
+        }
+    }
+
     /// Origin of our own pages, as browsers send it.
     pub fn origin(&self) -> &str {
         &self.server.public_url
@@ -229,6 +285,10 @@ impl Config {
     pub fn secure_cookies(&self) -> bool {
         self.server.public_url.starts_with("https://")
     }
+}
+
+fn missing(path: &Path) -> bool {
+    path.as_os_str().is_empty() || !path.exists()
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub enum Purpose {
     PoolDigest,
     /// Stored requests to the payer.
     Request,
+    /// What a receiver confirms a transfer with.
+    Ticket,
     /// Private messages between servers.
     Bus,
 }
@@ -52,6 +54,7 @@ impl Purpose {
             Self::Cookie => b"kaijiang/cookie",
             Self::PoolDigest => b"kaijiang/pool-digest",
             Self::Request => b"kaijiang/request",
+            Self::Ticket => b"kaijiang/ticket",
             Self::Bus => b"kaijiang/bus",
         }
     }

@@ -54,7 +54,7 @@ async fn list(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`, `origin`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`meeting_closed`, `idempotency_mismatch`", body = ProblemBody),
+    (status = 409, description = "`meeting_closed`, `channel_unset`, `idempotency_mismatch`", body = ProblemBody),
     (status = 413, description = "`too_large`", body = ProblemBody),
     (status = 415, description = "`content_type`", body = ProblemBody),
     (status = 422, description = "`amount_range`, `amount_precision`, `invalid`", body = ProblemBody),

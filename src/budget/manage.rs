@@ -1,5 +1,6 @@
 //! What finance does with budgets.
 
+use anyhow::Context;
 use sqlx::{Row, any::AnyRow};
 
 use super::{
@@ -17,18 +18,18 @@ use crate::{
     error::{ApiError, ApiResult},
     keys::{row_id, short_id},
     meeting,
-    wire::{BudgetStatus, BudgetView, EditBudget, Fen, NewBudget},
+    wire::{BudgetStatus, BudgetView, EditBudget, Fen, NewBudget, PayChannel},
 };
 
 /// Longest name, characters.
 const NAME_CHARS: usize = 60;
 
 const COLUMNS: &str = "select b.id, b.name, b.status, b.cap_fen, b.reserved_fen, b.spent_fen, b.returned_fen, \
-                       s.username, b.approved_at, b.version, c.username \
+                       s.username, b.approved_at, b.version, c.username, b.channel \
                        from budget b left join staff s on s.id = b.approved_by \
                        left join staff c on c.id = b.changed_by";
 
-fn view(row: &AnyRow) -> Result<BudgetView, sqlx::Error> {
+fn view(row: &AnyRow) -> anyhow::Result<BudgetView> {
     let status: String = row.try_get(2)?;
     Ok(BudgetView {
         id: row.try_get(0)?,
@@ -42,6 +43,7 @@ fn view(row: &AnyRow) -> Result<BudgetView, sqlx::Error> {
         approved_at: row.try_get(8)?,
         version: row.try_get(9)?,
         changed_by: row.try_get(10)?,
+        channel: PayChannel::of(&row.try_get::<String, _>(11)?).context("a budget's channel")?,
     })
 }
 
@@ -93,9 +95,20 @@ async fn note(
     Ok(audit::record(tx, app.now(), &deed).await?)
 }
 
+/// The channel of a new budget: 409 `channel_unset` for one that this server could not pay by.
+fn channel(app: &App, new: &NewBudget) -> ApiResult<PayChannel> {
+    let channel = new.channel.unwrap_or_else(|| app.config().usual_channel());
+    if channel == PayChannel::TransferV3 && app.config().merchant(channel).is_empty() {
+        let detail = "还没有配置商家转账（transfer.mch_id 等）：请技术人员按 check-config 的提示配置并重启，或改用红包。";
+        return Err(ApiError::conflict("channel_unset", detail));
+    }
+    Ok(channel)
+}
+
 /// A new draft. Its cap enters the ledger at once; nothing can be reserved before it is approved.
 pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) -> ApiResult<BudgetView> {
     let name = checked(&new.name, new.cap_fen)?;
+    let channel = channel(app, new)?;
     let (id, now) = (short_id(), app.now());
     let mut tx = app.db().begin().await?;
     let row = sqlx::query("select status from meeting where id = $1")
@@ -107,8 +120,8 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
         return Err(ApiError::conflict("meeting_closed", "活动已结束，不能再新建预算。"));
     }
     sqlx::query(
-        "insert into budget (id, meeting_id, name, cap_fen, status, created_by, changed_by, created_at) \
-         values ($1, $2, $3, $4, 'draft', $5, $5, $6)",
+        "insert into budget (id, meeting_id, name, cap_fen, status, created_by, changed_by, created_at, channel) \
+         values ($1, $2, $3, $4, 'draft', $5, $5, $6, $7)",
     )
     .bind(&id)
     .bind(meeting)
@@ -116,6 +129,7 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
     .bind(new.cap_fen.0)
     .bind(&staff.id)
     .bind(now)
+    .bind(channel.word())
     .execute(tx.conn())
     .await?;
     ledger::write(&mut tx, now, &entry(("cap", &id, new.cap_fen.0), ("cap", FREE), "")).await?;

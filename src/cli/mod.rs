@@ -125,7 +125,14 @@ fn openapi() -> anyhow::Result<()> {
 
 fn check_config(file: Option<&std::path::Path>) -> anyhow::Result<()> {
     let config = Config::load(file)?;
-    let faults = config.faults();
+    let mut faults = config.faults();
+    if faults.is_empty() {
+        // The files are there: now whether they are what they should be.
+        match crate::payout::check_config(&config) {
+            Ok(sentence) => println!("{sentence}"),
+            Err(error) => faults.push(format!("{error:#}")),
+        }
+    }
     if faults.is_empty() {
         println!("the configuration is complete");
         return Ok(());

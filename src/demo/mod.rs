@@ -151,6 +151,16 @@ pub fn from_config(config: &Config) -> sandbox::SandboxConfig {
         mch_id: or(&config.pay.mch_id, "1900000109"),
         api_key: or(config.pay.api_key.expose(), "demodemodemodemodemodemodemodemo"),
         callback_url: Url::parse(&format!("{}/wechat/callback", config.server.public_url)).ok(),
+        transfer: sandbox::TransferMerchant {
+            mch_id: or(&config.transfer.mch_id, "1900000109"),
+            serial_no: or(&config.transfer.serial_no, "7132D72A03E93CDDF8C03BBD1F37EEDF00000001"),
+            api_v3_key: or(config.transfer.api_v3_key.expose(), "demov3demov3demov3demov3demov3de"),
+            public_key_id: or(
+                &config.transfer.public_key_id,
+                "PUB_KEY_ID_0119000001092026112300000000000001",
+            ),
+            scene_id: or(&config.transfer.scene_id, "1000"),
+        },
         sms_access_key: or(&config.sms.access_key, "demo-access-key"),
         sms_secret: or(config.sms.secret.expose(), "demo-access-secret"),
         auto_open: Some(std::time::Duration::from_secs(3)),
@@ -174,6 +184,12 @@ fn far_ends(preset: &Config, running: &sandbox::Running, public_url: &str) -> Va
         "pay": {
             "mch_id": known.mch_id, "api_key": known.api_key, "api_base": pay,
             "cert_pem": running.cert_pem, "key_pem": running.key_pem, "ca_pem": running.ca_pem,
+        },
+        "transfer": {
+            "mch_id": known.transfer.mch_id, "serial_no": known.transfer.serial_no,
+            "key_pem": running.transfer_key_pem, "api_v3_key": known.transfer.api_v3_key,
+            "public_key_id": known.transfer.public_key_id, "public_key_pem": running.public_key_pem,
+            "api_base": pay, "notify_url": format!("{public_url}/wechat/transfer"),
         },
         "sms": {
             "provider": "aliyun", "api_base": base, "access_key": known.sms_access_key, "secret": known.sms_secret,

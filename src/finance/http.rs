@@ -93,7 +93,7 @@ async fn match_statement(
         )
     })?;
     let (_, bytes) = people::uploaded_file(form).await?;
-    let mch_id = app.config().pay.mch_id.clone();
+    let mch_id = app.config().merchant(app.config().usual_channel()).to_owned();
     if mch_id.is_empty() {
         return Err(ApiError::conflict("not_configured", "尚未配置商户号（pay.mch_id），没有可核对的红包。"));
     }

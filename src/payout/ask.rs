@@ -1,7 +1,7 @@
 //! Asking the payer now, because a person wants to know: for proofs, verdicts and matching.
 
 use super::{
-    channel::Channel,
+    channel::Channels,
     next::Outcome,
     prepare,
     sql::{self, Packet},
@@ -22,14 +22,15 @@ pub(super) struct Asked {
 
 /// Asks for one number: 409 `sender_off` without a merchant, 409 `outcome_unknown` when the packet moves just now.
 pub(super) async fn ask(app: &App, packet: &Packet) -> ApiResult<Asked> {
-    let Ok(Channel::RedPacket(payer)) = Channel::open(app.config()) else {
+    let channels = Channels::open(app.config());
+    let Some(payer) = channels.as_ref().ok().and_then(|channels| channels.of(packet.channel)) else {
         return Err(ApiError::conflict("sender_off", "尚未配置商户，无法向微信核实。"));
     };
     let Some(call) = sql::begin_call(app, packet, false).await? else {
         return Err(super::block_error("outcome_unknown"));
     };
-    let answer = sql::store_answer(app, &call, payer.query(&packet.bill).await).await?;
-    let outcome = payer.read_query(&answer, &prepare::bare_order(packet));
+    let answer = sql::store_answer(app, &call, payer.query(&packet.bill, app.now()).await).await?;
+    let outcome = payer.read_query(&answer, &prepare::bare_order(packet), app.now());
     Ok(Asked { call, outcome })
 }
 

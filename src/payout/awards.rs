@@ -14,6 +14,7 @@ use crate::{
     clock::Ms,
     db::{Tx, hit},
     error::{ApiError, ApiResult},
+    wire::PayChannel,
 };
 
 /// "Never by itself": for packets that wait for a person or are final.
@@ -99,7 +100,8 @@ async fn insert(
     let reason = format!("seat:{}:{}:{}:{kind}", grant.event, grant.draw, award.rank);
     let done = sqlx::query(
         "insert into award (id, reason, meeting_id, n, rank, person_id, openid, pid, kind, amount_fen, budget_id, \
-         state, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $12, $12) \
+         state, channel, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', \
+         coalesce((select b.channel from budget b where b.id = $11), 'red_packet_v2'), $12, $12) \
          on conflict (reason) do nothing",
     )
     .bind(award_id(&reason))
@@ -137,7 +139,9 @@ pub async fn seat_block(tx: &mut Tx, seat: Seat<'_>) -> Result<Option<&'static s
         let (award, packet): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
         match (award.as_str(), packet.as_deref()) {
             ("paid" | "collected", _) | (_, Some("sent" | "received")) => return Ok(Some("already_paid")),
-            (_, Some("sending" | "unknown" | "blocked" | "needs_human")) => block = Some("outcome_unknown"),
+            (_, Some("sending" | "confirming" | "unknown" | "blocked" | "needs_human")) => {
+                block = Some("outcome_unknown");
+            }
             _ => {}
         }
     }
@@ -183,21 +187,28 @@ pub async fn make_payable(app: &App, tx: &mut Tx, meeting: &str, draw: i64, rank
     issue(app, tx, Some((meeting, draw))).await
 }
 
-/// Gives every payable cash award without a packet its first one. Without a configured merchant nothing happens: the
-/// awards wait and get theirs when the sender starts with one.
+/// Gives every payable cash award without a packet its first one, on the channel of its budget. Where that has no
+/// configured merchant nothing happens: the awards wait and get theirs when the sender starts with one.
 pub async fn issue(app: &App, tx: &mut Tx, of: Option<(&str, i64)>) -> ApiResult<()> {
-    let mch_id = &app.config().pay.mch_id;
-    if mch_id.is_empty() || mch_id.len() > MERCHANT_CHARS {
-        return Ok(());
+    for channel in PayChannel::ALL {
+        let mch_id = app.config().merchant(channel);
+        if !mch_id.is_empty() && mch_id.len() <= MERCHANT_CHARS {
+            issue_by(app, tx, of, channel).await?;
+        }
     }
+    Ok(())
+}
+
+async fn issue_by(app: &App, tx: &mut Tx, of: Option<(&str, i64)>, channel: PayChannel) -> ApiResult<()> {
     let (meeting, draw) = of.unwrap_or(("", 0));
     let rows = sqlx::query(
         "select a.id, a.openid, a.amount_fen, m.bill_day, a.created_at from award a join meeting m on m.id = a.meeting_id \
          where a.state = 'payable' and a.kind = 'cash' and a.attempts = 0 and m.rehearsal = 0 \
-         and a.budget_id is not null and ($1 = '' or (a.meeting_id = $1 and a.n = $2)) order by a.rank",
+         and a.budget_id is not null and a.channel = $3 and ($1 = '' or (a.meeting_id = $1 and a.n = $2)) order by a.rank",
     )
     .bind(meeting)
     .bind(draw)
+    .bind(channel.word())
     .fetch_all(tx.conn())
     .await?;
     let doubted = matching::doubted(tx).await?;
@@ -214,13 +225,14 @@ pub async fn issue(app: &App, tx: &mut Tx, of: Option<(&str, i64)>) -> ApiResult
         }
         sqlx::query(
             "insert into packet (bill_no, award_id, attempt, channel, openid, amount_fen, state, next_at, \
-             created_at, updated_at, undecided) values ($1, $2, 1, 'red_packet', $3, $4, 'queued', $5, $5, $5, $6)",
+             created_at, updated_at, undecided) values ($1, $2, 1, $6, $3, $4, 'queued', $5, $5, $5, $7)",
         )
-        .bind(bill_no(app.keys(), mch_id, &day, &award, 1))
+        .bind(bill_no(app.keys(), app.config().merchant(channel), &day, &award, 1))
         .bind(&award)
         .bind(&openid)
         .bind(fen)
         .bind(app.now())
+        .bind(channel.word())
         .bind(undecided)
         .execute(tx.conn())
         .await?;

@@ -1,4 +1,4 @@
-//! Every answer of the payer in one table (`sendredpack` and `gethbinfo`), with two columns: what a packet becomes
+//! Every answer of the payer in one table (red packets and transfers alike), with two columns: what a packet becomes
 //! when all earlier attempts of its number were decided, and when one was not.
 //!
 //! A code that is not here is undecided. In the second column nothing ever proves that nothing was paid: an attempt
@@ -56,7 +56,7 @@ impl Row {
             "timeout" if planted("timeout_is_a_refusal") => return Fate::Refused,
             "broken" if planted("broken_is_not_sent") => return Fate::Queue,
             "FATAL_ERROR" if planted("fatal_is_a_refusal") => return Fate::Refused,
-            "NOTENOUGH" if planted("balance_goes_back_to_the_queue") => return Fate::Queue,
+            "NOTENOUGH" | "NOT_ENOUGH" if planted("balance_goes_back_to_the_queue") => return Fate::Queue,
             "SEND_FAILED" if planted("send_failed_is_dead") => return Fate::Refused,
             _ => {}
         }
@@ -73,13 +73,13 @@ const BALANCE: &str = "商户余额不足：请充值（若开通了运营账户
 const MERCHANT_DAY: &str = "商户当日发放额度已用完：请在商户平台提高额度或明日再恢复发送。";
 const PERMISSION: &str =
     "连续多人被拒绝（NO_AUTH）：请先检查商户平台的调用 IP 白名单（修改约 10 分钟后生效），再检查产品权限。";
-const KEY: &str = "签名错误：请核对 pay.api_key（API v2 密钥）是否已更换，改好后恢复发送。";
+const KEY: &str = "签名错误：红包请核对 pay.api_key（API v2 密钥），商家转账请核对 transfer.serial_no 与 key_pem，改好后恢复发送。";
 const CERTIFICATE: &str = "商户证书缺失、不符或已过期：请核对 pay.cert_pem 与 pay.key_pem，改好后恢复发送。";
 const FORMAT: &str = "微信支付认为请求格式有误：请联系技术人员查看该红包的调用记录。";
 const CLOSED: &str = "商户平台关闭了 API 发放：请在“现金红包”产品设置中重新开启。";
 const FROZEN: &str = "商户账户异常或被限制：请登录商户平台查看处罚通知。";
 
-/// Answers to `sendredpack` (fact sheet §1.5).
+/// Answers to a send call (fact sheet §1.5 and §7).
 pub const SEND: &[Row] = &[
     row("not_sent", Fate::Queue, Effect::None, ""),
     row("timeout", Fate::Unknown, Effect::None, ""),
@@ -87,12 +87,20 @@ pub const SEND: &[Row] = &[
     row("http_5xx", Fate::Unknown, Effect::None, ""),
     row("unreadable", Fate::Unknown, Effect::None, ""),
     row("mismatch", Fate::Unknown, Effect::None, ""),
+    row("bad_signature", Fate::Unknown, Effect::None, ""),
+    // The payer has the order and says no more than that: the query does.
+    row("accepted", Fate::Unknown, Effect::None, ""),
     row("http_4xx", Fate::Queue, Effect::Pause, CERTIFICATE),
     row("fail", Fate::Unknown, Effect::None, ""),
     row("SYSTEMERROR", Fate::Unknown, Effect::None, ""),
+    row("SYSTEM_ERROR", Fate::Unknown, Effect::None, ""),
+    // Also said of a number whose order the payer has.
+    row("INVALID_REQUEST", Fate::Unknown, Effect::None, ""),
     row("PROCESSING", Fate::Unknown, Effect::None, ""),
     row("FREQ_LIMIT", Fate::Queue, Effect::Slow, ""),
     row("SECOND_OVER_LIMITED", Fate::Queue, Effect::Slow, ""),
+    row("FREQUENCY_LIMITED", Fate::Queue, Effect::Slow, ""),
+    row("NOT_ENOUGH", Fate::Blocked, Effect::Pause, BALANCE),
     row("NOTENOUGH", Fate::Blocked, Effect::Pause, BALANCE),
     row("SENDAMOUNT_LIMIT", Fate::Blocked, Effect::Pause, MERCHANT_DAY),
     row("DAY_OVER_LIMITED", Fate::Blocked, Effect::Pause, MERCHANT_DAY),
@@ -119,7 +127,7 @@ pub const SEND: &[Row] = &[
     row("PAYER_ACCOUNT_ABNORMAL", Fate::Queue, Effect::Pause, FROZEN),
 ];
 
-/// Errors of `gethbinfo` (fact sheet §2). None says anything about the packet: its state stays, in both columns; only
+/// Errors of a query (fact sheet §2 and §7). None says anything about the packet: its state stays, in both columns; only
 /// the sender may stop. `NOT_FOUND` lets the same number be sent again later.
 pub const QUERY: &[(&str, Effect, &str)] = &[
     ("NOT_FOUND", Effect::None, ""),
@@ -130,6 +138,9 @@ pub const QUERY: &[(&str, Effect, &str)] = &[
     ("XML_ERROR", Effect::Pause, FORMAT),
     ("PARAM_ERROR", Effect::None, ""),
     ("SYSTEMERROR", Effect::None, ""),
+    ("SYSTEM_ERROR", Effect::None, ""),
+    ("INVALID_REQUEST", Effect::None, ""),
+    ("FREQUENCY_LIMITED", Effect::Slow, ""),
     ("http_4xx", Effect::Pause, CERTIFICATE),
 ];
 

@@ -176,15 +176,17 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
         return Ok(());
     }
     let midnight = next_beijing_midnight(app.now()) - DAY;
-    let rows = sqlx::query(
+    let confirming = if planted("confirming_not_carried_over") { "" } else { "'confirming', " };
+    let text = format!(
         "select bill_no, amount_fen from packet where openid = $1 and day <> '' and day < $2 \
-         and (state in ('sending', 'unknown', 'blocked', 'needs_human') or sent_at >= $3)",
-    )
-    .bind(openid)
-    .bind(today)
-    .bind(midnight - SKEW)
-    .fetch_all(tx.conn())
-    .await?;
+         and (state in ('sending', {confirming}'unknown', 'blocked', 'needs_human') or sent_at >= $3)"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(openid)
+        .bind(today)
+        .bind(midnight - SKEW)
+        .fetch_all(tx.conn())
+        .await?;
     let (mut count, mut sum) = (0_i64, 0_i64);
     for row in &rows {
         count += 1;

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    goods, http_hand, http_sender,
+    channel, goods, http_hand, http_sender,
     queue::{self, PacketFilter},
     reissue, requests, settle,
     views::{self, AwardFilter},
@@ -33,6 +33,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(http_sender::router())
         .merge(requests::router())
         .merge(http_hand::router())
+        .merge(channel::callback::router())
 }
 
 /// Awards of the meeting.

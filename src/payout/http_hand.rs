@@ -145,12 +145,20 @@ async fn send_trial(
     Body(wanted): Body<TrialRequest>,
 ) -> ApiResult<Answer<PacketView>> {
     staff.need(&[Role::Finance])?;
-    trial::may(&app, &meeting, &wanted.person_id).await?;
+    let channel = wanted.channel.unwrap_or_else(|| app.config().usual_channel());
+    trial::may(&app, &meeting, (&wanted.person_id, channel)).await?;
     if approval::needed(&app, &meeting).await? {
         let (kind, fen) = (RequestKind::Trial, app.config().limits.packet_min);
-        let ask = Ask { meeting: &meeting, kind, target: &wanted.person_id, fen, verdict: "", note: "" };
+        let ask = Ask {
+            meeting: &meeting,
+            kind,
+            target: &wanted.person_id,
+            fen,
+            verdict: channel.word(),
+            note: "",
+        };
         return approval::ask(&app, &staff, ask).await.map(Answer::asked);
     }
-    let bill = trial::send(&app, Warrant::alone(&staff), &meeting, &wanted.person_id).await?;
+    let bill = trial::send(&app, Warrant::alone(&staff), &meeting, (&wanted.person_id, channel)).await?;
     views::one_packet(&app, &meeting, &bill).await.map(Answer::Done)
 }

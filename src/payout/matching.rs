@@ -24,11 +24,13 @@ use crate::{
 const AT_ONCE: i64 = 20;
 
 /// Packets that the sender would send, or send again.
-const COULD_BE_SENT: &str = "p.state in ('queued', 'held', 'reserved', 'sending', 'unknown', 'blocked')";
+const COULD_BE_SENT: &str =
+    "p.state in ('queued', 'held', 'reserved', 'sending', 'confirming', 'unknown', 'blocked')";
 
 /// The payer answered a query about it since $1.
 const ANSWERED: &str = "exists (select 1 from call c where c.bill_no = p.bill_no and c.kind = 'query' and c.at >= $1 \
-    and c.outcome in ('SENT', 'RECEIVED', 'RFUND_ING', 'REFUND', 'FAILED', 'SENDING', 'SENDING_REASON', 'NOT_FOUND'))";
+    and c.outcome in ('SENT', 'RECEIVED', 'RFUND_ING', 'REFUND', 'FAILED', 'SENDING', 'SENDING_REASON', \
+    'CONFIRMING', 'confirming', 'NOT_FOUND'))";
 
 /// A statement that was imported while the sender was stopped.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

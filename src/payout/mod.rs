@@ -9,6 +9,7 @@ mod ask;
 pub mod awards;
 pub mod bill_no;
 pub mod channel;
+mod claim;
 pub mod codes;
 mod day;
 mod goods;
@@ -50,7 +51,7 @@ use crate::app::App;
 
 /// Before the sender of a new process begins: claims of a server that died are free again, where that is certain.
 pub async fn forget_claims(app: &App) -> Result<(), sqlx::Error> {
-    sql::forget_claims(app).await
+    claim::forget_claims(app).await
 }
 
 /// At start: the caps of the account and of the merchant's day as configured.

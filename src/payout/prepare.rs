@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use super::{
     awards::NEVER,
-    channel::{Order, RedPacket},
+    channel::{Channel, Order},
     day::{self, Slot},
     next::hold_pause,
     sql::{self, Packet},
@@ -66,11 +66,16 @@ struct Meeting {
 }
 
 /// Prepares a claimed packet for sending. A packet that was sent before keeps its request, byte for byte.
-pub(super) async fn prepare(app: &App, payer: &RedPacket, packet: &Packet) -> ApiResult<Ready> {
+pub(super) async fn prepare(app: &App, payer: &Channel, packet: &Packet) -> ApiResult<Ready> {
     let meeting = meeting(app, &packet.bill).await?;
     let mut packet = packet.clone();
     if is_first(&packet) {
-        match obstacle(app, &meeting, &mut packet).await? {
+        let odd = (!payer.amounts().contains(&packet.fen)).then_some(("channel_range", 60 * MINUTE));
+        let found = match odd {
+            None => obstacle(app, &meeting, &mut packet).await?,
+            odd => odd,
+        };
+        match found {
             None => {}
             Some((reason, pause)) => return wait(app, &packet, reason, pause).await,
         }

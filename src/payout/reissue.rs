@@ -90,8 +90,8 @@ pub(super) async fn candidate(app: &App, bill: &str) -> ApiResult<Packet> {
 /// States whose number can be dead at all.
 fn may(state: PacketState) -> ApiResult<()> {
     use PacketState::{
-        Blocked, Cancelled, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved, Sending,
-        Sent, Unknown,
+        Blocked, Cancelled, Confirming, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused,
+        Reserved, Sending, Sent, Unknown,
     };
     match state {
         Failed | Refunded | Refused => Ok(()),
@@ -100,7 +100,7 @@ fn may(state: PacketState) -> ApiResult<()> {
         Queued | Reserved | Held => {
             Err(ApiError::conflict("not_dead", "该红包还没有发出，会用原单号继续，无需换号。"))
         }
-        Sending | Unknown | Blocked | NeedsHuman => Err(super::block_error("outcome_unknown")),
+        Sending | Confirming | Unknown | Blocked | NeedsHuman => Err(super::block_error("outcome_unknown")),
     }
 }
 
@@ -135,7 +135,7 @@ async fn proof(app: &App, packet: &Packet) -> ApiResult<Dead> {
         Outcome::Found { status: Status::Refunded, .. } if packet.facts.state == PacketState::Refunded => {
             Ok(Dead::Returned)
         }
-        Outcome::Found { .. } | Outcome::Sent { .. } => Err(ApiError::conflict(
+        Outcome::Found { .. } | Outcome::Sent { .. } | Outcome::Accepted { .. } => Err(ApiError::conflict(
             "not_dead",
             "微信的记录与这里不一致，原单号不能算作废，请查看该红包的记录。",
         )),
@@ -216,8 +216,8 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
         .bind(&award.meeting)
         .fetch_one(tx.conn())
         .await?;
-    let new =
-        bill_no(app.keys(), &app.config().pay.mch_id, &row.try_get::<String, _>(0)?, &award.id, attempt);
+    let mch_id = app.config().merchant(old.channel);
+    let new = bill_no(app.keys(), mch_id, &row.try_get::<String, _>(0)?, &award.id, attempt);
     let done = sqlx::query(
         "update award set attempts = $1, state = 'payable', updated_at = $2 where id = $3 and attempts = $4",
     )
@@ -232,7 +232,7 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
     }
     sqlx::query(
         "insert into packet (bill_no, award_id, attempt, channel, openid, amount_fen, state, next_at, created_at, \
-         updated_at) values ($1, $2, $3, 'red_packet', $4, $5, 'queued', $6, $6, $6)",
+         updated_at) values ($1, $2, $3, $7, $4, $5, 'queued', $6, $6, $6)",
     )
     .bind(&new)
     .bind(&award.id)
@@ -240,6 +240,7 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
     .bind(&award.openid)
     .bind(award.fen)
     .bind(now)
+    .bind(old.channel.word())
     .execute(tx.conn())
     .await?;
     Ok(new)

@@ -12,7 +12,7 @@ use crate::{
     budget,
     error::{ApiResult, ProblemBody},
     http::{Idem, IdemHeader, Path},
-    wire::{RequestKind, RequestView, Role},
+    wire::{PayChannel, RequestKind, RequestView, Role},
 };
 
 /// Routes of this module.
@@ -96,7 +96,10 @@ async fn carry_out(app: &App, warrant: Warrant<'_>, request: &Request) -> ApiRes
             let verdict = resolve::verdict(&request.verdict)?;
             resolve::resolve(app, warrant, (meeting, target), (verdict, &request.note)).await
         }
-        RequestKind::Trial => trial::send(app, warrant, meeting, target).await.map(drop),
+        RequestKind::Trial => {
+            let channel = PayChannel::of(&request.verdict).unwrap_or_else(|| app.config().usual_channel());
+            trial::send(app, warrant, meeting, (target, channel)).await.map(drop)
+        }
         RequestKind::Release => sender::resume(app, warrant).await,
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn must_wait(state: PacketState) -> ApiResult<()> {
     match state {
         PacketState::NeedsHuman => Ok(()),
         PacketState::Sent | PacketState::Received => Err(super::block_error("already_paid")),
-        PacketState::Sending | PacketState::Unknown | PacketState::Blocked => {
+        PacketState::Sending | PacketState::Confirming | PacketState::Unknown | PacketState::Blocked => {
             Err(super::block_error("outcome_unknown"))
         }
         _ => Err(ApiError::conflict("not_open", "该红包不需要人工认定，请看它现在的状态。")),
@@ -92,7 +92,10 @@ async fn may(app: &App, packet: &Packet, verdict: Verdict, outcome: &Outcome) ->
         Err(ApiError::conflict("payer_disagrees", detail))
     };
     match (verdict, outcome) {
-        (Verdict::Paid | Verdict::Returned, Outcome::Found { status: Status::Failed, .. })
+        (
+            Verdict::Paid | Verdict::Returned,
+            Outcome::Found { status: Status::Failed | Status::Confirming, .. } | Outcome::Accepted { .. },
+        )
         | (Verdict::Returned, Outcome::Found { status: Status::Sent, .. }) => disagrees(),
         (Verdict::Paid | Verdict::Returned, _) => Ok(()),
         // Booked as paid, and the payer's books deny it now.
@@ -101,7 +104,7 @@ async fn may(app: &App, packet: &Packet, verdict: Verdict, outcome: &Outcome) ->
         {
             Ok(())
         }
-        (Verdict::Unpaid, Outcome::Found { .. } | Outcome::Sent { .. }) => {
+        (Verdict::Unpaid, Outcome::Found { .. } | Outcome::Sent { .. } | Outcome::Accepted { .. }) => {
             Err(super::block_error("outcome_unknown"))
         }
         (Verdict::Unpaid, _) if age(&packet.facts) >= ASKABLE => Ok(()),
@@ -220,7 +223,11 @@ pub(super) async fn ask_now(app: &App, warrant: Warrant<'_>, bill: &str) -> ApiR
     let packet = sql::one(app, bill).await?;
     if !matches!(
         packet.facts.state,
-        PacketState::NeedsHuman | PacketState::Unknown | PacketState::Blocked | PacketState::Sent
+        PacketState::NeedsHuman
+            | PacketState::Unknown
+            | PacketState::Blocked
+            | PacketState::Confirming
+            | PacketState::Sent
     ) {
         return Err(ApiError::conflict("not_open", "该红包没有等待微信结果，无需查询。"));
     }

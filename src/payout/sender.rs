@@ -4,7 +4,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
-use super::{channel::Channel, codes, day, matching};
+use super::{channel::Channels, codes, day, matching};
 use crate::{
     app::App,
     approval::Warrant,
@@ -14,7 +14,7 @@ use crate::{
     clock::Ms,
     db::{Db, Tx},
     error::ApiResult,
-    wire::{Fen, SenderView, StateCount},
+    wire::{Fen, PayChannel, SenderView, StateCount},
 };
 
 /// The database is older than the mark outside of it.
@@ -135,12 +135,18 @@ async fn note(app: &App, tx: &mut Tx, staff: &Staff, what: &str, note: &str) -> 
     audit::record(tx, app.now(), &deed).await
 }
 
-/// Remembers what the far end is, for the view.
-pub async fn remember_far_end(tx: &mut Tx, sandbox: bool) -> Result<(), sqlx::Error> {
+/// Where it is remembered what the far end of a channel is.
+fn far_end_name(channel: PayChannel) -> String {
+    format!("far_end:{}", channel.word())
+}
+
+/// Remembers what the far end of a channel is, for the view.
+pub async fn remember_far_end(tx: &mut Tx, channel: PayChannel, sandbox: bool) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into instance (name, value) values ('far_end', $1) \
+        "insert into instance (name, value) values ($1, $2) \
          on conflict (name) do update set value = excluded.value",
     )
+    .bind(far_end_name(channel))
     .bind(if sandbox { "sandbox" } else { "real" })
     .execute(tx.conn())
     .await
@@ -150,17 +156,20 @@ pub async fn remember_far_end(tx: &mut Tx, sandbox: bool) -> Result<(), sqlx::Er
 /// For pages: with what the configuration forbids, which no resume can change.
 pub async fn view(app: &App) -> ApiResult<SenderView> {
     let stored = Sender::load(app.db()).await?;
-    let channel = Channel::open(app.config());
-    let (name, off) = match &channel {
-        Ok(channel) => (channel.name(), channel.off()),
-        Err(_) => ("red_packet", Some("configuration")),
-    };
+    let channels = Channels::open(app.config());
+    let off = channels.as_ref().map_or(Some("configuration"), Channels::off);
     let reason = off.map_or(stored.reason, str::to_owned);
-    let far_end = sqlx::query("select value from instance where name = 'far_end'")
-        .fetch_optional(app.db().read())
-        .await?;
-    let far_end: Option<String> = far_end.map(|row| row.try_get(0)).transpose()?;
-    let detail = match channel {
+    let mut sandbox = false;
+    for channel in PayChannel::ALL {
+        let far_end = sqlx::query("select 1 from instance where name = $1 and value = 'sandbox'")
+            .bind(far_end_name(channel))
+            .fetch_optional(app.db().read())
+            .await?;
+        sandbox |= far_end.is_some();
+    }
+    let configured =
+        PayChannel::ALL.into_iter().filter(|channel| !app.config().merchant(*channel).is_empty());
+    let detail = match channels {
         Err(error) => format!("支付配置有误，请技术人员检查后重启：{error:#}"),
         Ok(_) => detail(&reason),
     };
@@ -168,8 +177,8 @@ pub async fn view(app: &App) -> ApiResult<SenderView> {
         paused: stored.paused || off.is_some(),
         detail,
         reason,
-        channel: name.into(),
-        sandbox: far_end.as_deref() == Some("sandbox"),
+        channels: configured.collect(),
+        sandbox,
         counts: counts(app.db()).await?,
         limits: day::limits(app).await?,
     })
@@ -179,10 +188,11 @@ fn detail(reason: &str) -> String {
     match reason {
         "" => "正常发送。",
         "by_hand" => "财务已暂停发送，恢复后继续。",
-        "not_configured" => "尚未配置商户（pay.mch_id 等），奖励会保留，配置并重启后自动发送。",
-        "transfer_later" => "商家转账（v3）将在后续版本提供；请配置 [pay] 红包，奖励会保留。",
+        "not_configured" => {
+            "尚未配置商户（pay.mch_id 或 transfer.mch_id 等），奖励会保留，配置并重启后自动发送。"
+        }
         BEHIND_MARK => "数据库比外部账本标记旧（可能恢复了旧备份）：这之后付过的款可能不在库里。请先逐个单号向微信核对，再恢复发送。",
-        SANDBOX => "对端是模拟服务而未允许使用（sandbox.enabled）：请检查 pay.api_base。",
+        SANDBOX => "对端是模拟服务而未允许使用（sandbox.enabled）：请检查 pay.api_base 与 transfer.api_base。",
         code => match codes::cause(code) {
             "" => "发送已暂停，请财务检查后恢复。",
             cause => cause,

@@ -22,6 +22,7 @@ use crate::{
     db::Tx,
     error::{ApiError, ApiResult},
     failpoint,
+    keys::Purpose,
     mutant::planted,
     watch,
     wire::PacketState,
@@ -126,6 +127,12 @@ async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResul
     if !sql::become_next(tx, &packet, &next, list_id(call.outcome), sent_at).await? {
         return Ok(None);
     }
+    if let Outcome::Accepted { ticket, until, .. } = call.outcome
+        && !ticket.is_empty()
+    {
+        let sealed = hex::encode(app.keys().seal(Purpose::Ticket, &packet.bill, ticket.as_bytes()));
+        sql::keep_ticket(tx, &packet.bill, (&sealed, *until)).await?;
+    }
     let log = if logged { tell::log(app, tx, &award, &packet, next.money).await? } else { None };
     move_money(tx, now, &award, &packet, next.money).await?;
     match next.sender {
@@ -179,7 +186,9 @@ pub(super) async fn move_money(
 
 fn list_id(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Sent { list_id } | Outcome::Found { list_id, .. } => list_id,
+        Outcome::Sent { list_id } | Outcome::Accepted { list_id, .. } | Outcome::Found { list_id, .. } => {
+            list_id
+        }
         Outcome::SendError { .. } | Outcome::QueryError { .. } | Outcome::Lost => "",
     }
 }
@@ -187,7 +196,9 @@ fn list_id(outcome: &Outcome) -> &str {
 fn next_code(outcome: &Outcome) -> String {
     match outcome {
         Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
-        Outcome::Sent { .. } | Outcome::Found { .. } | Outcome::Lost => String::new(),
+        Outcome::Sent { .. } | Outcome::Accepted { .. } | Outcome::Found { .. } | Outcome::Lost => {
+            String::new()
+        }
     }
 }
 
@@ -205,10 +216,12 @@ fn counted(outcome: &Outcome) -> String {
 fn said(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Sent { .. } => "sent".into(),
+        Outcome::Accepted { .. } => "confirming".into(),
         Outcome::SendError { code } | Outcome::QueryError { code } => code.clone(),
         Outcome::Found { status, .. } => match status {
             Status::Sending => "SENDING",
             Status::Stuck => "SENDING_REASON",
+            Status::Confirming => "CONFIRMING",
             Status::Sent => "SENT",
             Status::Received => "RECEIVED",
             Status::Failed => "FAILED",

@@ -14,20 +14,20 @@ use super::{
 use crate::{
     app::App,
     clock::{Ms, beijing_day},
-    db::{Dialect, Tx, hit},
+    db::{Tx, hit},
     error::ApiResult,
     failpoint,
     keys::row_id,
     mutant::planted,
-    wire::PacketState,
+    wire::{PacketState, PayChannel},
 };
 
 /// How long a claim lasts: longer than a call with all its commits.
 pub(super) const LEASE: Ms = 60_000;
 
-const COLUMNS: &str = "p.bill_no, p.award_id, p.attempt, p.openid, p.amount_fen, p.request, p.state, p.reason, \
+pub(super) const COLUMNS: &str = "p.bill_no, p.award_id, p.attempt, p.openid, p.amount_fen, p.request, p.state, p.reason, \
     p.undecided, p.sends, p.queries, p.not_founds, p.failed_at, p.sent_at, p.epoch, p.day, \
-    (select min(c.at) from call c where c.bill_no = p.bill_no) as first_call_at, p.updated_at";
+    (select min(c.at) from call c where c.bill_no = p.bill_no) as first_call_at, p.updated_at, p.channel";
 
 /// One packet as the sender sees it.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Packet {
     pub(super) attempt: i64,
     pub(super) openid: String,
     pub(super) fen: i64,
+    /// How it is paid.
+    pub(super) channel: PayChannel,
     /// Sealed, hex; empty before the first reservation.
     pub(super) request: String,
     pub(super) epoch: i64,
@@ -52,12 +54,18 @@ pub(super) fn state(word: &str) -> anyhow::Result<PacketState> {
     serde::Deserialize::deserialize(from).map_err(|_| anyhow!("unknown packet state {word}"))
 }
 
+/// The channel of a word in SQL.
+pub(super) fn channel(word: &str) -> anyhow::Result<PayChannel> {
+    PayChannel::of(word).with_context(|| format!("unknown channel {word}"))
+}
+
 /// The word of a state in SQL: as on the wire.
 pub(super) fn word(state: PacketState) -> &'static str {
     match state {
         PacketState::Queued => "queued",
         PacketState::Reserved => "reserved",
         PacketState::Sending => "sending",
+        PacketState::Confirming => "confirming",
         PacketState::Sent => "sent",
         PacketState::Received => "received",
         PacketState::Held => "held",
@@ -72,7 +80,7 @@ pub(super) fn word(state: PacketState) -> &'static str {
 }
 
 impl Packet {
-    fn read(row: &AnyRow, at: Ms) -> anyhow::Result<Self> {
+    pub(super) fn read(row: &AnyRow, at: Ms) -> anyhow::Result<Self> {
         Ok(Self {
             bill: row.try_get(0)?,
             attempt: row.try_get(2)?,
@@ -82,6 +90,7 @@ impl Packet {
             epoch: row.try_get(14)?,
             day: row.try_get(15)?,
             since: row.try_get(17)?,
+            channel: channel(&row.try_get::<String, _>(18)?)?,
             facts: Facts {
                 state: state(&row.try_get::<String, _>(6)?)?,
                 reason: row.try_get(7)?,
@@ -117,74 +126,6 @@ pub(super) async fn one(app: &App, bill: &str) -> ApiResult<Packet> {
 /// What is known of a packet, for pages.
 pub(super) async fn facts(app: &App, bill: &str) -> ApiResult<Facts> {
     Ok(one(app, bill).await?.facts)
-}
-
-/// Claims packets whose moment has come, at most `limit`, one per person. While sends are off only those are taken
-/// that are asked for.
-pub(super) async fn claim_due(app: &App, limit: i64, sends: bool) -> ApiResult<Vec<Packet>> {
-    let now = app.now();
-    let mut tx = app.db().begin().await?;
-    // Claimers take turns: two servers must not claim two packets of one person at the same time.
-    sqlx::query(
-        "insert into instance (name, value) values ('claim', '') on conflict (name) do update set value = ''",
-    )
-    .execute(tx.conn())
-    .await?;
-    let first = if sends { "'queued', 'held', 'reserved', " } else { "" };
-    let alone = if planted("two_calls_for_one_person") { " and 0 = 1" } else { "" };
-    let text = format!(
-        "select {COLUMNS} from packet p where p.next_at <= $1 and p.lease_until <= $1 \
-         and p.state in ({first}'sending', 'unknown', 'blocked', 'sent', 'needs_human') \
-         and not exists (select 1 from packet q where q.openid = p.openid and q.bill_no <> p.bill_no \
-         and q.lease_until > $1{alone}) order by p.next_at, p.created_at, p.bill_no limit $2{}",
-        tx.skip_locked()
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(now).bind(limit).fetch_all(tx.conn()).await?;
-    let mut claimed: Vec<Packet> = Vec::new();
-    for row in &rows {
-        let mut packet = Packet::read(row, now)?;
-        if claimed.iter().any(|other| other.openid == packet.openid) {
-            continue;
-        }
-        let done = sqlx::query(
-            "update packet set epoch = epoch + 1, lease_until = $1 \
-             where bill_no = $2 and epoch = $3 and lease_until <= $4",
-        )
-        .bind(now + LEASE)
-        .bind(&packet.bill)
-        .bind(packet.epoch)
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
-        if hit(&done) {
-            packet.epoch += 1;
-            claimed.push(packet);
-        }
-    }
-    tx.commit().await?;
-    Ok(claimed)
-}
-
-/// A server that starts anew on SQLite takes over what the one before it held when it died, instead of waiting for the
-/// leases: the laptop that came back after a power cut goes on at once.
-///
-/// Sound because SQLite is the set-up with one server, which is only just starting: nobody works on these claims any
-/// more. Nothing hangs on that, though. The claim that follows raises the epoch, so that a late worker would find the
-/// packet not its own; what was `sending` is still `sending` and becomes `unknown` (never `queued`), is asked for, and
-/// is only ever sent with the same number and bytes. On PostgreSQL other servers may hold claims: there the lease runs.
-pub(super) async fn forget_claims(app: &App) -> Result<(), sqlx::Error> {
-    if app.db().dialect() != Dialect::Sqlite {
-        return Ok(());
-    }
-    let mut tx = app.db().begin().await?;
-    sqlx::query(
-        "update packet set lease_until = 0, next_at = case when state = 'sending' then $1 else next_at end \
-         where lease_until > 0",
-    )
-    .bind(app.now())
-    .execute(tx.conn())
-    .await?;
-    tx.commit().await
 }
 
 /// Gives a claim back; `next_at` moves when given. A packet that is `sending` keeps its lease: its call may be out.
@@ -262,7 +203,7 @@ pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiRes
 async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
     let text = if send {
         "update packet set state = 'sending', sends = sends + 1, last_call_at = $1, next_at = $2, lease_until = $2, \
-         updated_at = $1 where bill_no = $3 and epoch = $4 and state in ('reserved', 'unknown', 'blocked') \
+         updated_at = $1 where bill_no = $3 and epoch = $4 and state in ('reserved', 'unknown', 'blocked', 'confirming') \
          and lease_until > $1 and day = $5 and (select a.state from award a where a.id = packet.award_id) = 'payable'"
     } else {
         // A person of finance asks without a claim.
@@ -315,6 +256,21 @@ pub(super) async fn note_outcome(tx: &mut Tx, call: &str, outcome: &str) -> Resu
     sqlx::query("update call set outcome = $1 where id = $2")
         .bind(outcome)
         .bind(call)
+        .execute(tx.conn())
+        .await
+        .map(drop)
+}
+
+/// What the receiver confirms with: sealed, and shown to nobody else.
+pub(super) async fn keep_ticket(
+    tx: &mut Tx,
+    bill: &str,
+    (sealed, until): (&str, Ms),
+) -> Result<(), sqlx::Error> {
+    sqlx::query("update packet set ticket = $1, confirm_until = $2 where bill_no = $3")
+        .bind(sealed)
+        .bind(until)
+        .bind(bill)
         .execute(tx.conn())
         .await
         .map(drop)

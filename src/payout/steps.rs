@@ -5,7 +5,7 @@
 //! The sender goes through them ([`super::worker`]); so do the simulations, which stop and mix them.
 
 use super::{
-    channel::{Answer, Order, RedPacket},
+    channel::{Answer, Channel, Order},
     next::{Act, Next, Outcome, plan},
     prepare::{self, Frozen, Ready},
     settle::{Call, settle},
@@ -41,7 +41,7 @@ pub(super) struct Letter {
 
 /// Takes the next step. On an error nothing of it happened, or it is not known whether it did: the packet is left to
 /// the one who claims it next.
-pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step: Step) -> ApiResult<Step> {
+pub(super) async fn advance(app: &App, payer: &Channel, packet: &Packet, step: Step) -> ApiResult<Step> {
     match step {
         Step::Claimed => {
             failpoint::hit("pay.after_claim");
@@ -57,8 +57,8 @@ pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step:
         }
         Step::Calling(letter, call) => {
             let answer = match &letter.request {
-                Some(request) => payer.send(request.clone()).await,
-                None => payer.query(&packet.bill).await,
+                Some(request) => payer.send(request.clone(), app.now()).await,
+                None => payer.query(&packet.bill, app.now()).await,
             };
             failpoint::hit(if letter.request.is_some() { "pay.after_answer" } else { "pay.after_query" });
             Ok(Step::Answered(letter, call, answer))
@@ -77,8 +77,8 @@ pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step:
         }
         Step::Kept(letter, call, answer) => {
             let outcome = match letter.request {
-                Some(_) => payer.read_send(&answer, &letter.order),
-                None => payer.read_query(&answer, &letter.order),
+                Some(_) => payer.read_send(&answer, &letter.order, app.now()),
+                None => payer.read_query(&answer, &letter.order, app.now()),
             };
             Ok(Step::Done(settle(app, Call { packet, id: &call, outcome: &outcome }).await?))
         }
@@ -86,7 +86,7 @@ pub(super) async fn advance(app: &App, payer: &RedPacket, packet: &Packet, step:
     }
 }
 
-async fn begin(app: &App, payer: &RedPacket, packet: &Packet) -> ApiResult<Step> {
+async fn begin(app: &App, payer: &Channel, packet: &Packet) -> ApiResult<Step> {
     match plan(&packet.facts, false) {
         Act::Send => match prepare::prepare(app, payer, packet).await? {
             Ready::Go(frozen) => {

@@ -16,6 +16,7 @@ pub(super) struct Told<'a> {
     pub(super) created_at: Ms,
     pub(super) sent_at: Option<Ms>,
     pub(super) updated_at: Ms,
+    pub(super) confirm_until: Ms,
     pub(super) sends: i64,
     pub(super) queries: i64,
 }
@@ -43,9 +44,21 @@ fn now(told: Told<'_>) -> String {
     match told.state {
         PacketState::Queued | PacketState::Reserved => format!("等待发送。{reason}"),
         PacketState::Sending => "正在发送。".into(),
+        PacketState::Confirming => {
+            let until = match told.confirm_until {
+                0 => String::new(),
+                until => format!("{} 前", beijing_words(until)),
+            };
+            format!(
+                "微信已受理，还没有付款：等待本人{until}在微信里确认收款，逾期由微信关闭。{reason}{again}"
+            )
+        }
         PacketState::Sent => {
             let until = told.sent_at.map_or(told.updated_at, |sent| sent + DAY);
             format!("等待领取，{} 前未领取将自动退回。", beijing_words(until))
+        }
+        PacketState::Failed if told.reason == "lapsed" => {
+            "本人没有按时确认，或微信没有放行（原因见最后一次查询的原始回答）；转账已关闭，没有付款，金额已释放。".into()
         }
         PacketState::Received => format!("{} 已领取。", beijing_words(told.updated_at)),
         PacketState::Held => format!("暂缓发送：{reason}{again}"),
@@ -71,18 +84,23 @@ fn reason(code: &str) -> String {
         "no_openid" => "该中奖者尚未绑定微信，绑定后自动发送。",
         "not_following" => "该中奖者未关注公众号，关注后自动发送。",
         "follow_check" => "暂时无法确认是否关注公众号，稍后重试。",
+        "channel_range" => "商家转账每笔须在 0.10 元到 1,999.99 元之间，请取消后改用红包预算。",
+        "NO_TICKET" => "还没有取得收款凭证，正在用原单号重取。",
         "amount_range" => "金额超出当前配置的红包范围，请检查 limits 配置。",
         "suspended" => "该席位已被搁置，恢复“到场”后继续。",
         "replaced" => "该席位已被重抽或作废。",
         "by_hand" => "由财务取消。",
         "rehearsal" => "彩排不付款。",
-        "timeout" | "broken" | "http_5xx" | "unreadable" | "fail" | "SYSTEMERROR" => {
+        "timeout" | "broken" | "http_5xx" | "unreadable" | "fail" | "SYSTEMERROR" | "SYSTEM_ERROR" => {
             "没有收到微信的明确答复。"
         }
         "not_sent" => "暂时连不上微信支付。",
+        "bad_signature" => "答复的签名不对，不能相信，正在用原单号核对。",
+        "INVALID_REQUEST" => "微信没有接受这次请求，正在用原单号核对。",
+        "lapsed" => "本人没有按时确认，或微信没有放行。",
         "mismatch" => "微信的答复与请求不一致，请财务留意。",
-        "PROCESSING" => "微信已受理，稍后查询结果。",
-        "FREQ_LIMIT" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",
+        "PROCESSING" | "accepted" => "微信已受理，稍后查询结果。",
+        "FREQ_LIMIT" | "FREQUENCY_LIMITED" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",
         "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT" => "该中奖者今日领取已达微信上限，次日再试。",
         "OPENID_ERROR" => "该微信号不属于本公众号。",
         "PARAM_ERROR" => "微信认为请求参数有误。",
@@ -109,6 +127,7 @@ pub(super) fn award(kind: AwardKind, state: AwardState, packet: Option<PacketSta
         (_, AwardState::Waiting) => "等待主持人确认到场。",
         (AwardKind::Goods, AwardState::Payable) => "请凭兑奖码领取奖品。",
         (_, AwardState::Payable) => match packet {
+            Some(PacketState::Confirming) => "等待本人在微信里确认收款。",
             Some(PacketState::Held | PacketState::Blocked) => "暂缓发送，满足条件后自动发送。",
             Some(PacketState::Unknown | PacketState::Sending) => "正在发送，结果待确认。",
             Some(PacketState::Refused | PacketState::NeedsHuman) => "需要财务处理。",

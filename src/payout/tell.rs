@@ -38,8 +38,9 @@ impl Told {
 
     /// Brings it to all sockets, and to the winner's own.
     pub(super) async fn publish(self, app: &App) {
-        let Some(message) = self.message else { return };
-        app.publish(&self.meeting, [message]);
+        if let Some(message) = self.message {
+            app.publish(&self.meeting, [message]);
+        }
         winner(app, &self.meeting, &self.openid).await;
     }
 }
@@ -113,7 +114,10 @@ pub(super) async fn seat_changed(
     if before == after && log.is_none() {
         return Ok(Told::nothing());
     }
-    let Some((state, seat)) = seat(tx, award).await? else { return Ok(Told::nothing()) };
+    let Some((state, seat)) = seat(tx, award).await? else {
+        // Of no draw: only the person's own page speaks of it.
+        return Ok(Told { message: None, meeting: award.meeting.clone(), openid: award.openid.clone() });
+    };
     let (checkpoint, code) = match log {
         Some(appended) => (appended.checkpoint, appended.code),
         None => drawlog::checkpoint_on(app, tx.conn(), &award.meeting).await?,

@@ -40,7 +40,7 @@ fn moment(step: &StoryStep) -> Ms {
 async fn before(app: &App, bill: &str) -> ApiResult<Vec<StoryStep>> {
     let row = sqlx::query(
         "select a.n, a.rank, a.amount_fen, a.created_at, r.name, z.name, d.revealed_at, d.result_seq, l.head, \
-         s.status, s.status_at, b.name, f.username, v.at, p.created_at, p.attempt \
+         s.status, s.status_at, b.name, f.username, v.at, p.created_at, p.attempt, p.channel \
          from packet p join award a on a.id = p.award_id \
          left join draw d on d.meeting_id = a.meeting_id and d.n = a.n \
          left join round r on r.id = d.round_id left join prize z on z.id = r.prize_id \
@@ -80,7 +80,12 @@ async fn before(app: &App, bill: &str) -> ApiResult<Vec<StoryStep>> {
     if !text(9)?.is_empty() {
         steps.push(StoryStep::Confirmed { at: number(10)?, status: text(9)? });
     }
-    steps.push(StoryStep::Issued { at: number(14)?, bill_no: bill.to_owned(), attempt: number(15)? });
+    steps.push(StoryStep::Issued {
+        at: number(14)?,
+        bill_no: bill.to_owned(),
+        attempt: number(15)?,
+        channel: sql::channel(&text(16)?)?,
+    });
     Ok(steps)
 }
 
@@ -108,6 +113,10 @@ fn conclude(call: &CallView, undecided: &mut bool) -> Conclusion {
     if outcome == "sent" {
         return Conclusion::Paid;
     }
+    if outcome == "confirming" {
+        *undecided = true;
+        return Conclusion::Confirming;
+    }
     if outcome.is_empty() || outcome == "lost" {
         *undecided = true;
         return Conclusion::Open;
@@ -132,6 +141,7 @@ fn asked(outcome: &str) -> Conclusion {
     match outcome {
         "" | "lost" => Conclusion::Open,
         "SENT" => Conclusion::Paid,
+        "CONFIRMING" | "confirming" => Conclusion::Confirming,
         "RECEIVED" => Conclusion::Received,
         "RFUND_ING" => Conclusion::Returning,
         "REFUND" => Conclusion::Returned,
@@ -192,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_refusal_proves_nothing_after_an_undecided_attempt() {
-        use Conclusion::{NotProof, Open, Paid, Refused, StillUndecided, Undecided};
+        use Conclusion::{Confirming, NotProof, Open, Paid, Refused, StillUndecided, Undecided};
         assert_eq!(conclusions(&[("send", "OPENID_ERROR")]), [Refused]);
         assert_eq!(
             conclusions(&[
@@ -202,6 +212,10 @@ mod tests {
                 ("query", "SENT")
             ]),
             [Undecided, NotProof, StillUndecided, Paid]
+        );
+        assert_eq!(
+            conclusions(&[("send", "confirming"), ("query", "CONFIRMING"), ("send", "PARAM_ERROR")]),
+            [Confirming, Confirming, StillUndecided]
         );
         assert_eq!(conclusions(&[("send", ""), ("send", "NOTENOUGH")]), [Open, StillUndecided]);
     }

@@ -6,7 +6,7 @@ use sqlx::Row;
 use super::{
     acts,
     awards::{self, award_id},
-    channel::Channel,
+    channel::Channels,
 };
 use crate::{
     app::App,
@@ -16,6 +16,7 @@ use crate::{
     error::{ApiError, ApiResult},
     keys::row_id,
     meeting,
+    wire::PayChannel,
 };
 
 /// Test packets of a meeting.
@@ -25,14 +26,18 @@ const MOST: i64 = 10;
 pub(super) const REASON: &str = "trial:";
 
 /// The refusals before anybody is asked: 409 `rehearsal`, `meeting_closed`, `sender_off`, `trial_limit`; 422 `no_openid`.
-pub(super) async fn may(app: &App, meeting_id: &str, person: &str) -> ApiResult<String> {
+pub(super) async fn may(
+    app: &App,
+    meeting_id: &str,
+    (person, channel): (&str, PayChannel),
+) -> ApiResult<String> {
     let mut conn = app.db().read().acquire().await?;
     let meeting = meeting::load(&mut conn, meeting_id).await?;
     meeting.must_be_open()?;
     if meeting.rehearsal {
         return Err(ApiError::conflict("rehearsal", "彩排永不付款，请在正式活动里试发。"));
     }
-    if Channel::open(app.config()).map_or(true, |channel| channel.off().is_some()) {
+    if Channels::open(app.config()).map_or(true, |channels| channels.of(channel).is_none()) {
         return Err(ApiError::conflict("sender_off", "尚未配置商户，不能试发。"));
     }
     let row =
@@ -65,9 +70,9 @@ pub(super) async fn send(
     app: &App,
     warrant: Warrant<'_>,
     meeting_id: &str,
-    person: &str,
+    (person, channel): (&str, PayChannel),
 ) -> ApiResult<String> {
-    let openid = may(app, meeting_id, person).await?;
+    let openid = may(app, meeting_id, (person, channel)).await?;
     let (now, fen) = (app.now(), app.config().limits.packet_min);
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting_id).await?;
@@ -75,8 +80,8 @@ pub(super) async fn send(
     let reason = format!("{REASON}{}", row_id());
     let award = award_id(&reason);
     sqlx::query(
-        "insert into award (id, reason, meeting_id, person_id, openid, kind, amount_fen, budget_id, state, created_at, \
-         updated_at) values ($1, $2, $3, $4, $5, 'cash', $6, $7, 'payable', $8, $8)",
+        "insert into award (id, reason, meeting_id, person_id, openid, kind, amount_fen, budget_id, state, channel, \
+         created_at, updated_at) values ($1, $2, $3, $4, $5, 'cash', $6, $7, 'payable', $9, $8, $8)",
     )
     .bind(&award)
     .bind(&reason)
@@ -86,6 +91,7 @@ pub(super) async fn send(
     .bind(fen)
     .bind(&budget)
     .bind(now)
+    .bind(channel.word())
     .execute(tx.conn())
     .await?;
     awards::issue(app, &mut tx, Some((meeting_id, 0))).await?;

@@ -27,7 +27,8 @@ pub struct AwardFilter {
 }
 
 pub(super) const PACKET: &str = "select p.bill_no, p.award_id, p.attempt, a.n, a.rank, e.name, p.amount_fen, p.state, p.reason, \
-    p.next_at, p.created_at, p.sent_at, p.sends, p.queries, p.updated_at, a.reason \
+    p.next_at, p.created_at, p.sent_at, p.sends, p.queries, p.updated_at, a.reason, \
+    p.channel, p.confirm_until \
     from packet p join award a on a.id = p.award_id join person e on e.id = a.person_id";
 
 pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
@@ -40,6 +41,7 @@ pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
         created_at: row.try_get(10)?,
         sent_at: row.try_get(11)?,
         updated_at: row.try_get(14)?,
+        confirm_until: row.try_get(17)?,
         sends: row.try_get(12)?,
         queries: row.try_get(13)?,
     };
@@ -53,6 +55,7 @@ pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
         name: row.try_get(5)?,
         trial: row.try_get::<String, _>(15)?.starts_with(trial::REASON),
         amount_fen: Fen(row.try_get(6)?),
+        channel: sql::channel(&row.try_get::<String, _>(16)?)?,
         state,
         next_at: if next_at == NEVER || is_final(state) { 0 } else { next_at },
         created_at: told.created_at,
@@ -123,14 +126,23 @@ async fn calls(app: &App, bill: &str) -> ApiResult<Vec<CallView>> {
     Ok(calls)
 }
 
-/// A raw answer as text, without whom it was about.
+/// A raw answer as text, without whom it was about, and without what only that person may use.
 fn masked(raw: &[u8], openid: &str) -> String {
-    let text = String::from_utf8_lossy(raw).into_owned();
+    let text = without_ticket(String::from_utf8_lossy(raw).into_owned());
     if openid.is_empty() {
         return text;
     }
     let shown: String = openid.chars().take(OPENID_SHOWN).collect();
     text.replace(openid, &format!("{shown}****"))
+}
+
+fn without_ticket(text: String) -> String {
+    const NAME: &str = "\"package_info\"";
+    let Some(start) = text.find(NAME).map(|at| at + NAME.len()) else { return text };
+    let value = text[start..].find('"').map(|at| start + at + 1);
+    let Some(value) = value else { return text };
+    let end = text[value..].find('"').map_or(text.len(), |at| value + at);
+    format!("{}****{}", &text[..value], &text[end..])
 }
 
 const AWARD: &str = "select a.id, a.n, a.rank, e.name, e.department, a.kind, a.amount_fen, a.state, \
@@ -202,5 +214,8 @@ mod tests {
         let shown =
             masked(b"<re_openid>oxTWIuGaIt6gTKsQRLau2M0yL16E</re_openid>", "oxTWIuGaIt6gTKsQRLau2M0yL16E");
         assert_eq!(shown, "<re_openid>oxTW****</re_openid>");
+        let shown = masked(b"{\"package_info\": \"secret\",\"state\":\"x\"}", "");
+        assert_eq!(shown, "{\"package_info\": \"****\",\"state\":\"x\"}");
+        assert_eq!(masked(b"{\"package_info\":\"cut", ""), "{\"package_info\":\"****");
     }
 }

@@ -2,6 +2,7 @@
 //! transaction open during any of them. Everything it needs to go on after a crash is in SQL.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -14,14 +15,15 @@ use tokio::task::JoinSet;
 
 use super::{
     awards,
-    channel::{Channel, RedPacket},
+    channel::{Channel, Channels},
+    claim,
     codes::Effect,
     matching,
     sender::{self, SANDBOX, Sender},
     sql::{self, Packet},
     steps::{Step, advance},
 };
-use crate::{app::App, budget::ledger, clock::Ms, error::ApiResult};
+use crate::{app::App, budget::ledger, clock::Ms, error::ApiResult, wire::PayChannel};
 
 /// Calls at once.
 const CALLS: usize = 32;
@@ -40,10 +42,11 @@ const BUCKET: &str = "pay";
 #[derive(Debug)]
 pub struct Worker {
     app: App,
-    channel: Channel,
+    channels: Channels,
     slow_until: AtomicI64,
-    /// The moment of the sender's last pause or resume for which the far end was asked who it is, and when to ask again.
-    probed: Mutex<(Option<Ms>, Ms)>,
+    /// For each channel: the moment of the sender's last pause or resume for which the far end was asked who it is, and
+    /// when to ask again.
+    probed: Mutex<BTreeMap<PayChannel, (Option<Ms>, Ms)>>,
 }
 
 /// Runs the sender until the server stops; finishes what runs, gives back what it only claimed.
@@ -83,8 +86,8 @@ pub async fn run(app: App) {
 impl Worker {
     /// Opens the channel, compares the database with its mark, and gives awards that waited for a merchant their packet.
     pub async fn open(app: &App) -> anyhow::Result<Self> {
-        let channel = Channel::open(app.config())?;
-        if let Some(reason) = channel.off() {
+        let channels = Channels::open(app.config())?;
+        if let Some(reason) = channels.off() {
             tracing::warn!(reason, "the sender of packets is off: awards wait");
         }
         let behind = ledger::behind_mark(app).await?;
@@ -94,7 +97,7 @@ impl Worker {
         }
         awards::issue(app, &mut tx, None).await?;
         tx.commit().await?;
-        Ok(Self { app: app.clone(), channel, slow_until: AtomicI64::new(0), probed: Mutex::new((None, 0)) })
+        Ok(Self { app: app.clone(), channels, slow_until: AtomicI64::new(0), probed: Mutex::default() })
     }
 
     /// Works on all that is due now, and answers how many packets that were. `run` does the same without end.
@@ -111,59 +114,72 @@ impl Worker {
     }
 
     async fn claim(&self, room: usize) -> ApiResult<Vec<Packet>> {
-        let Channel::RedPacket(payer) = &self.channel else { return Ok(Vec::new()) };
-        if room == 0 || self.app.stopping().is_cancelled() {
+        let asks: Vec<PayChannel> = self.channels.all().map(|(channel, _)| channel).collect();
+        if asks.is_empty() || room == 0 || self.app.stopping().is_cancelled() {
             return Ok(Vec::new());
         }
-        let sends = self.may_send(payer).await?;
-        sql::claim_due(&self.app, i64::try_from(room).unwrap_or(i64::MAX), sends).await
+        let open = claim::Open { asks, sends: self.may_send().await? };
+        claim::claim_due(&self.app, i64::try_from(room).unwrap_or(i64::MAX), &open).await
     }
 
-    async fn may_send(&self, payer: &RedPacket) -> ApiResult<bool> {
+    async fn may_send(&self) -> ApiResult<Vec<PayChannel>> {
         let sender = Sender::load(self.app.db()).await?;
-        let now = self.app.now();
-        if sender.paused || now < self.slow_until.load(Ordering::SeqCst) {
-            return Ok(false);
+        let mut may = Vec::new();
+        if sender.paused || self.app.now() < self.slow_until.load(Ordering::SeqCst) {
+            return Ok(may);
         }
-        self.known_far_end(payer, sender.at).await
+        for (channel, payer) in self.channels.all() {
+            if self.known_far_end((channel, payer), sender.at).await? {
+                may.push(channel);
+            }
+        }
+        Ok(may)
     }
 
     /// Before the first packet, and again after each resume, the far end is asked for a number that nobody has: our
     /// sandbox says who it is.
-    async fn known_far_end(&self, payer: &RedPacket, since: Ms) -> ApiResult<bool> {
+    async fn known_far_end(&self, (channel, payer): (PayChannel, &Channel), since: Ms) -> ApiResult<bool> {
         let now = self.app.now();
-        let (asked, again_at) = *self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self
+            .probed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&channel)
+            .copied()
+            .unwrap_or_default();
+        let (asked, again_at) = before;
         if asked == Some(since) {
             return Ok(true);
         }
-        if now < again_at || !self.anything_to_send(now).await? {
+        if now < again_at || !self.anything_to_send(channel, now).await? {
             return Ok(false);
         }
-        let answer = payer.query(&format!("{}probe", self.app.config().pay.mch_id)).await;
+        let answer = payer.query(&format!("{}probe", self.app.config().merchant(channel)), now).await;
         let answered = answer.status.is_some();
         let allowed = !answer.sandbox || self.app.config().sandbox.enabled;
         if answered {
             let mut tx = self.app.db().begin().await?;
-            sender::remember_far_end(&mut tx, answer.sandbox).await?;
+            sender::remember_far_end(&mut tx, channel, answer.sandbox).await?;
             if !allowed {
                 sender::stop(&mut tx, now, SANDBOX).await?;
             }
             tx.commit().await?;
         } else {
-            tracing::warn!(failure = answer.failure, "the payer does not answer");
+            tracing::warn!(failure = answer.failure, channel = channel.word(), "the payer does not answer");
         }
         let known = answered && allowed;
-        *self.probed.lock().unwrap_or_else(PoisonError::into_inner) =
-            (known.then_some(since), now + PROBE_PAUSE);
+        let found = (known.then_some(since), now + PROBE_PAUSE);
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, found);
         Ok(known)
     }
 
-    async fn anything_to_send(&self, now: Ms) -> ApiResult<bool> {
+    async fn anything_to_send(&self, channel: PayChannel, now: Ms) -> ApiResult<bool> {
         let row = sqlx::query(
-            "select bill_no from packet where next_at <= $1 and state in \
+            "select bill_no from packet where next_at <= $1 and channel = $2 and state in \
              ('queued', 'held', 'reserved', 'unknown', 'blocked') limit 1",
         )
         .bind(now)
+        .bind(channel.word())
         .fetch_optional(self.app.db().read())
         .await?;
         Ok(row.is_some())
@@ -171,7 +187,7 @@ impl Worker {
 
     /// One claimed packet, step by step. Errors are ours (SQL): they are logged here, and the lease brings it back.
     async fn work(&self, packet: Packet) {
-        let Channel::RedPacket(payer) = &self.channel else { return };
+        let Some(payer) = self.channels.of(packet.channel) else { return };
         let mut step = Step::Claimed;
         while !matches!(step, Step::Done(_)) {
             step = match self.step(payer, &packet, step).await {
@@ -190,7 +206,7 @@ impl Worker {
     }
 
     /// Before a call it waits for its turn; a server that stops gives back what has not left.
-    async fn step(&self, payer: &RedPacket, packet: &Packet, step: Step) -> ApiResult<Step> {
+    async fn step(&self, payer: &Channel, packet: &Packet, step: Step) -> ApiResult<Step> {
         if let Step::Ready(_) = step {
             self.take_turn().await;
         }

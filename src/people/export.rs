@@ -195,6 +195,7 @@ pub fn packet_word(state: &str) -> &str {
         "queued" => "排队",
         "reserved" => "待发",
         "sending" => "发送中",
+        "confirming" => "待确认收款",
         "sent" => "已发",
         "received" => "已领取",
         "held" => "暂缓",

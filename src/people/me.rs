@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::{export::yuan, follow, trouble};
+use super::{confirm, export::yuan, follow, trouble};
 use crate::{
     app::App,
     clock::{DAY, beijing_words},
@@ -28,12 +28,14 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
             phone: String::new(),
             place: None,
             wins: Vec::new(),
+            confirm: Vec::new(),
             tapped: None,
             code_problem: trouble::find(app, meeting_id, openid).await,
         });
     };
     let mut conn = app.db().read().acquire().await?;
     let wins = wins(&mut conn, meeting_id, &bound.id).await?;
+    let confirm = confirm::waiting(app, &mut conn, (meeting_id, openid)).await?;
     let tapped = tapped(&mut conn, meeting_id, bound.place.index).await?;
     Ok(Me {
         step: Step::In,
@@ -41,6 +43,7 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
         phone: bound.phone,
         place: Some(bound.place),
         wins,
+        confirm,
         tapped,
         code_problem: None,
     })
@@ -171,7 +174,10 @@ fn cash_story(win: &MyWin) -> String {
         (Some(PacketState::Sent), Some(by)) => {
             format!("{amount} 元红包已发出：请在微信“服务通知”里领取，{} 前有效。", beijing_words(by))
         }
-        (Some(PacketState::Received), _) => format!("{amount} 元红包已领取。"),
+        (Some(PacketState::Confirming), _) => {
+            format!("{amount} 元等您确认：请点“确认收款”，24 小时内有效，确认后才到账。")
+        }
+        (Some(PacketState::Received), _) => format!("{amount} 元已领取。"),
         (Some(PacketState::Refunded), _) => {
             format!("{amount} 元红包超过 24 小时未领，已退回；请联系工作人员补发。")
         }

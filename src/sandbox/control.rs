@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use serde::Deserialize;
@@ -19,6 +19,7 @@ use super::page;
 use super::settings::Settings;
 use super::sms::bare_phone;
 use super::state::Shared;
+use super::transfer_callback;
 
 /// The routes below `/sandbox`.
 pub(super) fn routes() -> Router<Shared> {
@@ -33,6 +34,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/sandbox/messages", get(messages))
         .route("/sandbox/settings", get(settings).post(change_settings))
         .route("/sandbox/faults", get(faults).post(add_fault).delete(clear_faults))
+        .route("/sandbox/confirm/{package}", get(confirm))
+        .route("/sandbox/form/confirm/{package}", post(form_confirm))
         .route("/sandbox/form/open/{bill_no}", post(form_open))
         .route("/sandbox/form/follow/{openid}", post(form_follow))
         .route("/sandbox/form/faults", post(form_clear))
@@ -87,7 +90,10 @@ async fn open(State(sandbox): State<Shared>, Path(bill_no): Path<String>) -> Res
     let now = sandbox.now();
     let opened = sandbox.with(|inner| inner.books.open(&bill_no, now + inner.settings.clock_ahead_ms));
     match opened {
-        Some(packet) => Json(packet).into_response(),
+        Some(packet) => {
+            transfer_callback::at_its_end(&sandbox, &packet);
+            Json(packet).into_response()
+        }
         None => {
             (StatusCode::CONFLICT, Json(json!({ "error": "no packet with this number waits to be opened" })))
                 .into_response()
@@ -110,7 +116,10 @@ async fn decide(
     let decided =
         sandbox.with(|inner| inner.books.decide(&bill_no, asked.status, now + inner.settings.clock_ahead_ms));
     match decided {
-        Some(packet) => Json(packet).into_response(),
+        Some(packet) => {
+            transfer_callback::at_its_end(&sandbox, &packet);
+            Json(packet).into_response()
+        }
         None => (StatusCode::CONFLICT, Json(json!({ "error": "the packet cannot come to this status" })))
             .into_response(),
     }
@@ -253,9 +262,37 @@ async fn clear_faults(State(sandbox): State<Shared>) -> Json<Vec<Fault>> {
 }
 
 async fn form_open(State(sandbox): State<Shared>, Path(bill_no): Path<String>) -> Response {
-    let now = sandbox.now();
-    sandbox.with(|inner| inner.books.open(&bill_no, now + inner.settings.clock_ahead_ms));
+    open_it(&sandbox, &bill_no);
     back_to_page()
+}
+
+fn open_it(sandbox: &Shared, bill_no: &str) {
+    let now = sandbox.now();
+    let opened = sandbox.with(|inner| inner.books.open(bill_no, now + inner.settings.clock_ahead_ms));
+    if let Some(packet) = opened {
+        transfer_callback::at_its_end(sandbox, &packet);
+    }
+}
+
+/// Where a receiver confirms a transfer: stands for WeChat's own page.
+async fn confirm(State(sandbox): State<Shared>, Path(package): Path<String>) -> Response {
+    let now = sandbox.now();
+    let found = sandbox.with(|inner| {
+        let bill_no = inner.books.by_package(&package)?;
+        inner.books.look(&bill_no, now + inner.settings.clock_ahead_ms)
+    });
+    match found {
+        Some(packet) => Html(page::confirm(&packet, &package)).into_response(),
+        None => not_found("no transfer is confirmed with this"),
+    }
+}
+
+async fn form_confirm(State(sandbox): State<Shared>, Path(package): Path<String>) -> Response {
+    let Some(bill_no) = sandbox.with(|inner| inner.books.by_package(&package)) else {
+        return not_found("no transfer is confirmed with this");
+    };
+    open_it(&sandbox, &bill_no);
+    Redirect::to(&format!("/sandbox/confirm/{package}")).into_response()
 }
 
 async fn form_follow(State(sandbox): State<Shared>, Path(openid): Path<String>) -> Response {

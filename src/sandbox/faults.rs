@@ -109,6 +109,10 @@ kinds! {
     ClockSkew => "已付款，回答的 Date 慢一小时",
     /// Pays; the receiver never opens it, so it comes back after a day.
     Unopened => "已付款，但一直没人领取，24 小时后退回",
+    /// Takes a transfer and leaves out what its receiver confirms it with.
+    NoPackage => "商家转账：受理，但回答里没有 package_info",
+    /// Does it, and answers a transfer without a signature.
+    Unsigned => "商家转账：照办，但回答没有签名",
     /// The error named by `code` and `text`; pays first when `paid`, keeps the order when `kept`.
     Code => "自定错误码：须给出 code（可选 text、paid、kept）",
 }

@@ -100,6 +100,7 @@ pub(super) fn plan(fault: &Fault) -> (Effect, Shown) {
         FaultKind::StillSending => (Effect::Pay, Shown::Echo("status", "SENDING")),
         FaultKind::ClockSkew => (Effect::Pay, Shown::OldDate),
         FaultKind::Unopened => (Effect::PayUnopened, Shown::Truth),
+        FaultKind::NoPackage | FaultKind::Unsigned => (Effect::Pay, Shown::Truth),
         FaultKind::Code if fault.kept => {
             let why = refusal(&fault.code, &fault.text);
             (Effect::Keep(why.clone()), Shown::Error(why))

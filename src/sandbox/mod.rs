@@ -18,8 +18,11 @@
 //!   `unsubscribe`, `SCAN`, `text`, `TEMPLATESENDJOBFINISH` (`key` is the message's number, `content` its status), or
 //!   `verify` for the address check; answers what our server answered.
 //! - `GET /sandbox/account` `{token_calls, ticket_calls, menu}`; `DELETE /sandbox/tokens` ends every access token.
-//! - `GET /sandbox/packets?openid=&bill_no=` `{packets, paid_count, paid_fen}`;
-//!   `POST /sandbox/packets/{bill_no}/open` opens one, `…/status {status}` decides as an operator of the far end.
+//! - `GET /sandbox/packets?openid=&bill_no=` `{packets, paid_count, paid_fen}`, transfers among them;
+//!   `POST /sandbox/packets/{bill_no}/open` opens one or confirms a transfer, `…/status {status}` decides as an operator
+//!   of the far end (a transfer that waits: `FAILED`, `CANCELLED`).
+//! - `POST /sandbox/transfers/{bill_no}/callback {copies?, forged?, age_s?}` calls back about a transfer;
+//!   `GET /sandbox/confirm/{package}` is the page where a receiver confirms one.
 //! - `POST /sandbox/faults {kind, count?, skip?, percent?, seed?, on?, paid?, kept?, code?, text?, openid?, bill_no?}`,
 //!   `DELETE`; `GET` `{kinds: [{kind, text}], active}`. A plan file (`--plan`) names faults to start with.
 //! - `POST /sandbox/settings` changes what is named, `GET` shows all.
@@ -47,6 +50,10 @@ mod settings;
 mod sms;
 mod sms_tencent;
 mod state;
+mod transfer;
+mod transfer_answer;
+mod transfer_callback;
+mod transfer_keys;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -69,6 +76,7 @@ use certs::Certificates;
 use listen::{Peer, TlsListener};
 pub use settings::Plan;
 use state::{Sandbox, Shared};
+use transfer_keys::TransferKeys;
 
 /// Every answer of the sandbox carries this header with the value `1`; `serve` refuses to pay a far end that does.
 pub const HEADER: &str = "x-kaijiang-sandbox";
@@ -107,6 +115,8 @@ pub struct SandboxConfig {
     pub api_key: String,
     /// Where our server takes callbacks.
     pub callback_url: Option<Url>,
+    /// The merchant of transfers (v3).
+    pub transfer: TransferMerchant,
     /// Access key id for SMS.
     pub sms_access_key: String,
     /// Its secret.
@@ -119,6 +129,21 @@ pub struct SandboxConfig {
     pub plan: Plan,
     /// The clock of all far ends.
     pub clock: Clock,
+}
+
+/// A merchant of transfers, as it would be registered with WeChat Pay.
+#[derive(Debug, Clone)]
+pub struct TransferMerchant {
+    /// Merchant number.
+    pub mch_id: String,
+    /// Serial of its API certificate.
+    pub serial_no: String,
+    /// Its API v3 key, 32 characters.
+    pub api_v3_key: String,
+    /// Serial of the payer's public key.
+    pub public_key_id: String,
+    /// The scene that it was granted.
+    pub scene_id: String,
 }
 
 /// A running sandbox.
@@ -134,6 +159,10 @@ pub struct Running {
     pub cert_pem: PathBuf,
     /// The merchant's key (`pay.key_pem`).
     pub key_pem: PathBuf,
+    /// The key with which the merchant signs transfers (`transfer.key_pem`).
+    pub transfer_key_pem: PathBuf,
+    /// The key that proves the answers to them (`transfer.public_key_pem`).
+    pub public_key_pem: PathBuf,
     tracker: TaskTracker,
 }
 
@@ -160,11 +189,13 @@ pub async fn start(config: SandboxConfig, shutdown: CancellationToken) -> Result
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("cannot make the folder {}", config.data_dir.display()))?;
     let certificates = Certificates::ensure(&config.data_dir)?;
+    let keys = TransferKeys::ensure(&config.data_dir, &config.transfer)?;
+    let (transfer_key_pem, public_key_pem) = (keys.merchant_pem.clone(), keys.public_pem.clone());
     let listener = bind(config.listen).await?;
     let pay_listener = bind(config.pay_listen).await?;
     let (addr, pay_addr) = (listener.local_addr()?, pay_listener.local_addr()?);
     let tracker = TaskTracker::new();
-    let sandbox = Arc::new(Sandbox::open(config, shutdown.clone(), tracker.clone())?);
+    let sandbox = Arc::new(Sandbox::open((config, keys), shutdown.clone(), tracker.clone())?);
     let tls = TlsListener::start(pay_listener, certificates.server_config()?, &tracker, shutdown.clone())?;
     let pay = loud(pay::routes()).with_state(Arc::clone(&sandbox));
     let pay = axum::serve(tls, pay.into_make_service_with_connect_info::<Peer>())
@@ -180,6 +211,8 @@ pub async fn start(config: SandboxConfig, shutdown: CancellationToken) -> Result
         ca_pem: certificates.ca,
         cert_pem: certificates.client_cert,
         key_pem: certificates.client_key,
+        transfer_key_pem,
+        public_key_pem,
         tracker,
     })
 }
@@ -199,6 +232,7 @@ fn plain_routes() -> Router<Shared> {
         .merge(sms::routes())
         .merge(messages::routes())
         .merge(callbacks::routes())
+        .merge(transfer_callback::routes())
         .merge(control::routes())
         .merge(crowd::routes())
         // POST / is the SMS gateway; a browser that opens the address wants the page.

@@ -91,6 +91,20 @@ pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
     frame("网页授权：你是谁", &body)
 }
 
+/// The page that stands for WeChat's own, where the receiver confirms a transfer.
+pub(super) fn confirm(packet: &Packet, package: &str) -> String {
+    let amount = format!("{}.{:02} 元", packet.amount_fen / 100, packet.amount_fen % 100);
+    let state = match packet.status {
+        Status::WaitUserConfirm => format!(
+            "<form method=\"post\" action=\"/sandbox/form/confirm/{}\"><button>确认收款</button></form>",
+            escape(package)
+        ),
+        Status::Received => "<p>已收款。</p>".to_owned(),
+        _ => "<p>这笔转账已经关闭，不能再确认。</p>".to_owned(),
+    };
+    frame("确认收款", &format!("<p>{}</p><p>{amount}</p>{state}", escape(&packet.remark)))
+}
+
 /// What every far end received.
 pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
     let now = sandbox.now();
@@ -180,22 +194,29 @@ fn packet_table(packets: &[Packet]) -> String {
     let rows = packets.iter().rev().map(|packet| {
         let status = match packet.status {
             Status::Sending => "发放中",
+            Status::WaitUserConfirm => "等待收款人确认",
+            Status::Cancelled => "已撤销",
             Status::Sent => "已发放，待领取",
             Status::Received => "已领取",
             Status::Failed => "发放失败",
             Status::RfundIng => "退款中",
             Status::Refund => "已退款",
         };
-        let button = if packet.status == Status::Sent {
+        let button = |word: &str| {
+            let bill_no = escape(&packet.bill_no);
             format!(
-                "<form method=\"post\" action=\"/sandbox/form/open/{}\"><button>拆开</button></form>",
-                escape(&packet.bill_no)
+                "<form method=\"post\" action=\"/sandbox/form/open/{bill_no}\"><button>{word}</button></form>"
             )
-        } else {
-            String::new()
         };
+        let button = match packet.status {
+            Status::Sent => button("拆开"),
+            Status::WaitUserConfirm => button("确认收款"),
+            _ => String::new(),
+        };
+        let kind = if packet.transfer.is_some() { "商家转账" } else { "红包" };
         vec![
             time(packet.created_ms),
+            kind.to_owned(),
             escape(&packet.bill_no),
             escape(&packet.openid),
             format!("{}.{:02} 元", packet.amount_fen / 100, packet.amount_fen % 100),
@@ -204,7 +225,12 @@ fn packet_table(packets: &[Packet]) -> String {
             button,
         ]
     });
-    table("红包", packets.len(), &["时间", "商户单号", "openid", "金额", "状态", "祝福语", ""], rows)
+    table(
+        "红包与转账",
+        packets.len(),
+        &["时间", "种类", "商户单号", "openid", "金额", "状态", "祝福语", ""],
+        rows,
+    )
 }
 
 fn people_table(people: &[Person]) -> String {

@@ -1,4 +1,4 @@
-//! WeChat Pay: `sendredpack` and `gethbinfo`, with the checks of the real one and the faults it was told to have.
+//! WeChat Pay v2: `sendredpack` and `gethbinfo`, with the checks of the real one and the faults it was told to have.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use super::misbehave::{NO_CERTIFICATE, Shown, Truth, plan, show, truth_of};
 use super::pay_answer::{Bad, answer, bad, found, refuse};
 use super::settings::Settings;
 use super::state::{Inner, Sandbox, Shared};
+use super::transfer;
 use crate::wechat::{sign, xml, xml::Fields};
 
 /// The routes of the pay server.
@@ -25,6 +26,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/mmpaymkttransfers/sendredpack", post(send))
         .route("/mmpaymkttransfers/gethbinfo", post(query))
+        .merge(transfer::routes())
 }
 
 async fn send(State(sandbox): State<Shared>, ConnectInfo(peer): ConnectInfo<Peer>, body: Bytes) -> Response {
@@ -116,7 +118,7 @@ fn check_merchant(sandbox: &Sandbox, fields: &Fields, app_field: &str) -> Result
 }
 
 /// Counted in real time: a test's clock that stands still must not make calls look fast.
-fn limit_rate(inner: &mut Inner) -> Result<(), Bad> {
+pub(super) fn limit_rate(inner: &mut Inner) -> Result<(), Bad> {
     if inner.rate.0.elapsed() >= Duration::from_secs(1) {
         inner.rate = (Instant::now(), 0);
     }
@@ -173,6 +175,7 @@ fn order(fields: &Fields, settings: &Settings) -> Result<Order, Bad> {
         act_name: text("act_name", 32)?,
         wishing: text("wishing", 128)?,
         remark: text("remark", 256)?,
+        transfer: None,
     })
 }
 

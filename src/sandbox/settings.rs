@@ -18,6 +18,8 @@ use super::faults::{Fault, MAX_FAULTS};
 pub(super) struct Settings {
     /// A packet is opened by its receiver after this time, milliseconds; null: only by the button.
     pub(super) auto_open_ms: Option<i64>,
+    /// A transfer is confirmed by its receiver after this time, milliseconds; null: only by the button.
+    pub(super) auto_confirm_ms: Option<i64>,
     /// How long an order answered with `PROCESSING` keeps running, milliseconds.
     pub(super) processing_ms: i64,
     /// Calls per second and merchant before `FREQ_LIMIT`; 0 is no limit.
@@ -44,6 +46,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             auto_open_ms: None,
+            auto_confirm_ms: None,
             processing_ms: 5_000,
             rate_per_second: 30,
             amount_min_fen: 100,

@@ -22,6 +22,7 @@ use super::faults::Fault;
 use super::people::{People, Person};
 use super::settings::Settings;
 use super::sms::SmsBox;
+use super::transfer_keys::TransferKeys;
 use crate::clock::Ms;
 
 /// The journal's name in the data folder.
@@ -33,7 +34,7 @@ const LOG_LENGTH: usize = 500;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Packet(Packet),
+    Packet(Box<Packet>),
     Person(Person),
 }
 
@@ -71,6 +72,7 @@ pub(super) struct Inner {
 /// The sandbox; shared by all handlers.
 pub(super) struct Sandbox {
     pub(super) config: SandboxConfig,
+    pub(super) keys: TransferKeys,
     pub(super) shutdown: CancellationToken,
     pub(super) tracker: TaskTracker,
     /// For calls to our own server.
@@ -84,7 +86,7 @@ pub(super) type Shared = Arc<Sandbox>;
 impl Sandbox {
     /// Reads the journal and enters the crowd.
     pub(super) fn open(
-        mut config: SandboxConfig,
+        (mut config, keys): (SandboxConfig, TransferKeys),
         shutdown: CancellationToken,
         tracker: TaskTracker,
     ) -> Result<Self> {
@@ -119,7 +121,7 @@ impl Sandbox {
         // Our own server is at plain HTTP in a demo: do not need the platform's certificates then.
         let plain = config.callback_url.as_ref().is_none_or(|url| url.scheme() == "http");
         let http = if plain { http.tls_certs_only([]) } else { http }.build()?;
-        Ok(Self { config, shutdown, tracker, http, inner: Mutex::new(inner) })
+        Ok(Self { config, keys, shutdown, tracker, http, inner: Mutex::new(inner) })
     }
 
     /// Works on the state; changes of books and people go to the journal before anybody sees them.
@@ -144,7 +146,7 @@ impl Sandbox {
 impl Inner {
     fn write_journal(&mut self) {
         let mut text = String::new();
-        let packets = self.books.take_changes().into_iter().map(Line::Packet);
+        let packets = self.books.take_changes().into_iter().map(|packet| Line::Packet(Box::new(packet)));
         let people = self.people.take_changes().into_iter().map(Line::Person);
         for line in packets.chain(people) {
             if let Ok(line) = serde_json::to_string(&line) {
@@ -173,7 +175,7 @@ fn read_journal(path: &Path, books: &mut Books, people: &mut People) -> Result<F
     for line in String::from_utf8_lossy(&bytes).lines() {
         // The last line may be half written after a crash: nobody got an answer for it.
         match serde_json::from_str(line) {
-            Ok(Line::Packet(packet)) => books.restore(packet),
+            Ok(Line::Packet(packet)) => books.restore(*packet),
             Ok(Line::Person(person)) => people.restore(person),
             Err(_) => {}
         }

@@ -1,15 +1,17 @@
 //! What the WeChat platforms speak: signatures, XML, callbacks, safe mode, web authorization.
 //!
-//! The pure parts (`sign`, `xml`, `callback`, `safe_mode`, `jssdk`) know no clock, no network and no randomness: the
+//! The pure parts (`sign`, `xml`, `callback`, `safe_mode`, `jssdk`, `v3`) know no clock, no network and no randomness: the
 //! product and the sandbox use the same ones from both ends. [`account`] is the client of the service account.
 
 pub mod account;
 mod account_error;
 pub mod callback;
 pub mod jssdk;
+pub mod rsa_key;
 pub mod safe_mode;
 pub mod sign;
 pub mod tls;
+pub mod v3;
 pub mod xml;
 
 #[cfg(test)]

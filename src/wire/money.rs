@@ -5,6 +5,34 @@ use utoipa::ToSchema;
 
 use super::{Fen, StoryStep};
 
+/// How money gets to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PayChannel {
+    /// WeChat Pay v2 red packets: pushed, opened within a day.
+    RedPacketV2,
+    /// WeChat Pay v3 merchant transfers: confirmed by the receiver within a day.
+    TransferV3,
+}
+
+impl PayChannel {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::RedPacketV2, Self::TransferV3];
+
+    /// As on the wire, and in SQL.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RedPacketV2 => "red_packet_v2",
+            Self::TransferV3 => "transfer_v3",
+        }
+    }
+
+    /// The channel of a word in SQL.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.word() == word)
+    }
+}
+
 /// A new budget of the meeting, a draft until finance approves it.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct NewBudget {
@@ -13,6 +41,9 @@ pub struct NewBudget {
     pub name: String,
     /// The most that may be reserved and spent together, fen.
     pub cap_fen: Fen,
+    /// How it is paid, for good. When absent: red packets, or transfers where only these are configured.
+    #[serde(default)]
+    pub channel: Option<PayChannel>,
 }
 
 /// Change a draft budget; an approved one answers 409 `approval_void` and must be approved again.
@@ -86,6 +117,8 @@ pub struct BudgetView {
     pub version: i64,
     /// User name of whoever set the amount last: under `four_eyes` somebody else approves it.
     pub changed_by: Option<String>,
+    /// How it is paid.
+    pub channel: PayChannel,
 }
 
 /// Cash or goods.
@@ -157,6 +190,8 @@ pub enum PacketState {
     Reserved,
     /// A call is running, or was when the server stopped.
     Sending,
+    /// Accepted; the person has 24 hours to confirm in WeChat, and only then it is paid.
+    Confirming,
     /// Paid; the person has 24 hours to open it.
     Sent,
     /// Opened. Final.
@@ -198,6 +233,8 @@ pub struct PacketView {
     pub trial: bool,
     /// Fen.
     pub amount_fen: Fen,
+    /// How it is paid.
+    pub channel: PayChannel,
     /// Where it stands.
     pub state: PacketState,
     /// Why it waits or failed: a stable code (`day_limit`, `no_openid`, `budget`, `paused`, an error code of WeChat …).
@@ -270,8 +307,8 @@ pub struct SenderView {
     pub reason: String,
     /// What to do, in Chinese.
     pub detail: String,
-    /// Channel in use.
-    pub channel: String,
+    /// Channels that are configured.
+    pub channels: Vec<PayChannel>,
     /// The far end says that it is the sandbox.
     pub sandbox: bool,
     /// Packets by state, account-wide.

@@ -245,6 +245,30 @@ pub struct MyWin {
     pub story: String,
 }
 
+/// A transfer that waits for me: it is paid when I confirm it in WeChat. Goes to nobody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MyConfirm {
+    /// Number of the draw; 0 when it comes from none.
+    pub draw: i64,
+    /// Rank in that draw.
+    pub rank: i64,
+    /// A test packet before the evening.
+    pub trial: bool,
+    /// Fen.
+    pub amount_fen: Fen,
+    /// Confirm before this moment, ms; 0 when not known.
+    pub until: i64,
+    /// `mchId` of `requestMerchantTransfer`.
+    pub mch_id: String,
+    /// `appId` of it.
+    pub app_id: String,
+    /// `package` of it.
+    pub package: String,
+    /// Where to confirm instead: only with the sandbox as the payer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+}
+
 /// The attendee's own page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Me {
@@ -258,6 +282,9 @@ pub struct Me {
     pub place: Option<MyPlace>,
     /// What I won, newest first.
     pub wins: Vec<MyWin>,
+    /// What waits for me to confirm it in WeChat, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirm: Vec<MyConfirm>,
     /// The open draw into which I have tapped, if any.
     pub tapped: Option<i64>,
     /// Why the code that I asked for last did not go out, when the SMS provider refused it: `code_throttled`,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Fen;
+use super::{Fen, PayChannel};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,7 +52,7 @@ pub struct RequestView {
     pub name: String,
     /// The amount that it is about, fen: the new cap, or the packet's.
     pub fen: Fen,
-    /// The verdict of a resolution: `paid`, `returned`, `unpaid`; empty otherwise.
+    /// The verdict of a resolution: `paid`, `returned`, `unpaid`; the channel of a test packet; empty otherwise.
     pub verdict: String,
     /// The evidence in the words of whoever asked; may be empty.
     pub note: String,
@@ -97,6 +97,9 @@ pub struct ResolveRequest {
 pub struct TrialRequest {
     /// A bound person of the meeting: best yourself.
     pub person_id: String,
+    /// How it is paid; when absent as for a new budget.
+    #[serde(default)]
+    pub channel: Option<PayChannel>,
 }
 
 /// Turn the rule of the second person on or off.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Fen, PacketState};
+use super::{Fen, PacketState, PayChannel};
 
 /// What the machine concluded from one call, and by which rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -13,7 +13,9 @@ pub enum Conclusion {
     Open,
     /// The whole answer says paid and echoes our number, amount and receiver.
     Paid,
-    /// The payer's books say that the person has opened it.
+    /// The payer holds the order and pays when the person confirms: not paid, and no refusal ends it any more.
+    Confirming,
+    /// The payer's books say that the person has it.
     Received,
     /// Unclaimed: the money is on its way back.
     Returning,
@@ -108,6 +110,8 @@ pub enum StoryStep {
         bill_no: String,
         /// Attempt, from 1.
         attempt: i64,
+        /// How it is paid.
+        channel: PayChannel,
     },
     /// One call to the payer.
     Called {

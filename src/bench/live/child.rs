@@ -136,6 +136,7 @@ fn me(name: &str) -> Me {
         phone: String::new(),
         place: None,
         wins: vec![],
+        confirm: vec![],
         tapped: None,
         code_problem: None,
     }

@@ -1,13 +1,21 @@
-//! Ways to pay. A closed set: fakes are servers at a configured address.
+//! Ways to pay. A closed set: fakes are servers at a configured address. Nothing outside of this folder knows what is
+//! special about one of them.
 
 mod answer;
+mod call;
+pub mod callback;
 mod red_packet;
+mod transfer;
+mod transfer_answer;
+
+use std::ops::RangeInclusive;
 
 pub use answer::{read_query, read_send};
 pub use red_packet::RedPacket;
+pub use transfer::Transfer;
 
-use super::bill_no::MERCHANT_CHARS;
-use crate::config::Config;
+use super::{bill_no::MERCHANT_CHARS, next::Outcome};
+use crate::{clock::Ms, config::Config, wechat::v3::Signed, wire::PayChannel};
 
 /// What is paid to whom; frozen into a request before the first call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +47,8 @@ pub struct Answer {
     pub failure: Option<&'static str>,
     /// The far end said that it is our sandbox.
     pub sandbox: bool,
+    /// The headers of the payer's signature; empty where a channel has none.
+    pub signed: Signed,
 }
 
 /// A way to pay.
@@ -46,51 +56,122 @@ pub struct Answer {
 pub enum Channel {
     /// WeChat Pay v2 red packets.
     RedPacket(Box<RedPacket>),
-    /// WeChat Pay v3 merchant transfers. Comes in a later version: configured alone, the sender stays off.
-    Transfer,
-    /// Nothing is configured: awards wait.
-    None,
+    /// WeChat Pay v3 merchant transfers.
+    Transfer(Box<Transfer>),
 }
 
 impl Channel {
-    /// The configured way. An error says which setting is wrong.
-    pub fn open(config: &Config) -> anyhow::Result<Self> {
-        let pay = &config.pay;
-        if pay.mch_id.is_empty() {
-            return Ok(if config.transfer.mch_id.is_empty() { Self::None } else { Self::Transfer });
-        }
-        let fits = pay.mch_id.len() <= MERCHANT_CHARS && pay.mch_id.bytes().all(|byte| byte.is_ascii_digit());
-        anyhow::ensure!(fits, "pay.mch_id must be at most {MERCHANT_CHARS} digits");
-        anyhow::ensure!(!config.wechat.app_id.is_empty(), "pay.mch_id is set, but wechat.app_id is not");
-        Ok(Self::RedPacket(Box::new(RedPacket::open(config)?)))
-    }
-
-    /// Name in the database and on pages.
-    pub fn name(&self) -> &'static str {
+    /// The complete request: made once, stored, and sent again byte for byte.
+    pub fn freeze(&self, order: &Order) -> String {
         match self {
-            Self::RedPacket(_) => "red_packet",
-            Self::Transfer => "transfer",
-            Self::None => "none",
+            Self::RedPacket(payer) => payer.freeze(order),
+            Self::Transfer(payer) => payer.freeze(order),
         }
     }
 
-    /// Why this channel cannot send, as the sender's reason.
-    pub fn off(&self) -> Option<&'static str> {
+    /// Sends a frozen request at `now`.
+    pub async fn send(&self, request: String, now: Ms) -> Answer {
         match self {
-            Self::RedPacket(_) => None,
-            Self::Transfer => Some("transfer_later"),
-            Self::None => Some("not_configured"),
+            Self::RedPacket(payer) => payer.send(request).await,
+            Self::Transfer(payer) => payer.send(request, now).await,
+        }
+    }
+
+    /// Asks for a bill number at `now`.
+    pub async fn query(&self, bill: &str, now: Ms) -> Answer {
+        match self {
+            Self::RedPacket(payer) => payer.query(bill).await,
+            Self::Transfer(payer) => payer.query(bill, now).await,
+        }
+    }
+
+    /// Reads an answer to [`Self::send`] that came at `now`.
+    pub fn read_send(&self, answer: &Answer, order: &Order, now: Ms) -> Outcome {
+        match self {
+            Self::RedPacket(payer) => payer.read_send(answer, order),
+            Self::Transfer(payer) => payer.read_send(answer, order, now),
+        }
+    }
+
+    /// Reads an answer to [`Self::query`] that came at `now`.
+    pub fn read_query(&self, answer: &Answer, order: &Order, now: Ms) -> Outcome {
+        match self {
+            Self::RedPacket(payer) => payer.read_query(answer, order),
+            Self::Transfer(payer) => payer.read_query(answer, order, now),
+        }
+    }
+
+    /// Amounts that it can pay, fen, whatever else limits them.
+    pub fn amounts(&self) -> RangeInclusive<i64> {
+        match self {
+            Self::RedPacket(_) => 1..=i64::MAX,
+            Self::Transfer(_) => transfer::AMOUNTS,
         }
     }
 }
 
-/// For `check-config`: one sentence about the channel, or why it cannot work.
-pub fn check_config(config: &Config) -> anyhow::Result<&'static str> {
-    Ok(match Channel::open(config)? {
-        Channel::RedPacket(_) => "red packets (WeChat Pay v2) are configured",
-        Channel::Transfer => {
-            "merchant transfers (v3) come in a later version: with [transfer] alone the sender stays off"
+/// The ways to pay that are configured.
+#[derive(Debug)]
+pub struct Channels {
+    red_packet: Option<Channel>,
+    transfer: Option<Channel>,
+}
+
+impl Channels {
+    /// Those of the configuration. An error says which setting is wrong.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let opened = |wanted: PayChannel| -> anyhow::Result<Option<Channel>> {
+            let mch_id = config.merchant(wanted);
+            if mch_id.is_empty() {
+                return Ok(None);
+            }
+            let section = match wanted {
+                PayChannel::RedPacketV2 => "pay",
+                PayChannel::TransferV3 => "transfer",
+            };
+            let fits = mch_id.len() <= MERCHANT_CHARS && mch_id.bytes().all(|byte| byte.is_ascii_digit());
+            anyhow::ensure!(fits, "{section}.mch_id must be at most {MERCHANT_CHARS} digits");
+            anyhow::ensure!(
+                !config.wechat.app_id.is_empty(),
+                "{section}.mch_id is set, but wechat.app_id is not"
+            );
+            Ok(Some(match wanted {
+                PayChannel::RedPacketV2 => Channel::RedPacket(Box::new(RedPacket::open(config)?)),
+                PayChannel::TransferV3 => Channel::Transfer(Box::new(Transfer::open(config)?)),
+            }))
+        };
+        Ok(Self { red_packet: opened(PayChannel::RedPacketV2)?, transfer: opened(PayChannel::TransferV3)? })
+    }
+
+    /// One of them, when it is configured.
+    pub fn of(&self, channel: PayChannel) -> Option<&Channel> {
+        match channel {
+            PayChannel::RedPacketV2 => self.red_packet.as_ref(),
+            PayChannel::TransferV3 => self.transfer.as_ref(),
         }
-        Channel::None => "no merchant is configured: awards wait, nothing is paid",
-    })
+    }
+
+    /// Those that are configured.
+    pub fn all(&self) -> impl Iterator<Item = (PayChannel, &Channel)> {
+        PayChannel::ALL.into_iter().filter_map(|channel| Some((channel, self.of(channel)?)))
+    }
+
+    /// Why nothing can be sent, as the sender's reason.
+    pub fn off(&self) -> Option<&'static str> {
+        self.all().next().is_none().then_some("not_configured")
+    }
+}
+
+/// For `check-config`: a sentence about each channel, or why one cannot work.
+pub fn check_config(config: &Config) -> anyhow::Result<String> {
+    let channels = Channels::open(config)?;
+    let sentences = channels.all().map(|(channel, _)| match channel {
+        PayChannel::RedPacketV2 => "red packets (WeChat Pay v2) are configured",
+        PayChannel::TransferV3 => "merchant transfers (WeChat Pay v3) are configured",
+    });
+    let sentences: Vec<&str> = sentences.collect();
+    if sentences.is_empty() {
+        return Ok("no merchant is configured: awards wait, nothing is paid".into());
+    }
+    Ok(sentences.join("; "))
 }

@@ -1,11 +1,13 @@
 //! WeChat Pay v2: `sendredpack` and `gethbinfo` with the merchant's certificate.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use secrecy::SecretString;
 
-use super::{Answer, Order, read_query, read_send};
+use super::{
+    Answer, Order,
+    call::{call, client, file},
+    read_query, read_send,
+};
 use crate::{
     config::Config,
     keys::random,
@@ -13,16 +15,10 @@ use crate::{
     wechat::{sign, tls, xml},
 };
 
-/// A connection that takes longer is given up: nothing has left then.
-const CONNECT: Duration = Duration::from_secs(5);
-/// A call that takes longer is given up: its outcome is unknown.
-const TOTAL: Duration = Duration::from_secs(15);
 /// Outside of this range the payer wants to know the scene.
 const PLAIN_RANGE: std::ops::RangeInclusive<i64> = 100..=20_000;
 /// 抽奖
 const SCENE: &str = "PRODUCT_2";
-/// The far end says with this header that it is our sandbox.
-const SANDBOX_HEADER: &str = "x-kaijiang-sandbox";
 
 /// The client.
 #[derive(Debug)]
@@ -39,30 +35,13 @@ impl RedPacket {
     /// Reads the certificates and makes the client.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let pay = &config.pay;
-        tls::install_ring();
-        let mut http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(TOTAL)
-            .redirect(reqwest::redirect::Policy::none())
-            // No hidden second try: a connection is used once, and nothing is repeated but by us.
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .no_proxy()
-            .http1_only();
-        let read = |path: &std::path::Path, name: &str| {
-            std::fs::read(path).with_context(|| format!("{name}: cannot read {}", path.display()))
+        let identity = if pay.cert_pem.as_os_str().is_empty() {
+            None
+        } else {
+            let (cert, key) = (file(&pay.cert_pem, "pay.cert_pem")?, file(&pay.key_pem, "pay.key_pem")?);
+            Some(tls::identity(&cert, &key).context("pay.cert_pem and pay.key_pem")?)
         };
-        if !pay.cert_pem.as_os_str().is_empty() {
-            let (cert, key) = (read(&pay.cert_pem, "pay.cert_pem")?, read(&pay.key_pem, "pay.key_pem")?);
-            http = http.identity(tls::identity(&cert, &key).context("pay.cert_pem and pay.key_pem")?);
-        }
-        if !pay.ca_pem.as_os_str().is_empty() {
-            let only = tls::authorities(&read(&pay.ca_pem, "pay.ca_pem")?).context("pay.ca_pem")?;
-            http = http.tls_certs_only(only);
-        }
-        let http = http.build().context(
-            "the pay client cannot be made; without pay.ca_pem the platform's certificate store must exist",
-        )?;
+        let http = client(config, &pay.api_base, identity)?;
         Ok(Self {
             http,
             base: pay.api_base.trim_end_matches('/').to_owned(),
@@ -132,43 +111,6 @@ impl RedPacket {
     async fn call(&self, name: &str, body: String) -> Answer {
         let url = format!("{}/mmpaymkttransfers/{name}", self.base);
         let request = self.http.post(url).header("content-type", "text/xml; charset=utf-8").body(body);
-        let mut response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Answer { failure: Some(failure(&error)), ..Answer::default() },
-        };
-        let mut answer = Answer {
-            status: Some(response.status().as_u16()),
-            sandbox: response.headers().contains_key(SANDBOX_HEADER),
-            ..Answer::default()
-        };
-        loop {
-            match response.chunk().await {
-                Ok(Some(part)) if answer.raw.len() + part.len() > xml::MAX_BYTES => {
-                    let room = xml::MAX_BYTES - answer.raw.len();
-                    answer.raw.extend_from_slice(&part[..room]);
-                    answer.failure = Some("unreadable");
-                    return answer;
-                }
-                Ok(Some(part)) => answer.raw.extend_from_slice(&part),
-                Ok(None) => return answer,
-                Err(error) => {
-                    answer.failure = Some(failure(&error));
-                    return answer;
-                }
-            }
-        }
-    }
-}
-
-/// What kind of no answer. Only an error of connecting (name, TCP, TLS) is certain to come before the request.
-fn failure(error: &reqwest::Error) -> &'static str {
-    if error.is_connect() {
-        "not_sent"
-    } else if error.is_timeout() {
-        "timeout"
-    } else if error.is_builder() {
-        "not_sent"
-    } else {
-        "broken"
+        call(request).await
     }
 }

@@ -4,17 +4,22 @@
 //! `unknown`. Once an attempt of a number was undecided (`Facts::undecided`), no error proves any more that nothing was
 //! paid; only a success or the payer's own query does.
 
+mod confirm;
 mod query;
+mod schedule;
+
+pub use schedule::hold_pause;
 
 use super::{
     awards::NEVER,
     codes::{self, Effect, Fate},
 };
 use crate::{
-    clock::{DAY, Ms, next_beijing_midnight},
+    clock::{DAY, Ms},
     mutant::planted,
     wire::PacketState,
 };
+use schedule::{blocked, follow, pause, wait};
 
 const SECOND: Ms = 1_000;
 const MINUTE: Ms = 60 * SECOND;
@@ -41,6 +46,10 @@ const RESUME_WITHIN: Ms = DAY;
 
 /// Reason of a blocked packet that is to be sent again, and of that call while it runs.
 pub const RESUME: &str = "resume";
+/// Reason of a packet that its receiver cannot confirm: nobody saw the ticket. The same number is sent again for it.
+pub const NO_TICKET: &str = "NO_TICKET";
+/// So often a number is sent within seconds for the sake of its ticket; then slower.
+const TICKET_SENDS: i64 = 6;
 
 /// What is known of a packet when an answer arrives (or a moment comes).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +83,8 @@ pub enum Status {
     Sending,
     /// Accepted, and a reason says why it is stuck.
     Stuck,
+    /// Accepted, not paid: the receiver has to confirm first.
+    Confirming,
     /// Delivered.
     Sent,
     /// Opened.
@@ -95,6 +106,15 @@ pub enum Outcome {
     Sent {
         /// The payer's number.
         list_id: String,
+    },
+    /// The payer holds the order and pays when the receiver confirms: nothing is paid yet.
+    Accepted {
+        /// The payer's number.
+        list_id: String,
+        /// What the receiver confirms with; empty when the answer had none.
+        ticket: String,
+        /// Until when, ms; 0 when the answer did not say.
+        until: Ms,
     },
     /// The call did not succeed; codes of [`codes::SEND`] or others.
     SendError {
@@ -175,8 +195,8 @@ pub fn is_final(state: PacketState) -> bool {
 /// What to do now. A paused sender asks, but sends nothing.
 pub fn plan(facts: &Facts, paused: bool) -> Act {
     use PacketState::{
-        Blocked, Cancelled, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved, Sending,
-        Sent, Unknown,
+        Blocked, Cancelled, Confirming, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused,
+        Reserved, Sending, Sent, Unknown,
     };
     let send_or = |wanted: bool, otherwise: Act| if wanted && !paused { Act::Send } else { otherwise };
     match facts.state {
@@ -184,21 +204,25 @@ pub fn plan(facts: &Facts, paused: bool) -> Act {
         Sending => Act::Recover,
         Unknown => send_or(may_repeat(facts), Act::Query),
         Blocked => send_or(facts.reason == RESUME && age(facts) < RESUME_WITHIN, Act::Query),
+        Confirming => send_or(facts.reason == NO_TICKET && age(facts) < RESUME_WITHIN, Act::Query),
         Sent | NeedsHuman => Act::Query,
         Refused | Received | Refunded | Failed | Cancelled => Act::Rest,
     }
 }
 
 /// Answers after which the same number is simply sent again; after all others the payer is asked first.
-const REPEAT: [&str; 9] = [
+const REPEAT: [&str; 12] = [
     "timeout",
     "broken",
     "http_5xx",
     "unreadable",
+    "bad_signature",
     "fail",
     "not_sent",
     "SYSTEMERROR",
+    "SYSTEM_ERROR",
     "FREQ_LIMIT",
+    "FREQUENCY_LIMITED",
     "SECOND_OVER_LIMITED",
 ];
 
@@ -219,6 +243,7 @@ pub fn next(facts: &Facts, outcome: &Outcome) -> Next {
     }
     match outcome {
         Outcome::Sent { .. } => paid(facts, PacketState::Sent, ""),
+        Outcome::Accepted { ticket, .. } => confirm::accepted(facts, !ticket.is_empty()),
         Outcome::SendError { code } => send_error(facts, code),
         Outcome::Found { status, .. } => query::found(facts, *status),
         Outcome::QueryError { code } => query::error(facts, code),
@@ -242,9 +267,10 @@ fn stay(facts: &Facts) -> Next {
 /// Something comes in after the end. Only one thing changes it: money went out on a number that we took for dead.
 fn late(facts: &Facts, outcome: &Outcome) -> Next {
     let paid = match outcome {
-        Outcome::Sent { .. } => true,
+        // What waits for its receiver may be paid at any moment.
+        Outcome::Sent { .. } | Outcome::Accepted { .. } => true,
         Outcome::Found { status, .. } => {
-            matches!(status, Status::Sent | Status::Received | Status::Refunding)
+            matches!(status, Status::Sent | Status::Received | Status::Refunding | Status::Confirming)
         }
         Outcome::SendError { .. } | Outcome::QueryError { .. } | Outcome::Lost => false,
     };
@@ -267,23 +293,6 @@ fn paid(facts: &Facts, state: PacketState, reason: &str) -> Next {
     };
     let next = Next { state, reason: reason.into(), failed_at: None, money, ..stay(facts) };
     if is_final(state) { next } else { follow(facts, next) }
-}
-
-/// A paid packet is followed until it was opened or came back.
-fn follow(facts: &Facts, next: Next) -> Next {
-    let since = facts.sent_at.map_or(0, |sent| facts.at - sent);
-    let pause = match since {
-        age if age < MINUTE => 10 * SECOND,
-        age if age < HOUR => 2 * MINUTE,
-        age if age < DAY + 2 * HOUR => HOUR,
-        age if age < HUMAN_AFTER => 6 * HOUR,
-        _ => DAY,
-    };
-    let next_at = if since >= ASK_UNTIL { NEVER } else { facts.at + pause };
-    if since >= NO_END_AFTER {
-        return Next { state: PacketState::NeedsHuman, reason: "no_end".into(), next_at, ..next };
-    }
-    Next { next_at, ..next }
 }
 
 fn send_error(facts: &Facts, code: &str) -> Next {
@@ -319,55 +328,6 @@ fn send_error(facts: &Facts, code: &str) -> Next {
             Next { state: PacketState::NeedsHuman, undecided: true, next_at: facts.at + HOUR, ..base }
         }
     }
-}
-
-fn pause(facts: &Facts) -> Ms {
-    let calls = usize::try_from(facts.sends + facts.queries).unwrap_or(usize::MAX).max(1);
-    match FIRST_PAUSES.get(calls - 1) {
-        Some(pause) => *pause,
-        // Sent again after a NOT_FOUND: the person waits, so ask soon.
-        None if (1..=NOT_FOUND_SENDS).contains(&facts.not_founds) => 5 * MINUTE,
-        None => HOUR,
-    }
-}
-
-/// The schedule of an undecided packet: seconds, minutes, hourly to a day, six-hourly to three, then with a person.
-fn wait(facts: &Facts, next: Next) -> Next {
-    let pause = match age(facts) {
-        age if age < DAY => pause(facts),
-        age if age < HUMAN_AFTER || planted("nobody_is_told") => 6 * HOUR,
-        age if age < ASK_UNTIL => {
-            return Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..next };
-        }
-        _ => return Next { state: PacketState::NeedsHuman, next_at: NEVER, ..next },
-    };
-    Next { next_at: facts.at + pause, ..next }
-}
-
-fn blocked(facts: &Facts, next: Next) -> Next {
-    if is_user_limit(&next.reason) && age(facts) < HUMAN_AFTER {
-        // The person's day is full: asked for after the day has changed.
-        return Next { next_at: next_beijing_midnight(facts.at) + 5 * MINUTE, ..next };
-    }
-    let next = wait(facts, next);
-    // Nothing changes within seconds here.
-    Next { next_at: next.next_at.max(facts.at + HOUR), ..next }
-}
-
-/// When a packet that has waited so long for the same thing is looked at again; `None`: it is with a person now. Somebody
-/// may follow, bind or open a limit within minutes; whoever has not after six days will not by himself.
-pub fn hold_pause(waited: Ms) -> Option<Ms> {
-    Some(match waited {
-        waited if waited < 10 * MINUTE => MINUTE,
-        waited if waited < 2 * HOUR => 10 * MINUTE,
-        waited if waited < DAY => HOUR,
-        waited if waited < 6 * DAY => 6 * HOUR,
-        _ => return None,
-    })
-}
-
-fn is_user_limit(code: &str) -> bool {
-    matches!(code, "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT")
 }
 
 fn lost(facts: &Facts) -> Next {

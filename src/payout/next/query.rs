@@ -1,10 +1,17 @@
 //! Answers to queries: the only ones that can end what is undecided.
 
 use super::{
-    FAILED_APART, Facts, Money, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status, blocked, follow,
-    is_user_limit, paid, stay, wait,
+    FAILED_APART, Facts, Money, NO_TICKET, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status, confirm,
+    paid,
+    schedule::{blocked, follow, is_user_limit, wait},
+    stay,
 };
-use crate::{clock::DAY, mutant::planted, payout::codes, wire::PacketState};
+use crate::{
+    clock::DAY,
+    mutant::planted,
+    payout::codes::{self, Effect},
+    wire::PacketState,
+};
 
 /// The payer's books have spoken.
 pub(super) fn found(facts: &Facts, status: Status) -> Next {
@@ -14,8 +21,12 @@ pub(super) fn found(facts: &Facts, status: Status) -> Next {
         Status::Received => paid(facts, PacketState::Received, ""),
         Status::Refunded => paid(facts, PacketState::Refunded, ""),
         Status::Failed => failed(facts),
+        Status::Confirming => confirm::found(facts),
         Status::Sending | Status::Stuck | Status::Other if facts.sent_at.is_some() => {
             follow(facts, stay(facts))
+        }
+        Status::Sending | Status::Stuck | Status::Other if facts.state == PacketState::Confirming => {
+            confirm::no_news(facts, None, Effect::None)
         }
         Status::Stuck if facts.state != PacketState::NeedsHuman => {
             let code = if is_user_limit(&facts.reason) { &facts.reason } else { "stuck" };
@@ -35,7 +46,7 @@ pub(super) fn found(facts: &Facts, status: Status) -> Next {
 /// A packet that was asked for stays what it is; one that was not even sent, as far as we knew, is unknown.
 fn open(facts: &Facts) -> PacketState {
     match facts.state {
-        PacketState::Blocked | PacketState::NeedsHuman => facts.state,
+        PacketState::Blocked | PacketState::Confirming | PacketState::NeedsHuman => facts.state,
         _ => PacketState::Unknown,
     }
 }
@@ -46,18 +57,20 @@ fn failed(facts: &Facts) -> Next {
         let next = Next { reason: "failed_after_sent".into(), next_at: facts.at + DAY, ..stay(facts) };
         return Next { state: PacketState::NeedsHuman, ..next };
     }
+    // The payer gave it up since its receiver did not confirm, or because somebody took it back.
+    let reason = if facts.state == PacketState::Confirming { "lapsed" } else { "failed" };
+    let dead =
+        || Next { state: PacketState::Failed, reason: reason.into(), money: Money::Release, ..stay(facts) };
     let apart = if planted("failed_twice_in_a_breath") { 0 } else { FAILED_APART };
     match facts.failed_at {
-        Some(first) if facts.at - first >= apart => {
-            Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
-        }
-        None if planted("failed_once_is_dead") => {
-            Next { state: PacketState::Failed, reason: "failed".into(), money: Money::Release, ..stay(facts) }
-        }
+        Some(first) if facts.at - first >= apart => dead(),
+        None if planted("failed_once_is_dead") => dead(),
         seen => {
             let first = seen.unwrap_or(facts.at);
+            // Without its ticket it must not look as if it had one.
+            let state = if facts.reason == NO_TICKET { PacketState::Unknown } else { open(facts) };
             Next {
-                state: open(facts),
+                state,
                 reason: "failed_once".into(),
                 failed_at: Some(first),
                 next_at: first + apart,
@@ -72,6 +85,11 @@ pub(super) fn error(facts: &Facts, code: &str) -> Next {
     let base = Next { sender: codes::of_query(code), ..stay(facts) };
     if facts.sent_at.is_some() {
         return follow(facts, base);
+    }
+    if facts.state == PacketState::Confirming {
+        // The payer has said that it holds the order: that it does not find it now proves nothing.
+        let failed_at = if code == "NOT_FOUND" { None } else { facts.failed_at };
+        return confirm::no_news(facts, failed_at, base.sender);
     }
     if code != "NOT_FOUND" {
         return wait(facts, Next { state: open(facts), ..base });

@@ -1,19 +1,21 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::next_beijing_midnight;
 use PacketState::{
-    Blocked, Cancelled, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved, Sending,
-    Sent, Unknown,
+    Blocked, Cancelled, Confirming, Failed, Held, NeedsHuman, Queued, Received, Refunded, Refused, Reserved,
+    Sending, Sent, Unknown,
 };
 
 const NOW: Ms = 1_795_420_800_000;
-const STATES: [PacketState; 13] = [
-    Queued, Reserved, Sending, Sent, Received, Held, Unknown, Blocked, Refused, Refunded, Failed, Cancelled,
-    NeedsHuman,
+const STATES: [PacketState; 14] = [
+    Queued, Reserved, Sending, Confirming, Sent, Received, Held, Unknown, Blocked, Refused, Refunded, Failed,
+    Cancelled, NeedsHuman,
 ];
-const STATUSES: [Status; 8] = [
+const STATUSES: [Status; 9] = [
     Status::Sending,
     Status::Stuck,
+    Status::Confirming,
     Status::Sent,
     Status::Received,
     Status::Failed,
@@ -41,6 +43,10 @@ fn code(code: &str) -> Outcome {
     Outcome::SendError { code: code.into() }
 }
 
+fn accepted(ticket: &str) -> Outcome {
+    Outcome::Accepted { list_id: "1".into(), ticket: ticket.into(), until: 0 }
+}
+
 fn says(status: Status) -> Outcome {
     Outcome::Found { status, list_id: String::new() }
 }
@@ -54,14 +60,20 @@ const TABLE: &[(&str, PacketState, Effect)] = &[
     ("http_4xx", Queued, Effect::Pause),
     ("unreadable", Unknown, Effect::None),
     ("mismatch", Unknown, Effect::None),
+    ("bad_signature", Unknown, Effect::None),
+    ("accepted", Unknown, Effect::None),
     ("fail", Unknown, Effect::None),
     ("SYSTEMERROR", Unknown, Effect::None),
+    ("SYSTEM_ERROR", Unknown, Effect::None),
+    ("INVALID_REQUEST", Unknown, Effect::None),
     ("PROCESSING", Unknown, Effect::None),
     ("268458547", Unknown, Effect::None),
     ("BRAND_NEW", Unknown, Effect::None),
     ("FREQ_LIMIT", Queued, Effect::Slow),
     ("SECOND_OVER_LIMITED", Queued, Effect::Slow),
+    ("FREQUENCY_LIMITED", Queued, Effect::Slow),
     ("NOTENOUGH", Blocked, Effect::Pause),
+    ("NOT_ENOUGH", Blocked, Effect::Pause),
     ("SENDAMOUNT_LIMIT", Blocked, Effect::Pause),
     ("DAY_OVER_LIMITED", Blocked, Effect::Pause),
     ("DAY_ OVER_LIMITED", Blocked, Effect::Pause),
@@ -109,6 +121,19 @@ fn queries_decide() {
         assert_eq!((to(Status::Received).state, to(Status::Received).money), (Received, Money::Pay));
         assert_eq!((to(Status::Refunding).state, to(Status::Refunding).money), (Sent, Money::Pay));
         assert_eq!((to(Status::Refunded).state, to(Status::Refunded).money), (Refunded, Money::PayAndReturn));
+    }
+    for status in STATUSES {
+        // What every word means while the receiver has to confirm.
+        let after = next(&Facts { undecided: true, ..facts(Confirming) }, &says(status));
+        let expected = match status {
+            Status::Sent | Status::Refunding => (Sent, Money::Pay),
+            Status::Received => (Received, Money::Pay),
+            Status::Refunded => (Refunded, Money::PayAndReturn),
+            Status::Sending | Status::Stuck | Status::Confirming | Status::Failed | Status::Other => {
+                (Confirming, Money::Stay)
+            }
+        };
+        assert_eq!((after.state, after.money), expected, "{status:?}");
     }
     assert_eq!(next(&facts(Unknown), &says(Status::Stuck)).state, Blocked);
     assert_eq!(next(&facts(Unknown), &says(Status::Sending)).state, Unknown);
@@ -186,6 +211,53 @@ fn a_lost_call_is_asked_for_at_once() {
 }
 
 #[test]
+fn what_its_receiver_confirms_is_not_paid_before_the_payer_says_so() {
+    let waits = next(&facts(Sending), &accepted("ticket"));
+    assert_eq!((waits.state, waits.reason.as_str(), waits.money), (Confirming, "", Money::Stay));
+    assert!(waits.undecided, "from here on a refusal proves nothing");
+    let later = |hours| Facts { undecided: true, at: NOW + hours * HOUR, ..facts(Confirming) };
+    assert_eq!(plan(&later(0), false), Act::Query);
+    // A day and a half later it still waits, whatever our clock says.
+    let after = next(&later(36), &says(Status::Confirming));
+    assert_eq!((after.state, after.money), (Confirming, Money::Stay));
+    assert_eq!(next(&later(36), &Outcome::QueryError { code: "NOT_FOUND".into() }).state, Confirming);
+    let after = next(&later(73), &says(Status::Confirming));
+    assert_eq!((after.state, after.reason.as_str(), after.money), (NeedsHuman, "no_end", Money::Stay));
+    let paid = next(&later(1), &says(Status::Received));
+    assert_eq!((paid.state, paid.money), (Received, Money::Pay));
+}
+
+#[test]
+fn a_packet_lapses_when_the_payer_says_so_twice() {
+    let waits = Facts { undecided: true, ..facts(Confirming) };
+    let once = next(&waits, &says(Status::Failed));
+    assert_eq!((once.state, once.next_at, once.money), (Confirming, NOW + FAILED_APART, Money::Stay));
+    let again = Facts { failed_at: once.failed_at, reason: once.reason, at: once.next_at, ..waits.clone() };
+    let dead = next(&again, &says(Status::Failed));
+    assert_eq!((dead.state, dead.reason.as_str(), dead.money), (Failed, "lapsed", Money::Release));
+    let back = next(&again, &says(Status::Confirming));
+    assert_eq!((back.state, back.failed_at, back.reason.as_str()), (Confirming, None, ""));
+    assert_eq!(next(&again, &says(Status::Received)).money, Money::Pay);
+}
+
+#[test]
+fn a_lost_ticket_is_fetched_with_the_same_number() {
+    let lost =
+        next(&Facts { undecided: true, sends: 4, queries: 1, ..facts(Unknown) }, &says(Status::Confirming));
+    assert_eq!((lost.state, lost.reason.as_str(), lost.next_at), (Confirming, NO_TICKET, NOW + 2 * SECOND));
+    let now = Facts { reason: lost.reason, undecided: true, sends: 4, queries: 1, ..facts(Confirming) };
+    assert_eq!((plan(&now, false), plan(&now, true)), (Act::Send, Act::Query));
+    assert_eq!(plan(&Facts { at: NOW + DAY, ..now.clone() }, false), Act::Query);
+    let calling = Facts { state: Sending, ..now.clone() };
+    assert_eq!(next(&calling, &accepted("ticket")).reason, "");
+    for name in ["PARAM_ERROR", "FREQUENCY_LIMITED", "SYSTEM_ERROR"] {
+        assert_eq!(next(&calling, &code(name)).state, Unknown, "{name}");
+    }
+    // A dead number that turns out to wait for its receiver is for a person.
+    assert_eq!(next(&facts(Failed), &says(Status::Confirming)).state, NeedsHuman);
+}
+
+#[test]
 fn a_full_day_is_tried_again_on_the_next_one() {
     let after = next(&facts(Sending), &code("SENDNUM_LIMIT"));
     assert_eq!((after.state, after.next_at), (Blocked, next_beijing_midnight(NOW) + 5 * MINUTE));
@@ -200,6 +272,8 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
     let codes = prop::sample::select(TABLE.iter().map(|row| row.0).collect::<Vec<_>>());
     prop_oneof![
         Just(Outcome::Sent { list_id: "1".into() }),
+        Just(accepted("t")),
+        Just(accepted("")),
         codes.clone().prop_map(code),
         prop::sample::select(STATUSES.to_vec()).prop_map(says),
         codes.prop_map(|name| Outcome::QueryError { code: name.into() }),
@@ -211,7 +285,7 @@ fn any_outcome() -> impl Strategy<Value = Outcome> {
 prop_compose! {
     fn any_facts()(
         state in prop::sample::select(STATES.to_vec()),
-        reason in prop::sample::select(vec!["", "timeout", "NOT_FOUND", "SENDNUM_LIMIT", "resume", "lost"]),
+        reason in prop::sample::select(vec!["", "timeout", "NOT_FOUND", "SENDNUM_LIMIT", "resume", "lost", NO_TICKET]),
         undecided: bool,
         (sends, queries, not_founds) in (0_i64..9, 0_i64..90, 0_i64..9),
         age in 0..40 * DAY,
@@ -261,6 +335,23 @@ proptest! {
         }
         if matches!(after.state, Sent | Received) && facts.state != after.state {
             prop_assert!(after.money == Money::Pay || paid);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_its_receiver_is_neither_paid_nor_dead(facts in any_facts(), outcome in any_outcome()) {
+        let after = next(&facts, &outcome);
+        if after.state == Confirming && facts.state != Confirming {
+            prop_assert!(after.undecided && after.money == Money::Stay && facts.sent_at.is_none());
+        }
+        if facts.state == Confirming && facts.sent_at.is_none() {
+            let decided = matches!(
+                &outcome,
+                Outcome::Sent { .. }
+                    | Outcome::Found { status: Status::Sent | Status::Received | Status::Refunding
+                        | Status::Refunded | Status::Failed, .. }
+            );
+            prop_assert!(decided || after.money == Money::Stay);
         }
     }
 

@@ -8,7 +8,7 @@ use figment::{
 use serde_json::json;
 use sqlx::Executor;
 
-use super::plot::START;
+use super::{plot::START, wire};
 use crate::{
     app::App,
     budget::{
@@ -20,7 +20,7 @@ use crate::{
     db::Tx,
     keys::short_id,
     payout::awards,
-    wire::MeetingSettings,
+    wire::{MeetingSettings, PayChannel},
 };
 
 pub(super) const MEETING: &str = "m";
@@ -52,6 +52,7 @@ impl Place {
         &self,
         (seed, begin): (u64, Ms),
         list: &[(String, i64)],
+        channel: PayChannel,
     ) -> anyhow::Result<(App, Vec<String>)> {
         let (dir, url) = match self {
             Self::Files(folder) => (folder.path().join(seed.to_string()), String::new()),
@@ -65,7 +66,13 @@ impl Place {
         // Never called, but it must be readable.
         let authority = rcgen::generate_simple_self_signed(vec!["nobody.invalid".into()])?.cert.pem();
         std::fs::write(dir.join("ca.pem"), authority)?;
+        let pair = wire::pair();
+        std::fs::write(dir.join("key.pem"), &pair.private_pem)?;
+        std::fs::write(dir.join("payer.pem"), &pair.public_pem)?;
         let values = json!({
+            "transfer": { "mch_id": "1900000109", "serial_no": "S", "key_pem": dir.join("key.pem"),
+                "api_v3_key": "simulatesimulatesimulatesimulate", "public_key_id": wire::KEY_ID,
+                "public_key_pem": dir.join("payer.pem"), "api_base": "https://nobody.invalid" },
             "data": { "dir": dir }, "database": { "url": url }, "wechat": { "app_id": "wx0000000000000000" },
             "pay": { "mch_id": "1900000109", "api_key": "simulatesimulatesimulatesimulate",
                 "api_base": "https://nobody.invalid", "ca_pem": dir.join("ca.pem") },
@@ -76,7 +83,7 @@ impl Place {
         meeting(&mut tx, list.iter().map(|(_, fen)| fen).sum()).await?;
         let mut ids = Vec::new();
         for (number, (openid, fen)) in list.iter().enumerate() {
-            ids.push(award(&mut tx, number, (openid, *fen)).await?);
+            ids.push(award(&mut tx, number, (openid, *fen), channel).await?);
         }
         awards::issue(&app, &mut tx, None).await?;
         tx.commit().await?;
@@ -135,7 +142,12 @@ async fn meeting(tx: &mut Tx, fen: i64) -> anyhow::Result<()> {
     Ok(ledger::write(tx, START, &cap).await?)
 }
 
-async fn award(tx: &mut Tx, number: usize, (openid, fen): (&str, i64)) -> anyhow::Result<String> {
+async fn award(
+    tx: &mut Tx,
+    number: usize,
+    (openid, fen): (&str, i64),
+    channel: PayChannel,
+) -> anyhow::Result<String> {
     let (person, reason) = (format!("p{number}"), format!("voucher:{number}"));
     sqlx::query(
         "insert into person (id, meeting_id, name, phone_sealed, phone_index, phone_mask, created_at) \
@@ -149,8 +161,8 @@ async fn award(tx: &mut Tx, number: usize, (openid, fen): (&str, i64)) -> anyhow
     .await?;
     let id = awards::award_id(&reason);
     sqlx::query(
-        "insert into award (id, reason, meeting_id, person_id, openid, kind, amount_fen, budget_id, state, created_at, \
-         updated_at) values ($1, $2, $3, $4, $5, 'cash', $6, $7, 'payable', $8, $8)",
+        "insert into award (id, reason, meeting_id, person_id, openid, kind, amount_fen, budget_id, state, channel, \
+         created_at, updated_at) values ($1, $2, $3, $4, $5, 'cash', $6, $7, 'payable', $9, $8, $8)",
     )
     .bind(&id)
     .bind(&reason)
@@ -160,6 +172,7 @@ async fn award(tx: &mut Tx, number: usize, (openid, fen): (&str, i64)) -> anyhow
     .bind(fen)
     .bind(BUDGET)
     .bind(START)
+    .bind(channel.word())
     .execute(tx.conn())
     .await?;
     let part = DrawPart { budget: BUDGET, meeting: MEETING, draw: 0 };

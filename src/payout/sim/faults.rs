@@ -23,6 +23,10 @@ pub(super) enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     Success,
+    /// The order waits for its receiver; with what that one confirms it with, or without.
+    Accepted {
+        ticket: bool,
+    },
     Found(Status),
     /// An error that names its code.
     Code(&'static str),
@@ -41,6 +45,10 @@ impl Wire {
     pub(super) fn outcome(self, send: bool) -> Outcome {
         let code = match self {
             Self::Success => return Outcome::Sent { list_id: "1".into() },
+            Self::Accepted { ticket } => {
+                let ticket = if ticket { "ticket" } else { "" }.to_owned();
+                return Outcome::Accepted { list_id: "1".into(), ticket, until: 0 };
+            }
             Self::Found(status) => return Outcome::Found { status, list_id: "1".into() },
             Self::Code(code) | Self::Nothing(code) => code,
             Self::Http(500..) => "http_5xx",
@@ -54,7 +62,7 @@ impl Wire {
 }
 
 /// Everything that a send can meet.
-pub(super) const SEND: [(Effect, Wire); 37] = [
+pub(super) const SEND: [(Effect, Wire); 43] = [
     (Effect::Pay, Wire::Nothing("timeout")),
     (Effect::Nothing, Wire::Nothing("timeout")),
     (Effect::Late, Wire::Nothing("timeout")),
@@ -92,6 +100,12 @@ pub(super) const SEND: [(Effect, Wire); 37] = [
     (Effect::Pay, Wire::Code("268458547")),
     (Effect::Nothing, Wire::Code("CA_ERROR")),
     (Effect::Nothing, Wire::Code("SIGN_ERROR")),
+    (Effect::Pay, Wire::Nothing("bad_signature")),
+    (Effect::Pay, Wire::Code("SYSTEM_ERROR")),
+    (Effect::Pay, Wire::Code("INVALID_REQUEST")),
+    (Effect::Nothing, Wire::Code("INVALID_REQUEST")),
+    (Effect::Nothing, Wire::Code("FREQUENCY_LIMITED")),
+    (Effect::Keep, Wire::Code("NOT_ENOUGH")),
 ];
 
 /// Everything that a query can meet, besides [`Payer`](super::payer::Payer)'s own half-truths.

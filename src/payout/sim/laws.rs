@@ -20,8 +20,8 @@ pub(super) fn is_first(state: PacketState) -> bool {
 
 /// May be paid at any moment.
 pub(super) fn is_open(state: PacketState) -> bool {
-    use PacketState::{Blocked, NeedsHuman, Sending, Unknown};
-    matches!(state, Sending | Unknown | Blocked | NeedsHuman)
+    use PacketState::{Blocked, Confirming, NeedsHuman, Sending, Unknown};
+    matches!(state, Sending | Confirming | Unknown | Blocked | NeedsHuman)
 }
 
 /// Whether this answer stops the whole sender, so that "resume" sends such packets again.

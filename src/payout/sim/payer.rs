@@ -36,7 +36,11 @@ pub(super) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Book {
     Kept,
-    Processing { pays: bool },
+    Processing {
+        pays: bool,
+    },
+    /// Waits for its receiver to confirm.
+    Waiting,
     Paid,
     Received,
     Refunding,
@@ -50,6 +54,8 @@ struct Order {
     book: Book,
     /// When something happens by itself, ms.
     due: Ms,
+    /// Since when it is so, ms.
+    since: Ms,
     /// Until when it says FAILED by mistake now and then.
     lies_until: Option<Ms>,
     /// Whether a kept order is known to queries.
@@ -66,6 +72,8 @@ pub(super) struct Payer {
     habit: Option<usize>,
     /// Nothing that was paid is ever opened or given back.
     never_ends: bool,
+    /// Its receivers confirm before they are paid.
+    confirms: bool,
     /// How far its clock is ahead of ours.
     skew: Ms,
     orders: HashMap<String, Order>,
@@ -81,7 +89,7 @@ pub(super) struct Payer {
 }
 
 impl Payer {
-    pub(super) fn new(mut chance: Chance, awards: Vec<(String, i64)>) -> Self {
+    pub(super) fn new(mut chance: Chance, awards: Vec<(String, i64)>, confirms: bool) -> Self {
         let rate = [0, 50, 200, 400, 700, 1_000][chance.place(6)];
         let habit = chance.permille(300).then(|| chance.place(SEND.len()));
         let never_ends = chance.permille(100);
@@ -92,6 +100,7 @@ impl Payer {
             rate,
             habit,
             never_ends,
+            confirms,
             skew,
             orders: HashMap::new(),
             late: Vec::new(),
@@ -125,6 +134,11 @@ impl Payer {
         let book = self.take(now, request, effect);
         match book {
             Book::Processing { .. } if success => Wire::Code("PROCESSING"),
+            // A repeat of a number that has come to its end only says that it is known.
+            _ if success && self.confirms && book != Book::Kept => match book {
+                Book::Waiting => Wire::Accepted { ticket: self.chance.permille(900) },
+                _ => Wire::Code("accepted"),
+            },
             Book::Dead if success => Wire::Code("SEND_FAILED"),
             // Paid is what would have been said, and it is not so.
             Book::Kept if success => Wire::Code("SYSTEMERROR"),
@@ -146,7 +160,7 @@ impl Payer {
             return book;
         }
         let book = match effect {
-            Effect::Pay => Book::Paid,
+            Effect::Pay => self.promised(),
             Effect::Keep => Book::Kept,
             Effect::Process { pays } => Book::Processing { pays },
             Effect::Kill => Book::Dead,
@@ -160,18 +174,29 @@ impl Payer {
             let known = self.chance.permille(500);
             self.orders.insert(
                 bill.clone(),
-                Order { request, book: Book::Kept, due: Ms::MAX, lies_until: None, known },
+                Order { request, book: Book::Kept, due: Ms::MAX, since: now, lies_until: None, known },
             );
         }
         self.become_book(now, &bill, book);
         book
     }
 
+    /// What an order that is accepted becomes.
+    fn promised(&self) -> Book {
+        if self.confirms { Book::Waiting } else { Book::Paid }
+    }
+
     fn become_book(&mut self, now: Ms, bill: &str, book: Book) {
         let due = match book {
             Book::Kept => now + HOUR + self.chance.below(29 * HOUR),
             Book::Processing { .. } => now + MINUTE + self.chance.below(HOUR),
-            Book::Paid if self.never_ends => Ms::MAX,
+            Book::Waiting | Book::Paid if self.never_ends => Ms::MAX,
+            // Confirmed on the spot, later in the day, or never: it is closed after a day, and a little later than said.
+            Book::Waiting => match self.chance.below(10) {
+                0..5 => now + SECOND + self.chance.below(2 * MINUTE),
+                5..8 => now + MINUTE + self.chance.below(23 * HOUR),
+                _ => now + DAY + self.chance.below(6 * HOUR),
+            },
             Book::Paid if self.chance.permille(700) => now + SECOND + self.chance.below(20 * HOUR),
             Book::Paid => now + DAY,
             Book::Refunding => now + HOUR,
@@ -180,9 +205,10 @@ impl Payer {
         self.due = self.due.min(due);
         let Some(order) = self.orders.get_mut(bill) else { return };
         let before = order.book;
-        (order.book, order.due) = (book, due);
+        (order.book, order.due, order.since) = (book, due, now);
         let (award, openid, fen) = (order.request.award, order.request.openid.clone(), order.request.fen);
-        if book == Book::Paid && before != Book::Paid {
+        let confirmed = book == Book::Received && before == Book::Waiting;
+        if confirmed || (book == Book::Paid && before != Book::Paid) {
             self.paid(now, bill, (award, openid, fen));
         }
         if book == Book::Refunded {
@@ -233,7 +259,7 @@ impl Payer {
         let book = match order.book {
             Book::Kept => match self.chance.below(4) {
                 0 => Book::Dead,
-                1 | 2 => Book::Paid,
+                1 | 2 => self.promised(),
                 _ => {
                     // Kept for good: nothing happens any more by itself.
                     if let Some(order) = self.orders.get_mut(bill) {
@@ -244,11 +270,13 @@ impl Payer {
             },
             Book::Processing { pays } => {
                 if pays {
-                    Book::Paid
+                    self.promised()
                 } else {
                     Book::Dead
                 }
             }
+            Book::Waiting if at - order.since >= DAY => Book::Dead,
+            Book::Waiting => Book::Received,
             Book::Paid if self.chance.permille(700) => Book::Received,
             Book::Paid => Book::Refunding,
             Book::Refunding => Book::Refunded,
@@ -279,6 +307,7 @@ impl Payer {
             Book::Kept if order.known => Wire::Found(Status::Stuck),
             Book::Kept => Wire::Code("NOT_FOUND"),
             Book::Processing { .. } => Wire::Found(Status::Sending),
+            Book::Waiting => Wire::Found(Status::Confirming),
             Book::Paid => Wire::Found(Status::Sent),
             Book::Received => Wire::Found(Status::Received),
             Book::Refunding => Wire::Found(Status::Refunding),

@@ -34,6 +34,8 @@ pub(super) fn pause(chance: &mut Chance) -> Ms {
 /// The mood of one week.
 #[derive(Debug)]
 pub(super) struct Weather {
+    /// Receivers confirm before they are paid: transfers instead of red packets.
+    pub(super) confirms: bool,
     /// One person wins more than two days hold, shortly before midnight.
     pub(super) crowded: bool,
     /// When it begins: at the party, or shortly before midnight.
@@ -49,12 +51,14 @@ pub(super) struct Weather {
 
 impl Weather {
     pub(super) fn new(chance: &mut Chance) -> Self {
+        let confirms = chance.permille(400);
         if chance.permille(700) {
-            return Self::midnight(chance);
+            return Self { confirms, ..Self::midnight(chance) };
         }
         let begin = START + [0, 0, 14_000_000, 14_390_000][chance.place(4)];
         let days = if chance.permille(500) { 7 * DAY } else { 5 * DAY / 4 };
         Self {
+            confirms,
             crowded: false,
             begin,
             end: begin + days,
@@ -69,7 +73,7 @@ impl Weather {
     fn midnight(chance: &mut Chance) -> Self {
         let begin = START + FOUR_HOURS - 70_000 - chance.below(50_000);
         let end = START + FOUR_HOURS + 150_000;
-        Self { crowded: true, begin, end, pace: 200, crash: 0, freeze: 40, hands: 0 }
+        Self { confirms: false, crowded: true, begin, end, pace: 200, crash: 0, freeze: 40, hands: 0 }
     }
 
     /// Who wins what: people, and the list of person and fen.

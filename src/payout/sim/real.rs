@@ -19,13 +19,14 @@ use crate::{
     budget::ledger,
     clock::{DAY, Ms},
     payout::{
-        channel::RedPacket,
+        channel::Channels,
+        claim,
         reissue::{self, Dead},
         sender, settle,
         sql::{self, Packet},
         steps::{Step, advance},
     },
-    wire::{PacketState, Role},
+    wire::{PacketState, PayChannel, Role},
 };
 
 struct Worker {
@@ -35,7 +36,8 @@ struct Worker {
 
 struct World {
     app: App,
-    channel: RedPacket,
+    channels: Channels,
+    channel: PayChannel,
     staff: Staff,
     chance: Chance,
     weather: Weather,
@@ -54,14 +56,16 @@ pub(super) async fn play(place: &Place, seed: u64) -> anyhow::Result<u64> {
     let weather = Weather::new(&mut chance);
     let (_, winners) = weather.winners(&mut chance);
     let list: Vec<_> = winners.iter().map(|(person, fen)| (format!("oSimulated{person:04}"), *fen)).collect();
-    let (app, awards) = place.open((seed, weather.begin), &list).await?;
+    let channel = if weather.confirms { PayChannel::TransferV3 } else { PayChannel::RedPacketV2 };
+    let (app, awards) = place.open((seed, weather.begin), &list, channel).await?;
     let staff = Staff { id: "s".into(), user: "finance".into(), roles: vec![Role::Owner] };
     let mut world = World {
-        channel: RedPacket::open(app.config())?,
+        channels: Channels::open(app.config())?,
+        channel,
         app,
         staff,
+        payer: Payer::new(Chance::new(seed ^ 0x5eed), list, weather.confirms),
         weather,
-        payer: Payer::new(Chance::new(seed ^ 0x5eed), list),
         awards,
         workers: (0..2).map(|_| Worker { work: None, frozen: 0 }).collect(),
         unknown_since: Vec::new(),
@@ -115,12 +119,16 @@ impl World {
                     }
                     None => self.payer.query(self.app.now(), &packet.bill),
                 };
-                let answer = wire::write(wire, (&letter.order, &self.app.config().pay.mch_id));
+                let answer = match self.channel {
+                    PayChannel::RedPacketV2 => wire::write(wire, &letter.order),
+                    PayChannel::TransferV3 => wire::write_v3(wire, &letter.order, self.app.now()),
+                };
                 Step::Answered(letter, call, answer)
             }
             step => {
                 self.steps += 1;
-                advance(&self.app, &self.channel, &packet, step).await?
+                let channel = self.channels.of(packet.channel).context("a channel that nobody configured")?;
+                advance(&self.app, channel, &packet, step).await?
             }
         };
         match step {
@@ -171,7 +179,9 @@ impl World {
     async fn claim(&mut self, number: usize) -> anyhow::Result<()> {
         let paused = sender::Sender::load(self.app.db()).await?.paused;
         self.steps += 1;
-        match sql::claim_due(&self.app, 1, !paused).await?.pop() {
+        let asks = vec![self.channel];
+        let open = claim::Open { sends: if paused { Vec::new() } else { asks.clone() }, asks };
+        match claim::claim_due(&self.app, 1, &open).await?.pop() {
             Some(packet) => self.workers[number] = Worker { work: Some((packet, Step::Claimed)), frozen: 0 },
             None => self.wait(paused).await?,
         }

@@ -3,110 +3,17 @@
 //! A bill number pays at most once, by construction: money moves only in [`Books::pay`], which refuses a packet that
 //! has been paid. Time passes when the books are looked at; there are no timers.
 
+mod rows;
+
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+pub(super) use rows::{Effect, Order, Packet, Refusal, Status, Transfer, refusal};
 
 use super::settings::Settings;
 use crate::clock::{DAY, Ms, beijing_day};
 
 /// `gethbinfo` knows a packet this long.
 const QUERY_WINDOW: Ms = 30 * DAY;
-
-/// The words of `gethbinfo`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum Status {
-    Sending,
-    Sent,
-    Received,
-    Failed,
-    RfundIng,
-    Refund,
-}
-
-impl Status {
-    /// As WeChat writes it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Sending => "SENDING",
-            Self::Sent => "SENT",
-            Self::Received => "RECEIVED",
-            Self::Failed => "FAILED",
-            Self::RfundIng => "RFUND_ING",
-            Self::Refund => "REFUND",
-        }
-    }
-}
-
-/// A packet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Packet {
-    pub(super) bill_no: String,
-    pub(super) openid: String,
-    pub(super) amount_fen: i64,
-    /// WeChat's own number.
-    pub(super) list_id: String,
-    pub(super) status: Status,
-    /// Why it is stuck or failed.
-    pub(super) reason: String,
-    pub(super) send_name: String,
-    pub(super) act_name: String,
-    pub(super) wishing: String,
-    pub(super) remark: String,
-    pub(super) created_ms: Ms,
-    /// When money left the merchant; a packet that has this is never paid again.
-    pub(super) paid_ms: Option<Ms>,
-    pub(super) received_ms: Option<Ms>,
-    pub(super) refunded_ms: Option<Ms>,
-    /// When a running order is decided, and whether it pays.
-    pub(super) decides: Option<(Ms, bool)>,
-    /// When its receiver opens it without being asked.
-    pub(super) opens_ms: Option<Ms>,
-    /// Valid send calls for this number.
-    pub(super) sends: u32,
-}
-
-/// A send call that passed the checks of form.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    pub(super) bill_no: String,
-    pub(super) openid: String,
-    pub(super) amount_fen: i64,
-    pub(super) send_name: String,
-    pub(super) act_name: String,
-    pub(super) wishing: String,
-    pub(super) remark: String,
-}
-
-/// What a send call does to the books, unless the number is settled already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Pay, if the limits allow.
-    Pay,
-    /// Pay, if the limits allow; the receiver never opens it.
-    PayUnopened,
-    /// Nothing at all.
-    Nothing,
-    /// Keep the order, unpaid, with a reason.
-    Keep(Refusal),
-    /// Run for a while, then pay or fail.
-    Process { paid: bool },
-    /// The number is dead.
-    Kill,
-}
-
-/// An error answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) code: String,
-    pub(super) text: String,
-}
-
-/// Makes an error answer.
-pub(super) fn refusal(code: &str, text: &str) -> Refusal {
-    Refusal { code: code.to_owned(), text: text.to_owned() }
-}
 
 /// All packets, and the counters of the limits.
 #[derive(Debug, Default)]
@@ -158,11 +65,16 @@ impl Books {
         {
             packet.decides = None;
             packet.reason.clear();
-            if pays {
-                self.settle_paid(&mut packet, at);
-            } else {
-                packet.status = Status::Failed;
+            match (pays, packet.transfer.is_some()) {
+                (true, true) => packet.status = Status::WaitUserConfirm,
+                (true, false) => self.settle_paid(&mut packet, at),
+                (false, _) => packet.status = Status::Failed,
             }
+        }
+        if packet.status == Status::WaitUserConfirm
+            && let Some(at) = packet.opens_ms.filter(|at| *at <= now && *at < packet.created_ms + DAY)
+        {
+            self.settle_confirmed(&mut packet, at);
         }
         pass_time(&mut packet, now);
         self.put(packet.clone());
@@ -188,7 +100,10 @@ impl Books {
             None => fresh(order, self.order.len(), now),
         };
         packet.sends += 1;
-        if packet.paid_ms.is_some() {
+        // A transfer that is known only says where it stands.
+        let stands =
+            packet.transfer.is_some() && (packet.status != Status::Sending || packet.decides.is_some());
+        if packet.paid_ms.is_some() || stands {
             self.put(packet.clone());
             return Ok(packet);
         }
@@ -203,7 +118,9 @@ impl Books {
             Effect::Process { paid } => {
                 let decided = now + settings.processing_ms;
                 packet.decides = Some((decided, paid));
-                packet.opens_ms = settings.auto_open_ms.map(|after| decided + after);
+                let opens =
+                    if packet.transfer.is_some() { settings.auto_confirm_ms } else { settings.auto_open_ms };
+                packet.opens_ms = opens.map(|after| decided + after);
                 Err(refusal("PROCESSING", "请求已受理，请稍后使用原单号查询发放结果"))
             }
             Effect::Pay => self.pay(&mut packet, settings, now),
@@ -235,6 +152,12 @@ impl Books {
         if settings.balance_fen.is_some_and(|balance| self.spent_fen + packet.amount_fen > balance) {
             return Err(refusal("NOTENOUGH", "帐号余额不足，请到商户平台充值后再重试"));
         }
+        if packet.transfer.is_some() {
+            packet.status = Status::WaitUserConfirm;
+            packet.reason.clear();
+            packet.opens_ms = settings.auto_confirm_ms.map(|after| now + after);
+            return Ok(());
+        }
         self.settle_paid(packet, now);
         packet.opens_ms = settings.auto_open_ms.map(|after| now + after);
         Ok(())
@@ -247,6 +170,23 @@ impl Books {
         self.count(packet);
     }
 
+    fn settle_confirmed(&mut self, packet: &mut Packet, at: Ms) {
+        self.settle_paid(packet, at);
+        packet.status = Status::Received;
+        packet.received_ms = Some(at);
+    }
+
+    /// The number of the transfer that is confirmed with this.
+    pub(super) fn by_package(&self, package: &str) -> Option<String> {
+        let has = |packet: &&Packet| packet.transfer.as_ref().is_some_and(|ours| ours.package == package);
+        self.packets.values().find(has).map(|packet| packet.bill_no.clone())
+    }
+
+    /// The number of a transfer by the payer's own.
+    pub(super) fn by_list_id(&self, list_id: &str) -> Option<String> {
+        self.packets.values().find(|packet| packet.list_id == list_id).map(|packet| packet.bill_no.clone())
+    }
+
     fn count(&mut self, packet: &Packet) {
         let day = beijing_day(packet.paid_ms.unwrap_or(packet.created_ms));
         let entry = self.day.entry((packet.openid.clone(), day)).or_default();
@@ -255,11 +195,17 @@ impl Books {
         self.spent_fen += packet.amount_fen;
     }
 
-    /// The receiver opens a packet; only one that waits can be opened.
+    /// The receiver opens a packet or confirms a transfer; only one that waits can be.
     pub(super) fn open(&mut self, bill_no: &str, now: Ms) -> Option<Packet> {
-        let mut packet = self.look(bill_no, now).filter(|packet| packet.status == Status::Sent)?;
-        packet.status = Status::Received;
-        packet.received_ms = Some(now);
+        let mut packet = self.look(bill_no, now)?;
+        match packet.status {
+            Status::WaitUserConfirm => self.settle_confirmed(&mut packet, now),
+            Status::Sent => {
+                packet.status = Status::Received;
+                packet.received_ms = Some(now);
+            }
+            _ => return None,
+        }
         self.put(packet.clone());
         Some(packet)
     }
@@ -274,7 +220,13 @@ impl Books {
                 packet.decides = None;
                 packet.status = status;
             }
-            (Status::Sending, Status::Sent) => {
+            (Status::WaitUserConfirm, Status::Failed | Status::Cancelled) => {
+                packet.status = status;
+                if status == Status::Failed {
+                    "MCH_CANCEL".clone_into(&mut packet.reason);
+                }
+            }
+            (Status::Sending, Status::Sent) if packet.transfer.is_none() => {
                 packet.decides = None;
                 self.settle_paid(&mut packet, now);
             }
@@ -305,6 +257,9 @@ fn known(packet: Packet, order: &Order) -> Result<Packet, Refusal> {
     if packet.openid != order.openid || packet.amount_fen != order.amount_fen {
         return Err(refusal("FATAL_ERROR", "openid/金额和原始单参数不一致"));
     }
+    if packet.transfer.is_some() {
+        return Ok(packet);
+    }
     if packet.status == Status::Failed {
         return Err(refusal("SEND_FAILED", "红包发放失败,请更换单号再重试"));
     }
@@ -333,6 +288,7 @@ fn fresh(order: &Order, place: usize, now: Ms) -> Packet {
         decides: None,
         opens_ms: None,
         sends: 0,
+        transfer: order.transfer.clone(),
     }
 }
 
@@ -346,6 +302,10 @@ fn pass_time(packet: &mut Packet, now: Ms) {
             } else if paid + DAY <= now {
                 refund(packet, paid + DAY);
             }
+        }
+        (Status::WaitUserConfirm, _) if packet.created_ms + DAY <= now => {
+            packet.status = Status::Failed;
+            "OVERDUE_CLOSE".clone_into(&mut packet.reason);
         }
         (Status::Sending, None) if packet.decides.is_none() && packet.created_ms + DAY <= now => {
             packet.status = Status::Failed;

@@ -13,7 +13,13 @@ fn order(bill_no: &str, openid: &str, amount_fen: i64) -> Order {
         act_name: "抽奖".to_owned(),
         wishing: "好运".to_owned(),
         remark: "备注".to_owned(),
+        transfer: None,
     }
+}
+
+fn transfer(bill_no: &str, openid: &str, amount_fen: i64) -> Order {
+    let transfer = Transfer { package: format!("package of {bill_no}"), notify_url: String::new() };
+    Order { transfer: Some(transfer), ..order(bill_no, openid, amount_fen) }
 }
 
 fn code(answer: Result<Packet, Refusal>) -> String {
@@ -120,4 +126,32 @@ fn the_journal_brings_the_same_books_back() {
     assert_eq!(again.list(NOW + DAY), books.list(NOW + DAY));
     assert_eq!((again.spent_fen, &again.day), (books.spent_fen, &books.day));
     assert!(again.take_changes().is_empty());
+}
+
+#[test]
+fn a_transfer_is_paid_when_it_is_confirmed_and_lapses_after_a_day() {
+    let (mut books, settings) = (Books::default(), Settings::default());
+    for bill_no in ["1", "2", "3"] {
+        let asked = transfer(bill_no, "o1", 100);
+        let waits = books.send(&asked, Effect::Pay, &settings, NOW).expect("taken");
+        assert_eq!((waits.status, waits.paid_ms), (Status::WaitUserConfirm, None));
+        let again = Order { transfer: transfer("other", "o1", 100).transfer, ..asked };
+        let again = books.send(&again, Effect::Pay, &settings, NOW + 5).expect("the same");
+        assert_eq!((again.status, &again.transfer), (Status::WaitUserConfirm, &waits.transfer));
+    }
+    assert_eq!(code(books.send(&transfer("1", "o2", 100), Effect::Pay, &settings, NOW)), "FATAL_ERROR");
+    let number = books.by_package("package of 1").expect("known");
+    let paid = books.open(&number, NOW + 9).expect("confirmed");
+    assert_eq!((paid.status, paid.paid_ms, books.spent_fen), (Status::Received, Some(NOW + 9), 100));
+    assert!(books.open("1", NOW + 10).is_none(), "once");
+    assert_eq!(books.decide("2", Status::Cancelled, NOW + 9).expect("taken back").status, Status::Cancelled);
+    assert!(books.decide("1", Status::Cancelled, NOW + 9).is_none());
+    let lapsed = books.look("3", NOW + DAY).expect("known");
+    assert_eq!((lapsed.status, lapsed.reason.as_str()), (Status::Failed, "OVERDUE_CLOSE"));
+    assert!(books.open("3", NOW + DAY).is_none() && books.open("2", NOW + DAY).is_none());
+    let dead = books.send(&transfer("3", "o1", 100), Effect::Pay, &settings, NOW + DAY).expect("its state");
+    assert_eq!((dead.status, books.spent_fen), (Status::Failed, 100));
+    let confirms = Settings { auto_confirm_ms: Some(50), ..settings };
+    books.send(&transfer("4", "o1", 100), Effect::Process { paid: true }, &confirms, NOW).expect_err("runs");
+    assert_eq!(books.look("4", NOW + DAY / 2).expect("known").status, Status::Received);
 }

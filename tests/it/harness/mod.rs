@@ -91,6 +91,7 @@ impl TestApp {
         let sandbox_stop = CancellationToken::new();
         let running = start_sandbox(dir.path(), &base, (&sandbox_stop, &clock)).await;
         let far = running.base();
+        let merchant = kaijiang::demo::from_config(&config(&json!({}))).transfer;
         let mut values = json!({
             "server": { "listen": listener.local_addr().unwrap(), "public_url": base },
             "data": { "dir": dir.path() },
@@ -102,6 +103,12 @@ impl TestApp {
             "pay": {
                 "mch_id": "1900000109", "api_key": "demodemodemodemodemodemodemodemo", "api_base": running.pay_base(),
                 "cert_pem": running.cert_pem, "key_pem": running.key_pem, "ca_pem": running.ca_pem,
+            },
+            "transfer": {
+                "mch_id": merchant.mch_id, "serial_no": merchant.serial_no, "key_pem": running.transfer_key_pem,
+                "api_v3_key": merchant.api_v3_key, "public_key_id": merchant.public_key_id,
+                "public_key_pem": running.public_key_pem, "api_base": running.pay_base(),
+                "notify_url": format!("{base}/wechat/transfer"),
             },
             "sms": {
                 "provider": "aliyun", "api_base": far, "access_key": "demo-access-key", "secret": "demo-access-secret",

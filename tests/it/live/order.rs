@@ -90,6 +90,7 @@ fn me(name: &str) -> Body {
         phone: String::new(),
         place: None,
         wins: vec![],
+        confirm: vec![],
         tapped: None,
         code_problem: None,
     };

@@ -43,6 +43,7 @@ async fn two_servers_tell_the_same() {
         phone: String::new(),
         place: None,
         wins: vec![],
+        confirm: vec![],
         tapped: None,
         code_problem: None,
     };

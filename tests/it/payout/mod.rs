@@ -12,6 +12,8 @@ mod race;
 mod reissue;
 mod stop;
 mod story;
+mod transfer;
+mod transfer_faults;
 mod trial;
 
 use kaijiang::{budget::ledger, clock::Clock, payout};

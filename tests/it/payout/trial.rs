@@ -7,7 +7,7 @@ use super::Rig;
 use crate::harness::{Backend, answer, both};
 
 impl Rig {
-    async fn person(&self, at: usize) -> String {
+    pub(super) async fn person(&self, at: usize) -> String {
         let name = &kaijiang::people::xlsx_out::demo_people(at + 1)[at].name;
         let people = self.host().get(&self.path(&format!("/people?search={name}"))).await;
         people["people"][0]["id"].as_str().unwrap().to_owned()

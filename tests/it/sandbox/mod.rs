@@ -56,6 +56,7 @@ impl Far {
             mch_id: MCH_ID.to_owned(),
             api_key: API_KEY.to_owned(),
             callback_url,
+            transfer: kaijiang::demo::from_config(&kaijiang::config::Config::load(None).unwrap()).transfer,
             sms_access_key: "testAccessKeyId".to_owned(),
             sms_secret: "testAccessKeySecret".to_owned(),
             auto_open: None,

@@ -21,23 +21,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/checks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The check before the evening: everything that has to work then, tried now. */
-        get: operations["get_checks"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -1406,7 +1389,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Numbers for Prometheus, listed in `src/watch.rs`. */
+        /** Counters for Prometheus. */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1445,6 +1428,23 @@ export interface paths {
         put?: never;
         /** A message or event of the service account. */
         post: operations["post_wechat_callback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/wechat/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A transfer is finished, says WeChat Pay. Only a genuine and fresh one is taken; then the number is asked for. */
+        post: operations["post_wechat_transfer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1748,6 +1748,8 @@ export interface components {
             cap_fen: components["schemas"]["Fen"];
             /** @description User name of whoever set the amount last: under `four_eyes` somebody else approves it. */
             changed_by?: string | null;
+            /** @description How it is paid. */
+            channel: components["schemas"]["PayChannel"];
             /** @description Id. */
             id: string;
             /** @description Name. */
@@ -1804,22 +1806,13 @@ export interface components {
             /** @description The raw answer, with openids and names masked. */
             raw: string;
         };
-        /** @description One thing that was looked at. */
-        Check: {
-            /** @description Stable name. */
-            name: string;
-            /** @description What was found. */
-            says: string;
-            /** @description How it ended. */
-            state: components["schemas"]["CheckState"];
-            /** @description What to do; empty when there is nothing to do. */
-            todo: string;
+        /** @description The payer's own form of a refusal. */
+        CallbackRefusal: {
+            /** @description `FAIL` */
+            code: string;
+            /** @description In Chinese. */
+            message: string;
         };
-        /**
-         * @description How a check ended.
-         * @enum {string}
-         */
-        CheckState: "good" | "off" | "warn" | "bad";
         /** @description A signed head of the draw log (draw protocol §6). */
         Checkpoint: {
             /** @description The meeting's `event`, hex. */
@@ -1833,18 +1826,6 @@ export interface components {
              * @description Number of lines.
              */
             size: number;
-        };
-        /** @description All of them, the worst first. */
-        Checks: {
-            /**
-             * Format: int64
-             * @description When, ms.
-             */
-            at: number;
-            /** @description Each. */
-            checks: components["schemas"]["Check"][];
-            /** @description The worst of all. */
-            state: components["schemas"]["CheckState"];
         };
         /** @description Ask for an SMS code. */
         CodeRequest: {
@@ -1906,7 +1887,7 @@ export interface components {
          * @description What the machine concluded from one call, and by which rule.
          * @enum {string}
          */
-        Conclusion: "open" | "paid" | "received" | "returning" | "returned" | "undecided" | "still_undecided" | "blocked" | "requeued" | "refused" | "person" | "dead" | "not_proof" | "running" | "no_news";
+        Conclusion: "open" | "paid" | "confirming" | "received" | "returning" | "returned" | "undecided" | "still_undecided" | "blocked" | "requeued" | "refused" | "person" | "dead" | "not_proof" | "running" | "no_news";
         /**
          * @description How seats of a round are confirmed.
          * @enum {string}
@@ -2392,6 +2373,8 @@ export interface components {
         /** @description The attendee's own page. */
         Me: {
             code_problem?: components["schemas"]["Problem"] | null;
+            /** @description What waits for me to confirm it in WeChat, oldest first. */
+            confirm?: components["schemas"]["MyConfirm"][];
             /** @description My name on the roster, once bound. */
             name: string;
             /** @description My phone, masked, once bound. */
@@ -2525,6 +2508,36 @@ export interface components {
              */
             seq?: number | null;
         };
+        /** @description A transfer that waits for me: it is paid when I confirm it in WeChat. Goes to nobody else. */
+        MyConfirm: {
+            /** @description Fen. */
+            amount_fen: components["schemas"]["Fen"];
+            /** @description `appId` of it. */
+            app_id: string;
+            /**
+             * Format: int64
+             * @description Number of the draw; 0 when it comes from none.
+             */
+            draw: number;
+            /** @description `mchId` of `requestMerchantTransfer`. */
+            mch_id: string;
+            /** @description `package` of it. */
+            package: string;
+            /** @description Where to confirm instead: only with the sandbox as the payer. */
+            page?: string | null;
+            /**
+             * Format: int64
+             * @description Rank in that draw.
+             */
+            rank: number;
+            /** @description A test packet before the evening. */
+            trial: boolean;
+            /**
+             * Format: int64
+             * @description Confirm before this moment, ms; 0 when not known.
+             */
+            until: number;
+        };
         /** @description My place in the pool. */
         MyPlace: {
             /** @description The identity that is hashed with it (`wx:` and my openid). */
@@ -2629,6 +2642,7 @@ export interface components {
         NewBudget: {
             /** @description The most that may be reserved and spent together, fen. */
             cap_fen: components["schemas"]["Fen"];
+            channel?: components["schemas"]["PayChannel"] | null;
             /** @description Name, 1–60 characters. */
             name: string;
         };
@@ -2787,7 +2801,7 @@ export interface components {
          * @description Where a packet stands (`money.md` §3).
          * @enum {string}
          */
-        PacketState: "queued" | "reserved" | "sending" | "sent" | "received" | "held" | "unknown" | "blocked" | "refused" | "refunded" | "failed" | "cancelled" | "needs_human";
+        PacketState: "queued" | "reserved" | "sending" | "confirming" | "sent" | "received" | "held" | "unknown" | "blocked" | "refused" | "refunded" | "failed" | "cancelled" | "needs_human";
         /** @description A packet: one bill number for an award. */
         PacketView: {
             /** @description Fen. */
@@ -2803,6 +2817,8 @@ export interface components {
             bill_no: string;
             /** @description Every call, oldest first (only when one packet is asked for). */
             calls?: components["schemas"]["CallView"][];
+            /** @description How it is paid. */
+            channel: components["schemas"]["PayChannel"];
             /**
              * Format: int64
              * @description When it was made, ms.
@@ -2876,6 +2892,11 @@ export interface components {
              */
             s: number;
         };
+        /**
+         * @description How money gets to people.
+         * @enum {string}
+         */
+        PayChannel: "red_packet_v2" | "transfer_v3";
         /** @description A page of the roster. */
         PeoplePage: {
             /** @description For the next page's `after`, when there is one. */
@@ -3133,7 +3154,7 @@ export interface components {
             status: components["schemas"]["RequestStatus"];
             /** @description Budget, bill number, person, or `sender`. */
             target: string;
-            /** @description The verdict of a resolution: `paid`, `returned`, `unpaid`; empty otherwise. */
+            /** @description The verdict of a resolution: `paid`, `returned`, `unpaid`; the channel of a test packet; empty otherwise. */
             verdict: string;
         };
         /** @description End a packet that no machine can decide. */
@@ -3287,8 +3308,8 @@ export interface components {
         };
         /** @description The sender of all packets. */
         SenderView: {
-            /** @description Channel in use. */
-            channel: string;
+            /** @description Channels that are configured. */
+            channels: components["schemas"]["PayChannel"][];
             /** @description Packets by state, account-wide. */
             counts: components["schemas"]["StateCount"][];
             /** @description What to do, in Chinese. */
@@ -3535,6 +3556,8 @@ export interface components {
             attempt: number;
             /** @description Bill number. */
             bill_no: string;
+            /** @description How it is paid. */
+            channel: components["schemas"]["PayChannel"];
             /** @enum {string} */
             step: "issued";
         } | {
@@ -3624,6 +3647,7 @@ export interface components {
         };
         /** @description Send a test packet of the smallest amount. */
         TrialRequest: {
+            channel?: components["schemas"]["PayChannel"] | null;
             /** @description A bound person of the meeting: best yourself. */
             person_id: string;
         };
@@ -3730,97 +3754,6 @@ export interface operations {
                 };
             };
             /** @description Too often; see Retry-After. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Something we lean on is away; try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    get_checks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Checks"];
-                };
-            };
-            /** @description Not readable. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `login` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `role` */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description No such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description In conflict with what is; `code` says with what. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description A value cannot be taken; `field` names it. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `checks`: looked a moment ago */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5241,7 +5174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `meeting_closed`, `idempotency_mismatch` */
+            /** @description `meeting_closed`, `channel_unset`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13525,6 +13458,127 @@ export interface operations {
                 };
             };
             /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_wechat_transfer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Seconds; within five minutes. */
+                "Wechatpay-Timestamp"?: string | null;
+                /** @description Random. */
+                "Wechatpay-Nonce"?: string | null;
+                /** @description `transfer.public_key_id` */
+                "Wechatpay-Serial"?: string | null;
+                /** @description RSA-SHA256 of the payer, base64. */
+                "Wechatpay-Signature"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Taken, also when it was taken before. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not the payer's, too old, or not readable. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbackRefusal"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `unavailable`: transfers are not configured. */
             503: {
                 headers: {
                     [name: string]: unknown;

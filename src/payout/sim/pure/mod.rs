@@ -139,8 +139,7 @@ impl World {
         let begin = weather.begin;
         Self {
             now: begin,
-            weather,
-            payer: Payer::new(Chance::new(seed ^ 0x5eed), told),
+            payer: Payer::new(Chance::new(seed ^ 0x5eed), told, weather.confirms),
             rows: (0..awards.len()).map(|award| row(award, 1, begin)).collect(),
             awards,
             people: (0..people).map(|_| PersonDay { day: -1, ..PersonDay::default() }).collect(),
@@ -148,6 +147,7 @@ impl World {
             cap: sums,
             paused: false,
             workers: (0..2).map(idle).collect(),
+            weather,
             chance,
         }
     }
@@ -203,11 +203,11 @@ impl World {
     }
 
     fn claim(&mut self, number: usize) -> Stage {
-        use PacketState::{Blocked, Held, NeedsHuman, Queued, Reserved, Sending, Sent, Unknown};
+        use PacketState::{Blocked, Confirming, Held, NeedsHuman, Queued, Reserved, Sending, Sent, Unknown};
         let now = self.now;
         let may = |state| match state {
             Queued | Held | Reserved => !self.paused,
-            Sending | Unknown | Blocked | Sent | NeedsHuman => true,
+            Sending | Unknown | Blocked | Confirming | Sent | NeedsHuman => true,
             _ => false,
         };
         let person = |row: &Row| self.awards[row.award].0;
@@ -279,8 +279,10 @@ impl World {
         let (now, today) = (self.now, beijing(self.now));
         let worker = &self.workers[number];
         let row = &mut self.rows[worker.row];
-        let sendable =
-            matches!(row.facts.state, PacketState::Reserved | PacketState::Unknown | PacketState::Blocked);
+        let sendable = matches!(
+            row.facts.state,
+            PacketState::Reserved | PacketState::Unknown | PacketState::Blocked | PacketState::Confirming
+        );
         if row.epoch != worker.epoch || (send && (!sendable || row.day != today)) {
             let (place, epoch) = (worker.row, worker.epoch);
             self.release(place, epoch);

@@ -40,6 +40,7 @@ const PACKET_TONES: Record<Wire['PacketState'], Tone> = {
   queued: 'busy',
   reserved: 'busy',
   sending: 'busy',
+  confirming: 'busy',
   sent: 'good',
   received: 'good',
   held: 'warn',

@@ -9,6 +9,7 @@ const zh = {
     returned: '已退回',
     failed: '失败',
   },
+  channel: { title: '付款方式', red_packet_v2: '微信红包', transfer_v3: '商家转账' },
   money: {
     hidden: '你的角色看不到资金。',
     sections: { packets: '红包', awards: '奖励', books: '账目' },
@@ -39,6 +40,7 @@ const zh = {
     edit: '修改预算',
     empty: '还没有预算。现金奖项需要一笔已批准的预算才能抽。',
     name: '预算名称',
+    channelHelp: '定下后不能再改。商家转账要由获奖者本人在微信里确认，确认后才到账。',
     cap: '上限（元）',
     capShort: '上限',
     left: '可用',
@@ -106,6 +108,7 @@ const en: typeof zh = {
     returned: 'Returned',
     failed: 'Failed',
   },
+  channel: { title: 'Paid by', red_packet_v2: 'Red packet', transfer_v3: 'Transfer' },
   money: {
     hidden: 'Your role cannot see the money.',
     sections: { packets: 'Packets', awards: 'Awards', books: 'Books' },
@@ -136,6 +139,8 @@ const en: typeof zh = {
     edit: 'Change budget',
     empty: 'No budget yet. Cash prizes need an approved budget before they can be drawn.',
     name: 'Name of the budget',
+    channelHelp:
+      'Cannot be changed later. A transfer is confirmed by the winner in WeChat, and arrives only then.',
     cap: 'Cap (yuan)',
     capShort: 'Cap',
     left: 'Free',

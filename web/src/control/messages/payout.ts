@@ -50,6 +50,9 @@ const zh = {
     failed_after_sent: '先成功后又称失败',
     late_success: '作废后又显示已付',
     no_end: '长时间未领未退',
+    lapsed: '未确认或未放行，已关闭',
+    NO_TICKET: '正在取得收款凭证',
+    channel_range: '金额超出商家转账的范围',
   },
   packets: {
     allReasons: '全部原因',
@@ -124,6 +127,9 @@ const en: typeof zh = {
     failed_after_sent: 'first paid, then called failed',
     late_success: 'paid after it was given up',
     no_end: 'neither opened nor returned',
+    lapsed: 'not confirmed or not let through',
+    NO_TICKET: 'fetching what confirms it',
+    channel_range: 'amount outside what transfers pay',
   },
   packets: {
     allReasons: 'All reasons',

@@ -7,7 +7,8 @@ const zh = {
       approved: '预算由 {who} 于 {time} 批准。',
       confirmed: '主持人确认到场，奖励变为应付。',
       seat: '席位状态：{status}。',
-      issued: '生成红包，商户单号 {bill}（第 {n} 次尝试）。单号先存库、后请求，重试始终用这一个单号。',
+      issued:
+        '生成付款单（{channel}），商户单号 {bill}（第 {n} 次尝试）。单号先存库、后请求，重试始终用这一个单号。',
       send: '请求微信支付付款 {money}。',
       query: '用原单号查询微信支付的账。',
       answered: '{seconds} 秒后收到回答：{what}。',
@@ -17,6 +18,8 @@ const zh = {
     conclusion: {
       open: '还没有结论：请求尚未结束，或服务器在请求中途停止。按“结果未知”处理，只会用同一单号再查或再发。',
       paid: '结论：已付款。单号、金额、收款人与我们的请求一致。',
+      confirming:
+        '结论：微信已受理，还没有付款；本人在微信里确认后才付。从此任何报错都不能证明没付，只能用同一单号。',
       received: '结论：本人已领取。',
       returning: '结论：24 小时未领取，款项正在退回。',
       returned: '结论：款项已退回商户账户。',
@@ -54,6 +57,11 @@ const zh = {
     now: '现在：{state}。',
     outcome: {
       sent: '发放成功',
+      confirming: '已受理，等本人确认',
+      CONFIRMING: '等本人确认收款',
+      accepted: '已受理，等查询结果',
+      bad_signature: '回答的签名不对，不予采信',
+      SYSTEM_ERROR: '系统繁忙（SYSTEM_ERROR）',
       SENT: '已发放，待领取',
       RECEIVED: '已领取',
       SENDING: '发放中',
@@ -101,7 +109,7 @@ const en: typeof zh = {
       confirmed: 'The host confirmed that the winner is present: the award became payable.',
       seat: 'Status of the seat: {status}.',
       issued:
-        'The packet was made with bill number {bill} (attempt {n}). The number is stored before any request; every repeat uses this number.',
+        'The payment was made out ({channel}) with bill number {bill} (attempt {n}). The number is stored before any request; every repeat uses this number.',
       send: 'Asked WeChat Pay to pay {money}.',
       query: 'Asked WeChat Pay what its books say of this number.',
       answered: 'The answer came after {seconds} s: {what}.',
@@ -111,6 +119,8 @@ const en: typeof zh = {
     conclusion: {
       open: 'No conclusion yet: the request runs, or the server stopped during it. Treated as unknown; only the same number is asked for or sent again.',
       paid: 'Conclusion: paid. Number, amount and receiver equal our request.',
+      confirming:
+        'Conclusion: WeChat took it and has not paid; it pays when the person confirms. From here on no error proves that nothing was paid, and only the same number is used.',
       received: 'Conclusion: the winner has opened it.',
       returning: 'Conclusion: not opened within 24 hours, the money is on its way back.',
       returned: 'Conclusion: the money is back in the merchant account.',
@@ -152,6 +162,11 @@ const en: typeof zh = {
     now: 'Now: {state}.',
     outcome: {
       sent: 'paid',
+      confirming: 'accepted, waits for the person',
+      CONFIRMING: 'waits for the person to confirm',
+      accepted: 'accepted; the query will tell',
+      bad_signature: 'under a wrong signature, not believed',
+      SYSTEM_ERROR: 'busy (SYSTEM_ERROR)',
       SENT: 'sent, waits to be opened',
       RECEIVED: 'opened',
       SENDING: 'sending',

@@ -32,6 +32,7 @@ export const PACKET_STATES = [
   'queued',
   'reserved',
   'sending',
+  'confirming',
   'sent',
   'received',
   'refunded',
