@@ -26,6 +26,7 @@ pub mod sender;
 mod settle;
 #[cfg(test)]
 mod sim;
+mod single;
 mod sql;
 mod steps;
 mod story;
@@ -42,6 +43,7 @@ pub use awards::{
 pub use channel::check_config;
 pub use http::router;
 pub use matching::note_statement;
+pub use single::{Gift, give};
 pub use worker::{Worker, run};
 
 use crate::app::App;

@@ -15,6 +15,7 @@ mod requests;
 mod sockets;
 mod staff;
 mod story;
+mod vouchers;
 
 pub use draws::*;
 pub use fen::Fen;
@@ -28,3 +29,4 @@ pub use requests::*;
 pub use sockets::*;
 pub use staff::*;
 pub use story::*;
+pub use vouchers::*;

@@ -21,3 +21,4 @@ mod sandbox;
 mod sms;
 mod store;
 mod tidy;
+mod voucher;

@@ -8,6 +8,7 @@ import { proof } from './proof';
 import { run } from './run';
 import { shell } from './shell';
 import { story } from './story';
+import { voucher } from './voucher';
 
 const zh = {
   ...shell.zh,
@@ -20,6 +21,7 @@ const zh = {
   ...finance.zh,
   ...approval.zh,
   ...payout.zh,
+  ...voucher.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -34,6 +36,7 @@ const en: typeof zh = {
   ...finance.en,
   ...approval.en,
   ...payout.en,
+  ...voucher.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 
