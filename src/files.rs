@@ -1,6 +1,6 @@
 //! Files that people send: a folder of this machine, or S3 when there are several servers (`files.url`).
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::sync::OnceLock;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -33,12 +33,12 @@ fn place(app: &App) -> anyhow::Result<Store> {
     let config = app.config();
     let address = config.files.url.as_str();
     if address.is_empty() {
-        return folder(config.data.dir.join("files"));
+        return folder(&config.data.dir.join("files"));
     }
     let url = Url::parse(address).with_context(|| format!("{address} is no address"))?;
     if url.scheme() == "file" {
         let path = url.to_file_path().map_err(|()| anyhow::anyhow!("{address} names no folder"))?;
-        return folder(path);
+        return folder(&path);
     }
     crate::wechat::tls::install_ring();
     // Key, region and endpoint as every tool for S3 takes them: AWS_ACCESS_KEY_ID, AWS_ENDPOINT and so on.
@@ -48,9 +48,9 @@ fn place(app: &App) -> anyhow::Result<Store> {
     Ok(Box::new(PrefixStore::new(store, prefix)))
 }
 
-fn folder(path: PathBuf) -> anyhow::Result<Store> {
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
-    let store = LocalFileSystem::new_with_prefix(&path)
+fn folder(path: &std::path::Path) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+    let store = LocalFileSystem::new_with_prefix(path)
         .with_context(|| format!("cannot use the folder {}", path.display()))?;
     Ok(Box::new(store.with_automatic_cleanup(true)))
 }

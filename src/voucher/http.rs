@@ -2,11 +2,11 @@
 
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
+    extract::{DefaultBodyLimit, FromRequest, Request, State},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use sqlx::Row;
 use utoipa::IntoParams;
@@ -148,6 +148,29 @@ struct PieceQuery {
     sha256: String,
 }
 
+/// The bytes of a piece, of a type that no browser sends by itself.
+struct PieceBody(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for PieceBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/octet-stream")) {
+            let detail = "照片的每一段须以 Content-Type: application/octet-stream 上传。";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
+        }
+        let bytes = Bytes::from_request(request, state).await;
+        bytes.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let detail = "每一段最多 512 KiB，请分段上传。";
+                ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+            }
+            _ => ApiError::bad_request("body", "这一段没有完整收到，请重试。"),
+        })
+    }
+}
+
 /// Upload a piece of a photo, at most 512 KiB and, but for the last one, at least 16 KiB. With the last one the photo is
 /// checked and made anew; a piece of no bytes at the end asks for that again.
 #[utoipa::path(put, path = "/api/meetings/{meeting}/vouchers/{id}/photos/{n}", tag = "vouchers",
@@ -172,24 +195,12 @@ async fn put_piece(
     attendee: Attendee,
     Path((meeting, id, n)): Path<(String, String, i64)>,
     Query(query): Query<PieceQuery>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    PieceBody(bytes): PieceBody,
 ) -> ApiResult<Json<VoucherView>> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.eq_ignore_ascii_case("application/octet-stream") {
-        let detail = "照片的每一段须以 Content-Type: application/octet-stream 上传。";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
-    }
     if !(1..=upload::PHOTOS).contains(&n) {
         return Err(ApiError::not_found("这张照片"));
     }
     let me = sender(&app, &attendee, &meeting).await?;
-    let bytes = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "每一段最多 512 KiB，请分段上传。")
-        }
-        _ => ApiError::bad_request("body", "这一段没有完整收到，请重试。"),
-    })?;
     let piece = Piece { n, offset: query.offset, size: query.size, sha256: &query.sha256, bytes };
     upload::take(&app, &me, (&meeting, &id), piece).await?;
     Ok(Json(views::own(&app, &me, (&meeting, &id)).await?))

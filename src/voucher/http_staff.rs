@@ -2,10 +2,10 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -232,9 +232,27 @@ async fn book(State(app): State<App>, staff: Staff, Path(meeting): Path<String>)
     Ok(response)
 }
 
-/// The phone whose page is open in this browser: nobody judges their own voucher.
-fn openid(attendee: &Result<Attendee, ApiError>) -> &str {
-    attendee.as_ref().map_or("", |attendee| attendee.openid.as_str())
+/// A reviewer, and the phone whose page is open in the same browser: nobody judges their own voucher.
+struct Reviewer {
+    staff: Staff,
+    openid: String,
+}
+
+impl Reviewer {
+    fn judge(&self) -> Judge<'_> {
+        Judge { staff: &self.staff, openid: &self.openid }
+    }
+}
+
+impl FromRequestParts<App> for Reviewer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let staff = Staff::from_request_parts(parts, app).await?;
+        staff.need(&[Role::Reviewer])?;
+        let attendee = Attendee::from_request_parts(parts, app).await;
+        Ok(Self { staff, openid: attendee.map(|attendee| attendee.openid).unwrap_or_default() })
+    }
 }
 
 /// Take the next voucher to judge; it is this reviewer's alone for five minutes. One that is held already stays.
@@ -246,15 +264,12 @@ fn openid(attendee: &Result<Attendee, ApiError>) -> &str {
 ))]
 async fn next(
     State(app): State<App>,
-    staff: Staff,
-    attendee: Result<Attendee, ApiError>,
+    reviewer: Reviewer,
     Path(meeting): Path<String>,
     Body(wanted): Body<NextVoucher>,
 ) -> ApiResult<Json<ReviewNext>> {
-    staff.need(&[Role::Reviewer])?;
-    let judge = Judge { staff: &staff, openid: openid(&attendee) };
-    let next = match review::next(&app, judge, &meeting, &wanted).await? {
-        Some(id) => Some(views::review(&app, &staff, (&meeting, &id)).await?),
+    let next = match review::next(&app, reviewer.judge(), &meeting, &wanted).await? {
+        Some(id) => Some(views::review(&app, &reviewer.staff, (&meeting, &id)).await?),
         None => None,
     };
     let campaign = wanted.campaign_id.as_deref().unwrap_or_default();
@@ -271,14 +286,11 @@ async fn next(
 ))]
 async fn lock(
     State(app): State<App>,
-    staff: Staff,
-    attendee: Result<Attendee, ApiError>,
+    reviewer: Reviewer,
     Path((meeting, id)): Path<(String, String)>,
 ) -> ApiResult<Json<ReviewView>> {
-    staff.need(&[Role::Reviewer])?;
-    let judge = Judge { staff: &staff, openid: openid(&attendee) };
-    review::lock(&app, judge, (&meeting, &id)).await?;
-    Ok(Json(views::review(&app, &staff, (&meeting, &id)).await?))
+    review::lock(&app, reviewer.judge(), (&meeting, &id)).await?;
+    Ok(Json(views::review(&app, &reviewer.staff, (&meeting, &id)).await?))
 }
 
 /// Give a voucher back without judging it.
@@ -290,12 +302,11 @@ async fn lock(
 ))]
 async fn unlock(
     State(app): State<App>,
-    staff: Staff,
+    reviewer: Reviewer,
     Path((meeting, id)): Path<(String, String)>,
 ) -> ApiResult<Json<ReviewView>> {
-    staff.need(&[Role::Reviewer])?;
-    review::unlock(&app, Judge { staff: &staff, openid: "" }, (&meeting, &id)).await?;
-    Ok(Json(views::review(&app, &staff, (&meeting, &id)).await?))
+    review::unlock(&app, reviewer.judge(), (&meeting, &id)).await?;
+    Ok(Json(views::review(&app, &reviewer.staff, (&meeting, &id)).await?))
 }
 
 /// Accept a voucher that one holds: it is paid, or waits for a second reviewer above the campaign's amount.
@@ -314,16 +325,13 @@ async fn unlock(
 ))]
 async fn accept(
     State(app): State<App>,
-    staff: Staff,
-    attendee: Result<Attendee, ApiError>,
+    reviewer: Reviewer,
     Path((meeting, id)): Path<(String, String)>,
     _: Idem,
     Body(seen): Body<AcceptVoucher>,
 ) -> ApiResult<Json<ReviewView>> {
-    staff.need(&[Role::Reviewer])?;
-    let judge = Judge { staff: &staff, openid: openid(&attendee) };
-    review::accept(&app, judge, (&meeting, &id, seen.version)).await?;
-    Ok(Json(views::review(&app, &staff, (&meeting, &id)).await?))
+    review::accept(&app, reviewer.judge(), (&meeting, &id, seen.version)).await?;
+    Ok(Json(views::review(&app, &reviewer.staff, (&meeting, &id)).await?))
 }
 
 /// Reject a voucher that one holds; the person sees the reason and may send it again.
@@ -337,13 +345,10 @@ async fn accept(
 ))]
 async fn reject(
     State(app): State<App>,
-    staff: Staff,
-    attendee: Result<Attendee, ApiError>,
+    reviewer: Reviewer,
     Path((meeting, id)): Path<(String, String)>,
     Body(judged): Body<RejectVoucher>,
 ) -> ApiResult<Json<ReviewView>> {
-    staff.need(&[Role::Reviewer])?;
-    let judge = Judge { staff: &staff, openid: openid(&attendee) };
-    review::reject(&app, judge, (&meeting, &id, judged.version), &judged.reason).await?;
-    Ok(Json(views::review(&app, &staff, (&meeting, &id)).await?))
+    review::reject(&app, reviewer.judge(), (&meeting, &id, judged.version), &judged.reason).await?;
+    Ok(Json(views::review(&app, &reviewer.staff, (&meeting, &id)).await?))
 }

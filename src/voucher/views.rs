@@ -114,7 +114,7 @@ async fn photos(conn: &mut AnyConnection, ids: &[String]) -> ApiResult<HashMap<S
          where voucher_id in ({}) order by voucher_id, n",
         placeholders(1, ids.len())
     );
-    let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(text)), |query, id| query.bind(id));
+    let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(text)), sqlx::query::Query::bind);
     for row in query.fetch_all(conn).await? {
         let photo = VoucherPhoto {
             n: row.try_get(1)?,
@@ -140,7 +140,7 @@ async fn steps(conn: &mut AnyConnection, ids: &[String]) -> ApiResult<HashMap<St
          left join staff s on s.id = x.staff_id where x.voucher_id in ({}) order by x.at, x.id",
         placeholders(1, ids.len())
     );
-    let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(text)), |query, id| query.bind(id));
+    let query = ids.iter().fold(sqlx::query(sqlx::AssertSqlSafe(text)), sqlx::query::Query::bind);
     for row in query.fetch_all(conn).await? {
         let step = VoucherStep {
             at: row.try_get(1)?,
@@ -240,7 +240,7 @@ async fn reviews(
         let until: Ms = row.try_get("locked_until")?;
         let locked = until > app.now();
         let by: Option<String> = row.try_get("locked_by")?;
-        let locker: Option<String> = row.try_get("locker")?;
+        let user: Option<String> = row.try_get("locker")?;
         out.push(ReviewView {
             voucher: voucher(row, photos.remove(&id).unwrap_or_default())?,
             name: row.try_get("name")?,
@@ -248,7 +248,7 @@ async fn reviews(
             phone: row.try_get("phone_mask")?,
             flags: parsed(&row.try_get::<String, _>("flags")?)?,
             steps: steps.remove(&id).unwrap_or_default(),
-            locked_by: if locked { locker.unwrap_or_default() } else { String::new() },
+            locked_by: if locked { user.unwrap_or_default() } else { String::new() },
             locked_until: if locked { until } else { 0 },
             mine: locked && by.as_deref() == Some(staff.id.as_str()),
             accepted_before: row.try_get("before")?,

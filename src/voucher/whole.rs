@@ -41,12 +41,11 @@ pub(super) async fn finish(
         let detail = "上传的照片太多，请稍后再试。";
         return Err(ApiError::too_many("photo_throttled", detail, ms / 1000 + 1));
     }
-    let made = match gather(app, stored).await? {
-        Some(whole) => made_anew(app, whole).await?.map_err(refused),
-        None => {
-            let detail = "收到的照片与声明的不一致，请重新上传。";
-            Err(ApiError::invalid("photo_sha256", "sha256", detail))
-        }
+    let made = if let Some(whole) = gather(app, stored).await? {
+        made_anew(app, whole).await?.map_err(refused)
+    } else {
+        let detail = "收到的照片与声明的不一致，请重新上传。";
+        Err(ApiError::invalid("photo_sha256", "sha256", detail))
     };
     let done = match made {
         Ok(made) => store(app, me, facts, (n, stored), made).await,

@@ -87,7 +87,7 @@ impl Desk {
     ) -> (StatusCode, Value) {
         let mut last = (StatusCode::OK, Value::Null);
         for (at, bytes) in photo.chunks(100_000).enumerate() {
-            last = self.piece(guest, (voucher, n), photo, at * 100_000, bytes).await;
+            last = self.piece(guest, (voucher, n), photo, (at * 100_000, bytes)).await;
             if !last.0.is_success() {
                 break;
             }
@@ -101,8 +101,7 @@ impl Desk {
         guest: usize,
         (voucher, n): (&str, i64),
         photo: &[u8],
-        offset: usize,
-        bytes: &[u8],
+        (offset, bytes): (usize, &[u8]),
     ) -> (StatusCode, Value) {
         let sha = hex::encode(Sha256::digest(photo));
         let size = photo.len();

@@ -17,20 +17,21 @@ async fn an_upload_goes_on_where_the_network_broke() {
         let photo = photo(1);
         assert!(photo.len() > 70_000, "{}", photo.len());
         let whole = (id.as_str(), 1);
-        let (status, body) = desk.piece(0, whole, &photo, 0, &photo[..20_000]).await;
+        let (status, body) = desk.piece(0, whole, &photo, (0, &photo[..20_000])).await;
         assert_eq!((status, &body["photos"][0]["received"]), (StatusCode::OK, &json!(20_000)), "{body}");
         // The answer was lost: the same piece again is told where to go on, and so is one from further on.
         for offset in [0, 50_000] {
-            let (status, body) = desk.piece(0, whole, &photo, offset, &photo[offset..offset + 20_000]).await;
+            let (status, body) =
+                desk.piece(0, whole, &photo, (offset, &photo[offset..offset + 20_000])).await;
             assert_eq!((status, &body["code"]), (StatusCode::CONFLICT, &json!("offset")), "{body}");
             assert!(body["detail"].as_str().unwrap().contains("20000"), "{body}");
         }
         let sending = desk.send(0, &id).await;
         assert_eq!((sending.0, &sending.1["code"]), (StatusCode::CONFLICT, &json!("photos_missing")));
-        let (status, body) = desk.piece(0, whole, &photo, 20_000, &photo[20_000..]).await;
+        let (status, body) = desk.piece(0, whole, &photo, (20_000, &photo[20_000..])).await;
         assert_eq!((status, &body["photos"][0]["ready"]), (StatusCode::OK, &json!(true)), "{body}");
         // All is here: asking once more changes nothing.
-        let (status, body) = desk.piece(0, whole, &photo, photo.len(), &[]).await;
+        let (status, body) = desk.piece(0, whole, &photo, (photo.len(), &[])).await;
         assert_eq!((status, &body["photos"][0]["ready"]), (StatusCode::OK, &json!(true)), "{body}");
         desk.rig.evening.stop().await;
     }
@@ -43,7 +44,7 @@ async fn pieces_that_do_not_fit_are_refused() {
     let photo = photo(1);
     let whole = (id.as_str(), 1);
     let code = async |offset: usize, bytes: &[u8]| {
-        let (status, body) = desk.piece(0, whole, &photo, offset, bytes).await;
+        let (status, body) = desk.piece(0, whole, &photo, (offset, bytes)).await;
         (status.as_u16(), body["code"].as_str().unwrap_or("").to_owned())
     };
     assert_eq!(code(0, &photo[..100]).await, (422, "query".into()), "a tiny piece");
@@ -125,7 +126,7 @@ async fn what_is_no_photo_is_refused_and_what_is_one_is_made_anew() {
         );
         assert_eq!(refused(&photo(1)[..30_000]).await, (422, "photo_broken".into()));
         let large = vec![0xff; 6 << 20];
-        let (status, body) = desk.piece(0, (&id, 1), &large, 0, &large[..100_000]).await;
+        let (status, body) = desk.piece(0, (&id, 1), &large, (0, &large[..100_000])).await;
         assert_eq!((status, &body["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("photo_too_large")));
         let (status, body) = desk.upload(0, &id, 1, &polyglot()).await;
         assert_eq!(status, StatusCode::OK, "{body}");

@@ -153,8 +153,8 @@ async fn the_last_piece_twenty_times_makes_one_photo() {
     let desk = Desk::new(Backend::Light, 1).await;
     let id = desk.draft(0, "SO-1").await;
     let photo = photo(1);
-    desk.piece(0, (&id, 1), &photo, 0, &photo[..20_000]).await;
-    let last = (0..20).map(|_| desk.piece(0, (&id, 1), &photo, 20_000, &photo[20_000..]));
+    desk.piece(0, (&id, 1), &photo, (0, &photo[..20_000])).await;
+    let last = (0..20).map(|_| desk.piece(0, (&id, 1), &photo, (20_000, &photo[20_000..])));
     let answers = join_all(last).await;
     let (good, bad) = counted(&answers);
     assert!(good >= 1 && bad.iter().all(|why| why == "409 offset"), "{answers:?}");
