@@ -27,8 +27,8 @@
 //! 3. *Pay* ([`payout`]): claim → reserve → about to call → call, with no transaction open → answer stored → settled,
 //!    with the ledger ([`budget`]) and the draw log ([`drawlog`]) → sockets.
 //!
-//! What is accepted of uploaded proofs of sale ([`voucher`]; their photos lie in [`files`]) ends in an award too, and is
-//! paid the same way.
+//! What is accepted of uploaded proofs of sale ([`voucher`]; their photos lie in [`files`]) ends in an award too, and so do
+//! new people whom somebody brought ([`invite`] counts them at the binding, [`referral`] rewards): both are paid the same way.
 //!
 //! Events for sockets are rows written in the transaction that they speak of ([`live`]); what a server missed it reads
 //! from SQL. Crashes between any two steps continue from SQL alone.
@@ -86,6 +86,8 @@ pub mod pool;
 
 pub mod people;
 
+pub mod invite;
+
 pub mod binding;
 
 pub mod approval;
@@ -95,6 +97,8 @@ pub mod budget;
 pub mod payout;
 
 pub mod voucher;
+
+pub mod referral;
 
 pub mod finance;
 

@@ -18,7 +18,7 @@ use tower_http::{
 
 use crate::{
     app::App, auth, binding, error::ApiError, files, finance, http as parts, idempotency, notice, payout,
-    pool, round, voucher,
+    pool, referral, round, voucher,
 };
 
 pub use openapi::document;
@@ -93,6 +93,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     app.spawn(notice::run(app.clone()));
     app.spawn(payout::run(app.clone()));
     app.spawn(voucher::run_sweep(app.clone()));
+    app.spawn(referral::run(app.clone()));
     app.spawn(finance::alarms::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));
     let router = router(&app);

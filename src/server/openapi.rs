@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     app::App, approval, auth, binding, budget, error::ProblemBody, finance, meeting, notice, official,
-    payout, people, round, stage, voucher, wire,
+    payout, people, referral, round, stage, voucher, wire,
 };
 
 #[derive(OpenApi)]
@@ -47,6 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(budget::router())
         .merge(payout::router())
         .merge(voucher::router())
+        .merge(referral::router())
         .merge(finance::router())
         .merge(super::health::router())
 }

@@ -187,7 +187,7 @@ impl<S: Send + Sync> FromRequest<S> for PieceBody {
         `voucher_duplicate`", body = ProblemBody),
     (status = 413, description = "`photo_too_large`, `too_large`", body = ProblemBody),
     (status = 415, description = "`photo_type`: neither JPEG nor PNG nor WebP by its content; `content_type`", body = ProblemBody),
-    (status = 422, description = "`photo_pixels`, `photo_broken`, `photo_sha256`, `query`", body = ProblemBody),
+    (status = 422, description = "`photo_pixels`, `photo_broken`, `photo_sha256`, `photos_limit`, `query`", body = ProblemBody),
     (status = 429, description = "`photo_throttled`, with Retry-After", body = ProblemBody),
 ))]
 async fn put_piece(
@@ -255,10 +255,15 @@ async fn photo(
     Path((meeting, id, n)): Path<(String, String, i64)>,
     Query(query): Query<PhotoQuery>,
 ) -> ApiResult<Response> {
-    let mut conn = app.db().read().acquire().await?;
-    let facts = Facts::load(&mut conn, &meeting, &id).await;
+    let facts = {
+        let mut conn = app.db().read().acquire().await?;
+        Facts::load(&mut conn, &meeting, &id).await
+    };
     let own = match (&facts, &attendee) {
-        (Ok(facts), Ok(attendee)) => facts.openid == attendee.openid,
+        // Whoever is that person now, with whichever phone.
+        (Ok(facts), Ok(attendee)) => {
+            sender(&app, attendee, &meeting).await.is_ok_and(|me| me.person == facts.person)
+        }
         _ => false,
     };
     if !own {
@@ -273,10 +278,9 @@ async fn photo(
     let row = sqlx::query("select upload from voucher_photo where voucher_id = $1 and n = $2 and ready = 1")
         .bind(&id)
         .bind(n)
-        .fetch_optional(&mut *conn)
+        .fetch_optional(app.db().read())
         .await?
         .ok_or_else(|| ApiError::not_found("这张照片"))?;
-    drop(conn);
     let name = upload::picture_name(&row.try_get::<String, _>(0)?, query.small);
     let bytes = files::get(&app, &name).await?.ok_or_else(|| ApiError::not_found("这张照片"))?;
     let mut response = bytes.into_response();

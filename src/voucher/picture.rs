@@ -6,7 +6,7 @@ use std::io::Cursor;
 use anyhow::Context;
 use image::{
     DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
-    imageops::FilterType,
+    imageops::FilterType, metadata::Orientation,
 };
 
 /// Most pixels of a photo.
@@ -53,12 +53,12 @@ pub(super) fn kind(bytes: &[u8]) -> Option<ImageFormat> {
 /// Makes it anew. Blocking, and takes up to a few hundred megabytes: see `upload`.
 pub(super) fn make(bytes: &[u8]) -> anyhow::Result<Result<Made, Fault>> {
     match decode(bytes) {
-        Ok(picture) => encode(&picture).map(Ok),
+        Ok((picture, turned)) => encode(&picture, turned).map(Ok),
         Err(fault) => Ok(Err(fault)),
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<DynamicImage, Fault> {
+fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
     let kind = kind(bytes).ok_or(Fault::Type)?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODED_BYTES);
@@ -70,16 +70,15 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, Fault> {
     if u64::from(width) * u64::from(height) > PIXELS {
         return Err(Fault::Pixels);
     }
-    let turned = decoder.orientation().ok();
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|_| Fault::Broken)?;
-    if let Some(turned) = turned {
-        picture.apply_orientation(turned);
-    }
-    Ok(picture)
+    let turned = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(|_| Fault::Broken)?;
+    Ok((picture, turned))
 }
 
-fn encode(picture: &DynamicImage) -> anyhow::Result<Made> {
-    let full = fitted(picture, FULL);
+fn encode(picture: &DynamicImage, turned: Orientation) -> anyhow::Result<Made> {
+    let mut full = fitted(picture, FULL);
+    // Turned once it is small: turning makes a copy.
+    full.apply_orientation(turned);
     let small = fitted(&full, SMALL);
     Ok(Made {
         width: full.width(),

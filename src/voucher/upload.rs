@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use sqlx::Row;
 
-use super::{Facts, Sender, duplicate, picture, whole};
+use super::{Facts, Sender, campaigns, duplicate, picture, whole};
 use crate::{
     app::App,
     db::{Tx, hit},
@@ -160,7 +160,7 @@ async fn begin(
             return Err(wrong_offset(0));
         }
         let gone = drop_photo(&mut tx, id, piece.n).await?;
-        let stored = insert(app, &mut tx, me, (&facts, piece)).await?;
+        let stored = insert(app, &mut tx, me, (meeting, &facts, piece)).await?;
         tx.commit().await?;
         clean(app, &gone).await;
         return Ok((facts, stored));
@@ -168,7 +168,7 @@ async fn begin(
     if piece.offset > 0 {
         return Err(wrong_offset(0));
     }
-    let stored = insert(app, &mut tx, me, (&facts, piece)).await?;
+    let stored = insert(app, &mut tx, me, (meeting, &facts, piece)).await?;
     tx.commit().await?;
     Ok((facts, stored))
 }
@@ -195,9 +195,13 @@ async fn insert(
     app: &App,
     tx: &mut Tx,
     me: &Sender,
-    (facts, piece): (&Facts, &Piece<'_>),
+    (meeting, facts, piece): (&str, &Facts, &Piece<'_>),
 ) -> ApiResult<Stored> {
     still_open(tx, facts).await?;
+    let most = campaigns::one(tx.conn(), meeting, &facts.campaign).await?.rules.photos_max;
+    if piece.n > most {
+        return Err(ApiError::invalid("photos_limit", "n", format!("这个活动最多 {most} 张照片。")));
+    }
     // What was sent once already needs no second way over a slow network.
     if let Some(person) = holder(tx, facts, piece.sha256).await? {
         return Err(duplicate("这张照片", person == me.person));

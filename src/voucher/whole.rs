@@ -57,6 +57,16 @@ pub(super) async fn finish(
         Err(error) if error.code().starts_with("photo_") || error.code() == "voucher_duplicate" => {
             forget(app, (&facts.id, n), stored).await?;
         }
+        // The photo was replaced or thrown away meanwhile: nobody knows these files any more.
+        Err(error) if error.status().is_client_error() => {
+            let row = sqlx::query("select n from voucher_photo where upload = $1")
+                .bind(&stored.upload)
+                .fetch_optional(app.db().read())
+                .await?;
+            if row.is_none() {
+                upload::clean(app, std::slice::from_ref(&stored.upload)).await;
+            }
+        }
         Err(_) => {}
     }
     done

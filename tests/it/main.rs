@@ -17,6 +17,7 @@ mod notices;
 mod official;
 mod payout;
 mod people;
+mod referral;
 mod sandbox;
 mod sms;
 mod store;

@@ -105,7 +105,8 @@ describe('a voucher from the phone to the packet', () => {
       pieces += 1;
       return pieces === 2 || pieces === 3 ? route.abort('connectionfailed') : route.continue();
     });
-    await page.getByRole('button', { name: '上传凭证' }).click();
+    const offer = page.locator('article').filter({ hasText: '秋季促销' });
+    await offer.getByRole('button', { name: '上传凭证' }).click();
     await page.getByLabel('订单号').fill(order);
     const file = { name: '小票.png', mimeType: 'image/png', buffer: await noise(page) };
     await page.getByLabel('第 1 张照片').setInputFiles(file);

@@ -40,6 +40,16 @@ async fn an_accepted_voucher_is_paid_once_and_its_sender_sees_it() {
         // Known to the accountant, to the numbers and to the book.
         let csv = desk.rig.finance().bytes(&desk.rig.path("/accounting?format=csv")).await;
         assert!(String::from_utf8(csv).unwrap().contains("凭证奖励"));
+        let count = async |query: &str| {
+            desk.reviewer().get(&desk.rig.path(&format!("/vouchers?{query}"))).await["total"].clone()
+        };
+        assert_eq!(count("search=so-1").await, 1);
+        assert_eq!(count("search=nobody").await, 0);
+        assert_eq!(
+            (count("state=accepted&limit=1").await, count("state=waiting").await),
+            (json!(1), json!(0))
+        );
+        assert_eq!(count(&format!("campaign={}", desk.campaign)).await, 1);
         let stats = desk.reviewer().get(&desk.rig.path("/voucher-stats")).await;
         assert_eq!((&stats["paid_fen"], &stats["people"]), (&json!(888), &json!(1)), "{stats}");
         assert_eq!(stats["reviewers"], json!([{ "user": "reviewer", "accepted": 1, "rejected": 0 }]));

@@ -57,6 +57,8 @@ async fn pieces_that_do_not_fit_are_refused() {
     assert_eq!(code(0, &mixed).await, (422, "photo_sha256".into()));
     let (status, body) = desk.upload(0, &id, 1, &photo).await;
     assert_eq!(status, StatusCode::OK, "{body}");
+    let (status, body) = desk.upload(0, &id, 4, &super::photo(3)).await;
+    assert_eq!((status.as_u16(), &body["code"]), (422, &json!("photos_limit")), "{body}");
     let n = format!("/vouchers/{id}/photos/10?offset=0&size=1&sha256={}", "0".repeat(64));
     let request = desk.guest(0).request(Method::PUT, &n).header("content-type", "application/octet-stream");
     assert_eq!(answer(request.body("x")).await.0, StatusCode::NOT_FOUND);

@@ -5,6 +5,7 @@ import { payout } from './payout';
 import { people } from './people';
 import { prizes } from './prizes';
 import { proof } from './proof';
+import { referral } from './referral';
 import { run } from './run';
 import { shell } from './shell';
 import { story } from './story';
@@ -22,6 +23,7 @@ const zh = {
   ...approval.zh,
   ...payout.zh,
   ...voucher.zh,
+  ...referral.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -37,6 +39,7 @@ const en: typeof zh = {
   ...approval.en,
   ...payout.en,
   ...voucher.en,
+  ...referral.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 
