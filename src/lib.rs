@@ -27,6 +27,9 @@
 //! 3. *Pay* ([`payout`]): claim → reserve → about to call → call, with no transaction open → answer stored → settled,
 //!    with the ledger ([`budget`]) and the draw log ([`drawlog`]) → sockets.
 //!
+//! What is accepted of uploaded proofs of sale ([`voucher`]; their photos lie in [`files`]) ends in an award too, and so do
+//! new people whom somebody brought ([`invite`] counts them at the binding, [`referral`] rewards): both are paid the same way.
+//!
 //! Events for sockets are rows written in the transaction that they speak of ([`live`]); what a server missed it reads
 //! from SQL. Crashes between any two steps continue from SQL alone.
 //!
@@ -65,6 +68,8 @@ pub mod live;
 
 pub mod app;
 
+pub mod files;
+
 pub mod http;
 
 pub mod auth;
@@ -82,6 +87,8 @@ pub mod pool;
 
 pub mod people;
 
+pub mod invite;
+
 pub mod binding;
 
 pub mod approval;
@@ -89,6 +96,10 @@ pub mod approval;
 pub mod budget;
 
 pub mod payout;
+
+pub mod voucher;
+
+pub mod referral;
 
 pub mod finance;
 

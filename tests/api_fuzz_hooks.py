@@ -22,7 +22,9 @@ KEYS = itertools.count()
 SCENES = ["lobby", "ready", "draw", "summary", "pause"]
 
 # The members of a list under the meeting: the last part of the path before the parameter.
-LISTS = {"prizes": None, "rounds": None, "people": "people", "budgets": None}
+LISTS = {
+    "prizes": None, "rounds": None, "people": "people", "budgets": None, "voucher-campaigns": None, "referrals": "referrals",
+}
 
 
 def call(method: str, path: str, body: object = None) -> object:
@@ -63,11 +65,36 @@ def made_anew(meeting: str, kind: str, turn: int) -> object:
         "prizes": {"name": "纪念品", "kind": "goods", "goods": "书签"},
         "people": {"name": "来宾", "phone": f"139{turn % 10**8:08}"},
         "budgets": {"name": "备用金", "cap_fen": 100},
+        "voucher-campaigns": {"name": "促销", "rules": {
+            "amount": {"mode": "fixed", "fen": 100}, "per_person": 1000, "fields": [], "photos_min": 1, "photos_max": 9,
+        }},
     }
     if kind == "rounds":
         prizes = [prize for prize in listed(meeting, "prizes") if prize["kind"] == "goods"]
         return prizes and call("POST", f"/api/meetings/{meeting}/rounds", {"prize_id": prizes[0]["id"], "seats": 1})
     return call("POST", f"/api/meetings/{meeting}/{kind}", bodies[kind])
+
+
+def as_phone(path: str, body: object = None) -> object:
+    """A request of the bound person; None when it was refused."""
+    headers = {"Cookie": DEMO["cookie"], "Origin": DEMO["base"], "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(DEMO["base"] + path, headers=headers, data=data)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError:
+        return None
+
+
+def a_voucher(meeting: str, turn: int) -> object:
+    """A draft of the bound person."""
+    mine = (as_phone(f"/api/meetings/{meeting}/me/vouchers") or {}).get("vouchers", [])
+    campaigns = listed(meeting, "voucher-campaigns") or [made_anew(meeting, "voucher-campaigns", turn)]
+    if len(mine) < 3 and campaigns[0]:
+        made = as_phone(f"/api/meetings/{meeting}/vouchers", {"campaign_id": campaigns[0]["id"]})
+        mine = mine + [made] if made else mine
+    return one_of(mine, turn)
 
 
 def open_draw(meeting: str, turn: int) -> object:
@@ -104,7 +131,10 @@ def real_values(path: str, method: str, turn: int) -> dict:
         packet = one_of(packets, turn)
         values["bill_no"] = packet["bill_no"] if packet else None
     for before, name in zip(parts, parts[1:]):
-        if before in LISTS and name.startswith("{"):
+        if before == "vouchers" and name == "{id}":
+            voucher = a_voucher(meeting, turn)
+            values["id"] = voucher["id"] if voucher else None
+        elif before in LISTS and name.startswith("{"):
             fresh = method in ("DELETE", "PATCH") or path.endswith(("/approve", "/commit"))
             thing = made_anew(meeting, before, turn) if fresh else one_of(listed(meeting, before), turn)
             values[name.strip("{}")] = thing["id"] if thing else None
@@ -126,6 +156,11 @@ def lead_body(case, values: dict, turn: int) -> None:
         goods = prize and prize["kind"] == "goods"
         if turn % 3 and isinstance(body.get("award", {}), dict):
             body["award"] = {"mode": "none"} if goods else {"mode": "fixed", "fen": 100 + turn % 19_900}
+    if "campaign_id" in body:
+        campaign = one_of(listed(DEMO["meeting"], "voucher-campaigns"), turn)
+        body["campaign_id"] = campaign["id"] if campaign and turn % 4 else body["campaign_id"]
+    if isinstance(body.get("rules"), dict):
+        body["rules"]["budget_id"] = None
     if "round_id" in body and body["round_id"] is not None:
         found = one_of(listed(DEMO["meeting"], "rounds"), turn)
         body["round_id"] = found["id"] if found else body["round_id"]

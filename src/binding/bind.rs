@@ -10,6 +10,7 @@ use crate::{
     db::{Tx, hit},
     draw, drawlog,
     error::{ApiError, ApiResult},
+    invite::{self, Newcomer},
     keys,
     meeting::{self, Meeting},
     people::{me, tell_counts},
@@ -33,6 +34,8 @@ struct Invited {
 struct Outcome {
     place: MyPlace,
     change: Option<Change>,
+    /// This phone has never been bound here before.
+    first: bool,
 }
 
 /// Binds the attendee to the person whose phone it is.
@@ -55,6 +58,11 @@ pub(super) async fn bind(
     meeting.must_be_open()?;
     let invited = invited(app, &mut tx, meeting_id, &phone).await?;
     let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, &request.salt)).await?;
+    if outcome.first {
+        let (openid, salt) = (attendee.openid.as_str(), request.salt.as_str());
+        let who = Newcomer { meeting: meeting_id, person: &invited.id, openid, salt, phone: &phone };
+        invite::count(app, &mut tx, who).await?;
+    }
     tx.commit().await?;
     if let Some(change) = outcome.change {
         tell(app, meeting_id, attendee, &invited, &change).await;
@@ -117,7 +125,7 @@ async fn store(
         && row.try_get::<i64, _>("active")? != 0
     {
         if row.try_get::<String, _>("person_id")? == invited.id {
-            return Ok(Outcome { place: me::place(row)?, change: None });
+            return Ok(Outcome { place: me::place(row)?, change: None, first: false });
         }
         return Err(ApiError::conflict(
             "already_bound",
@@ -164,7 +172,7 @@ async fn again(
     .execute(tx.conn())
     .await?;
     let change = pool::change(app, tx, &meeting.id, Some(&before), after).await?;
-    Ok(Outcome { place: me::place(row)?, change: Some(change) })
+    Ok(Outcome { place: me::place(row)?, change: Some(change), first: false })
 }
 
 async fn first(
@@ -192,7 +200,7 @@ async fn first(
     insert(tx, app.now(), (&meeting.id, invited, openid), &place).await?;
     let member = PoolMember { idx: index, pid, weight: invited.weight, present: true };
     let change = pool::change(app, tx, &meeting.id, None, member).await?;
-    Ok(Outcome { place, change: Some(change) })
+    Ok(Outcome { place, change: Some(change), first: true })
 }
 
 async fn insert(

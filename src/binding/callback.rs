@@ -9,6 +9,7 @@ use crate::{
     clock::DAY,
     db::{Tx, hit},
     error::{ApiError, ApiResult},
+    invite::{self, Scan},
     keys, notice,
     official::QrScene,
     people::follow,
@@ -80,9 +81,13 @@ async fn record(app: &App, message: &Message) -> ApiResult<bool> {
     let at = message.created_s.saturating_mul(1000).saturating_add(999);
     match &message.event {
         Event::Subscribe { scene } => {
+            brought(&mut tx, &message.openid, scene.as_deref(), at).await?;
             follow::set(&mut tx, &message.openid, true, scene.as_deref().unwrap_or_default(), at).await?;
         }
-        Event::Unsubscribe => follow::set(&mut tx, &message.openid, false, "", at).await?,
+        Event::Unsubscribe => {
+            follow::set(&mut tx, &message.openid, false, "", at).await?;
+            invite::unfollowed(&mut tx, &message.openid, app.now()).await?;
+        }
         Event::Scan { scene } => follow::set(&mut tx, &message.openid, true, scene, at).await?,
         Event::Text { .. } => follow::set(&mut tx, &message.openid, true, "", at).await?,
         Event::TemplateDone { msgid, status } => notice::finished(&mut tx, msgid, status, app.now()).await?,
@@ -97,6 +102,14 @@ async fn record(app: &App, message: &Message) -> ApiResult<bool> {
     tx.commit().await?;
     app.pay_wake().notify_one();
     Ok(true)
+}
+
+/// Somebody follows by a code of a person: remembered before the follow is, for only who never followed before is new.
+async fn brought(tx: &mut Tx, openid: &str, scene: Option<&str>, at: i64) -> ApiResult<()> {
+    if let Some(QrScene::Referrer(code)) = scene.and_then(QrScene::parse) {
+        invite::scanned(tx, at, Scan { openid, code: &code, way: "qr", snapshot: false }).await?;
+    }
+    Ok(())
 }
 
 /// How often and how long, ms, the account may write by itself after an event. (wechat: §6.4)
@@ -133,7 +146,11 @@ async fn welcome(app: &App, message: &Message) -> ApiResult<Option<String>> {
     };
     let scene = match QrScene::parse(&scene) {
         Some(QrScene::Meeting(id)) => id,
-        _ => scene,
+        Some(QrScene::Referrer(code)) => {
+            let mut conn = app.db().read().acquire().await?;
+            invite::referrer(&mut conn, &code).await?.map(|by| by.meeting).unwrap_or_default()
+        }
+        None => scene,
     };
     let row = sqlx::query(
         "select id, name from meeting where status = 'open' and (id = $1 or rehearsal = 0) \

@@ -18,19 +18,19 @@ use crate::{
     error::{ApiError, ApiResult},
     keys::{row_id, short_id},
     meeting,
-    wire::{BudgetStatus, BudgetView, EditBudget, Fen, NewBudget, PayChannel},
+    wire::{BudgetPurpose, BudgetStatus, BudgetView, EditBudget, Fen, NewBudget, PayChannel},
 };
 
 /// Longest name, characters.
 const NAME_CHARS: usize = 60;
 
 const COLUMNS: &str = "select b.id, b.name, b.status, b.cap_fen, b.reserved_fen, b.spent_fen, b.returned_fen, \
-                       s.username, b.approved_at, b.version, c.username, b.channel \
+                       s.username, b.approved_at, b.version, c.username, b.channel, b.purpose \
                        from budget b left join staff s on s.id = b.approved_by \
                        left join staff c on c.id = b.changed_by";
 
 fn view(row: &AnyRow) -> anyhow::Result<BudgetView> {
-    let status: String = row.try_get(2)?;
+    let (status, purpose): (String, String) = (row.try_get(2)?, row.try_get(12)?);
     Ok(BudgetView {
         id: row.try_get(0)?,
         name: row.try_get(1)?,
@@ -44,6 +44,7 @@ fn view(row: &AnyRow) -> anyhow::Result<BudgetView> {
         version: row.try_get(9)?,
         changed_by: row.try_get(10)?,
         channel: PayChannel::of(&row.try_get::<String, _>(11)?).context("a budget's channel")?,
+        purpose: if purpose == "campaign" { BudgetPurpose::Campaign } else { BudgetPurpose::Rounds },
     })
 }
 
@@ -56,13 +57,14 @@ pub async fn list(app: &App, meeting: &str) -> ApiResult<Vec<BudgetView>> {
     if known.is_none() {
         return Err(ApiError::not_found("该活动"));
     }
-    let text = format!("{COLUMNS} where b.meeting_id = $1 and b.purpose = '' order by b.created_at, b.id");
+    let text =
+        format!("{COLUMNS} where b.meeting_id = $1 and b.purpose <> 'trial' order by b.created_at, b.id");
     let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(meeting).fetch_all(app.db().read()).await?;
     Ok(rows.iter().map(view).collect::<Result<_, _>>()?)
 }
 
 async fn one(tx: &mut Tx, meeting: &str, id: &str) -> ApiResult<BudgetView> {
-    let text = format!("{COLUMNS} where b.meeting_id = $1 and b.id = $2 and b.purpose = ''");
+    let text = format!("{COLUMNS} where b.meeting_id = $1 and b.id = $2 and b.purpose <> 'trial'");
     let row = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(meeting)
         .bind(id)
@@ -120,8 +122,9 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
         return Err(ApiError::conflict("meeting_closed", "活动已结束，不能再新建预算。"));
     }
     sqlx::query(
-        "insert into budget (id, meeting_id, name, cap_fen, status, created_by, changed_by, created_at, channel) \
-         values ($1, $2, $3, $4, 'draft', $5, $5, $6, $7)",
+        "insert into budget (id, meeting_id, name, cap_fen, status, created_by, changed_by, created_at, channel, \
+         purpose) \
+         values ($1, $2, $3, $4, 'draft', $5, $5, $6, $7, $8)",
     )
     .bind(&id)
     .bind(meeting)
@@ -130,6 +133,7 @@ pub async fn create(app: &App, staff: &Staff, meeting: &str, new: &NewBudget) ->
     .bind(&staff.id)
     .bind(now)
     .bind(channel.word())
+    .bind(if new.purpose == BudgetPurpose::Campaign { "campaign" } else { "" })
     .execute(tx.conn())
     .await?;
     ledger::write(&mut tx, now, &entry(("cap", &id, new.cap_fen.0), ("cap", FREE), "")).await?;

@@ -187,6 +187,32 @@ pub async fn reserve_again(tx: &mut Tx, at: Ms, part: DrawPart<'_>, fen: i64) ->
     write(tx, at, ("reserve", part.budget, fen), (FREE, &draw_account(part.meeting, part.draw))).await
 }
 
+/// Keeps money for one award of a campaign, in the part of draw 0, which no draw has. 409 `budget` when the budget is
+/// not the meeting's for campaigns, is not approved, or has not enough left.
+pub async fn reserve_gift(tx: &mut Tx, at: Ms, part: DrawPart<'_>, fen: i64) -> ApiResult<()> {
+    let row = sqlx::query("select id from budget where id = $1 and meeting_id = $2 and purpose = 'campaign'")
+        .bind(part.budget)
+        .bind(part.meeting)
+        .fetch_optional(tx.conn())
+        .await?;
+    let kept = match row {
+        Some(_) => keep(tx, part.budget, fen).await,
+        None => Ok(false),
+    };
+    match kept {
+        Ok(true) => {}
+        Err(error) if error.code() != "budget" => return Err(error),
+        Ok(false) | Err(_) => {
+            let detail = format!(
+                "活动预算不足以支付 {}，或尚未批准。没有任何改动，请财务批准足够的预算后再试。",
+                yuan(fen)
+            );
+            return Err(ApiError::conflict("budget", detail));
+        }
+    }
+    write(tx, at, ("reserve", part.budget, fen), (FREE, &draw_account(part.meeting, part.draw))).await
+}
+
 /// Paid: reserved becomes spent.
 pub async fn spend(tx: &mut Tx, at: Ms, part: DrawPart<'_>, fen: i64, bill: &str) -> ApiResult<()> {
     let done = sqlx::query(

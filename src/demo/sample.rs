@@ -77,7 +77,31 @@ pub(super) async fn meeting(base: &str, staff: &[Value], description: &Path) -> 
     let budget = api.post("finance", &format!("/{id}/budgets"), &budget).await?;
     let approve = format!("/{id}/budgets/{}/approve", budget["id"].as_str().unwrap_or_default());
     api.post("finance", &approve, &json!({ "version": budget["version"] })).await?;
+    campaigns(&api, &id).await?;
     Ok(id)
+}
+
+/// A campaign for vouchers, open referrals, and what pays both.
+async fn campaigns(api: &Api<'_>, id: &str) -> anyhow::Result<()> {
+    let budget = json!({ "name": "凭证与推荐奖金", "cap_fen": 50_000, "purpose": "campaign" });
+    let budget = api.post("finance", &format!("/{id}/budgets"), &budget).await?;
+    let approve = format!("/{id}/budgets/{}/approve", budget["id"].as_str().unwrap_or_default());
+    api.post("finance", &approve, &json!({ "version": budget["version"] })).await?;
+    let rules = json!({
+        "amount": { "mode": "table", "rows": [{ "name": "满 200 元", "fen": 200 }, { "name": "满 1000 元", "fen": 888 }] },
+        "per_person": 5, "photos_min": 1, "photos_max": 3, "second_review_fen": 500, "budget_id": budget["id"],
+        "fields": [{ "field": "order_no", "required": true }, { "field": "shop", "required": false }],
+        "intro": "请上传销售小票或订单截图，订单号要清楚。",
+    });
+    let campaign = json!({ "name": "门店促销凭证（示例）", "rules": rules });
+    api.post("host", &format!("/{id}/voucher-campaigns"), &campaign).await?;
+    let rules = json!({
+        "open": true, "fen": 200, "every": 1, "daily": 5, "total": 20, "delay_ms": 600_000, "budget_id": budget["id"],
+    });
+    let address = format!("{}/api/meetings/{id}/referral-rules", api.base);
+    let save = api.http.put(address).json(&json!({ "version": 0, "rules": rules }));
+    api.send("host", save).await.context("PUT referral-rules")?;
+    Ok(())
 }
 
 async fn import(api: &Api<'_>, id: &str) -> anyhow::Result<()> {

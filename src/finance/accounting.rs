@@ -60,7 +60,7 @@ pub(super) async fn file(
         meeting::load(&mut conn, meeting).await?;
         let rows = sqlx::query(
             "select p.id, p.name, p.phone_sealed, p.phone_mask, p.department, p.staff_no, r.name, z.name, a.n, a.rank, \
-             a.kind, z.goods, a.amount_fen, k.sent_at, g.at, k.bill_no, k.list_id, k.state \
+             a.kind, z.goods, a.amount_fen, k.sent_at, g.at, k.bill_no, k.list_id, k.state, a.reason \
              from award a join person p on p.id = a.person_id \
              left join draw d on d.meeting_id = a.meeting_id and d.n = a.n left join round r on r.id = d.round_id \
              left join prize z on z.id = r.prize_id \
@@ -109,7 +109,15 @@ fn cells(app: &App, row: &AnyRow, whole_phones: bool) -> ApiResult<Vec<String>> 
         (true, false) => "是",
         (false, _) => "是（请填实物价值）",
     };
-    let state = text(17)?;
+    let (state, given) = (text(17)?, text(18)?);
+    // What comes from no draw says so in place of a round.
+    let round = match given.split(':').next() {
+        Some("voucher") => "凭证奖励".to_owned(),
+        Some("referral") => "推荐奖励".to_owned(),
+        _ => text(6)?,
+    };
+    let number =
+        |at: usize| row.try_get::<i64, _>(at).map(|n| if n > 0 { n.to_string() } else { String::new() });
     Ok(vec![
         text(1)?,
         phone,
@@ -117,10 +125,10 @@ fn cells(app: &App, row: &AnyRow, whole_phones: bool) -> ApiResult<Vec<String>> 
         String::new(),
         text(4)?,
         text(5)?,
-        text(6)?,
+        round,
         text(7)?,
-        row.try_get::<i64, _>(8)?.to_string(),
-        row.try_get::<i64, _>(9)?.to_string(),
+        number(8)?,
+        number(9)?,
         if cash { "微信红包".into() } else { format!("实物：{}", text(11)?) },
         money(fen),
         at.map(beijing_stamp).unwrap_or_default(),

@@ -28,6 +28,7 @@ pub mod sender;
 mod settle;
 #[cfg(test)]
 mod sim;
+mod single;
 mod sql;
 mod steps;
 mod story;
@@ -45,6 +46,7 @@ pub use channel::check_config;
 pub use http::router;
 pub use matching::{hold_restored, note_statement};
 pub use probe::{Probe, probe};
+pub use single::{Gift, give};
 pub use worker::{Worker, run};
 
 use crate::app::App;

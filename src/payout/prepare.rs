@@ -10,6 +10,7 @@ use super::{
     channel::{Channel, Order},
     day::{self, Slot},
     next::hold_pause,
+    single::origin,
     sql::{self, Packet},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     keys::Purpose,
     mutant::planted,
     people::follow,
-    wire::{MeetingSettings, PacketState},
+    wire::{AwardOrigin, MeetingSettings, PacketState},
 };
 
 const MINUTE: Ms = 60_000;
@@ -63,6 +64,7 @@ struct Meeting {
     rehearsal: bool,
     settings: MeetingSettings,
     person: String,
+    origin: AwardOrigin,
 }
 
 /// Prepares a claimed packet for sending. A packet that was sent before keeps its request, byte for byte.
@@ -176,7 +178,7 @@ async fn bound_openid(app: &App, person: &str) -> ApiResult<Option<String>> {
 
 async fn meeting(app: &App, bill: &str) -> ApiResult<Meeting> {
     let row = sqlx::query(
-        "select m.name, m.rehearsal, m.settings, a.person_id from packet p join award a on a.id = p.award_id \
+        "select m.name, m.rehearsal, m.settings, a.person_id, a.reason from packet p join award a on a.id = p.award_id \
          join meeting m on m.id = a.meeting_id where p.bill_no = $1",
     )
     .bind(bill)
@@ -188,6 +190,7 @@ async fn meeting(app: &App, bill: &str) -> ApiResult<Meeting> {
         rehearsal: row.try_get::<i64, _>(1)? != 0,
         settings: serde_json::from_str(&settings).context("a meeting's settings")?,
         person: row.try_get(3)?,
+        origin: origin(&row.try_get::<String, _>(4)?),
     })
 }
 
@@ -196,12 +199,20 @@ fn order(app: &App, packet: &Packet, meeting: &Meeting) -> Order {
     let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
     // A bug on purpose: see `mutant`.
     let again = packet.facts.sends > 0 && planted("new_number_after_a_timeout");
+    // Whoever is paid for a sale or for friends has won nothing.
+    let (act_name, wishing) = match meeting.origin {
+        AwardOrigin::Voucher => ("凭证奖励".to_owned(), "感谢参与！".to_owned()),
+        AwardOrigin::Referral => ("推荐奖励".to_owned(), "感谢推荐！".to_owned()),
+        AwardOrigin::Draw | AwardOrigin::Trial => {
+            (or(&settings.act_name, "抽奖"), or(&settings.wishing, "恭喜中奖"))
+        }
+    };
     let bill = if again { format!("{}X", packet.bill) } else { packet.bill.clone() };
     Order {
         bill,
         send_name: or(&settings.send_name, &app.config().pay.send_name),
-        act_name: or(&settings.act_name, "抽奖"),
-        wishing: or(&settings.wishing, "恭喜中奖"),
+        act_name,
+        wishing,
         remark: shortened(&meeting.name, REMARK_BYTES),
         ..bare_order(packet)
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{DAY, Ms, beijing_words},
-    wire::{AwardKind, AwardState, PacketState},
+    wire::{AwardKind, AwardOrigin, AwardState, PacketState},
 };
 
 use super::{awards::NEVER, codes};
@@ -19,11 +19,18 @@ pub(super) struct Told<'a> {
     pub(super) confirm_until: Ms,
     pub(super) sends: i64,
     pub(super) queries: i64,
+    pub(super) origin: AwardOrigin,
 }
 
 /// The story so far, oldest first.
 pub(super) fn packet(told: Told<'_>) -> Vec<String> {
-    let mut story = vec![format!("{} 中奖确认，红包进入队列。", beijing_words(told.created_at))];
+    let why = match told.origin {
+        AwardOrigin::Draw => "中奖确认",
+        AwardOrigin::Trial => "财务试发",
+        AwardOrigin::Voucher => "凭证审核通过",
+        AwardOrigin::Referral => "推荐奖励到期",
+    };
+    let mut story = vec![format!("{} {why}，红包进入队列。", beijing_words(told.created_at))];
     if told.sends > 0 {
         story.push(format!("已用同一单号提交 {} 次，查询 {} 次。", told.sends, told.queries));
     }
@@ -63,7 +70,7 @@ fn now(told: Told<'_>) -> String {
         PacketState::Received => format!("{} 已领取。", beijing_words(told.updated_at)),
         PacketState::Held => format!("暂缓发送：{reason}{again}"),
         PacketState::Unknown => format!("结果待确认，正在用原单号查询或重试，不会重复付款。{reason}{again}"),
-        PacketState::Blocked => format!("微信暂未受理，金额仍为该中奖者保留。{reason}{again}"),
+        PacketState::Blocked => format!("微信暂未受理，金额仍为该收款人保留。{reason}{again}"),
         PacketState::Refused if told.sends == 0 => {
             format!("多日重试仍不满足条件，从未发出，请财务处理后再试。{reason}")
         }
@@ -79,10 +86,10 @@ fn now(told: Told<'_>) -> String {
 fn reason(code: &str) -> String {
     let words = match code {
         "" | "lost" | "NOT_FOUND" | "sending" | "refunding" | "resume" => "",
-        "day_limit" => "该中奖者今日红包已达上限，次日自动发送。",
+        "day_limit" => "该收款人今日红包已达上限，次日自动发送。",
         "merchant_day" => "今日全部活动的发放总额已达上限（limits.merchant_day_amount），次日自动发送。",
-        "no_openid" => "该中奖者尚未绑定微信，绑定后自动发送。",
-        "not_following" => "该中奖者未关注公众号，关注后自动发送。",
+        "no_openid" => "该收款人尚未绑定微信，绑定后自动发送。",
+        "not_following" => "该收款人未关注公众号，关注后自动发送。",
         "follow_check" => "暂时无法确认是否关注公众号，稍后重试。",
         "channel_range" => "商家转账每笔须在 0.10 元到 1,999.99 元之间，请取消后改用红包预算。",
         "NO_TICKET" => "还没有取得收款凭证，正在用原单号重取。",
@@ -101,7 +108,7 @@ fn reason(code: &str) -> String {
         "mismatch" => "微信的答复与请求不一致，请财务留意。",
         "PROCESSING" | "accepted" => "微信已受理，稍后查询结果。",
         "FREQ_LIMIT" | "FREQUENCY_LIMITED" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",
-        "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT" => "该中奖者今日领取已达微信上限，次日再试。",
+        "SENDNUM_LIMIT" | "RCVDAMOUNT_LIMIT" => "该收款人今日领取已达微信上限，次日再试。",
         "OPENID_ERROR" => "该微信号不属于本公众号。",
         "PARAM_ERROR" => "微信认为请求参数有误。",
         "MONEY_LIMIT" => "金额超出商户允许范围。",

@@ -5,7 +5,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use sqlx::{Row, any::AnyRow};
 use utoipa::IntoParams;
 
-use super::{awards::NEVER, next::is_final, sql, story, timeline, trial};
+use super::{awards::NEVER, next::is_final, single::origin, sql, story, timeline, trial};
 use crate::{
     app::App,
     error::{ApiError, ApiResult},
@@ -34,6 +34,7 @@ pub(super) const PACKET: &str = "select p.bill_no, p.award_id, p.attempt, a.n, a
 pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
     let state = sql::state(&row.try_get::<String, _>(7)?)?;
     let (reason, next_at): (String, i64) = (row.try_get(8)?, row.try_get(9)?);
+    let given: String = row.try_get(15)?;
     let told = story::Told {
         state,
         reason: &reason,
@@ -44,6 +45,7 @@ pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
         confirm_until: row.try_get(17)?,
         sends: row.try_get(12)?,
         queries: row.try_get(13)?,
+        origin: origin(&given),
     };
     let story = story::packet(told);
     Ok(PacketView {
@@ -53,7 +55,8 @@ pub(super) fn packet(row: &AnyRow) -> ApiResult<PacketView> {
         draw: row.try_get(3)?,
         rank: row.try_get(4)?,
         name: row.try_get(5)?,
-        trial: row.try_get::<String, _>(15)?.starts_with(trial::REASON),
+        trial: given.starts_with(trial::REASON),
+        origin: told.origin,
         amount_fen: Fen(row.try_get(6)?),
         channel: sql::channel(&row.try_get::<String, _>(16)?)?,
         state,
@@ -147,7 +150,7 @@ fn without_ticket(text: String) -> String {
 
 const AWARD: &str = "select a.id, a.n, a.rank, e.name, e.department, a.kind, a.amount_fen, a.state, \
     (select k.bill_no from packet k where k.award_id = a.id order by k.attempt desc limit 1), \
-    (select k.state from packet k where k.award_id = a.id order by k.attempt desc limit 1) \
+    (select k.state from packet k where k.award_id = a.id order by k.attempt desc limit 1), a.reason \
     from award a join person e on e.id = a.person_id";
 
 fn award(row: &AnyRow) -> ApiResult<AwardView> {
@@ -157,6 +160,7 @@ fn award(row: &AnyRow) -> ApiResult<AwardView> {
     let packet = packet.map(|state| sql::state(&state)).transpose()?;
     Ok(AwardView {
         id: row.try_get(0)?,
+        origin: origin(&row.try_get::<String, _>(10)?),
         draw: row.try_get(1)?,
         rank: row.try_get(2)?,
         name: row.try_get(3)?,

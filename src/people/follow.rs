@@ -47,8 +47,10 @@ async fn ask(app: &App, openid: &str) -> Result<bool, AccountError> {
 /// Records what is known at `at`, ms; older news never replace newer ones.
 pub async fn set(tx: &mut Tx, openid: &str, subscribed: bool, scene: &str, at: Ms) -> ApiResult<()> {
     sqlx::query(
-        "insert into follower (openid, subscribed, scene, updated_at) values ($1, $2, $3, $4) \
+        "insert into follower (openid, subscribed, scene, updated_at, first_at) \
+         values ($1, $2, $3, $4, case when $2 = 1 then $4 end) \
          on conflict (openid) do update set subscribed = excluded.subscribed, updated_at = excluded.updated_at, \
+         first_at = coalesce(follower.first_at, excluded.first_at), \
          scene = case when excluded.scene = '' then follower.scene else excluded.scene end \
          where follower.updated_at <= excluded.updated_at",
     )

@@ -18,8 +18,8 @@ use tower_http::{
 };
 
 use crate::{
-    app::App, auth, binding, error::ApiError, finance, http as parts, idempotency, notice, payout, pool,
-    round,
+    app::App, auth, binding, error::ApiError, files, finance, http as parts, idempotency, notice, payout,
+    pool, referral, round, voucher,
 };
 
 pub use openapi::document;
@@ -86,12 +86,15 @@ impl Running {
 pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
     idempotency::forget_running(&app).await?;
+    files::open(&app)?;
     payout::forget_claims(&app).await?;
     payout::apply_limits(&app).await?;
     pool::rebuild_all(&app).await?;
     app.spawn(binding::run_outbox(app.clone()));
     app.spawn(notice::run(app.clone()));
     app.spawn(payout::run(app.clone()));
+    app.spawn(voucher::run_sweep(app.clone()));
+    app.spawn(referral::run(app.clone()));
     app.spawn(finance::alarms::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));
     app.spawn(gauges::measure_lag(app.clone()));

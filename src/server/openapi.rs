@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     app::App, approval, auth, binding, budget, doctor, error::ProblemBody, finance, meeting, notice,
-    official, payout, people, round, stage, wire,
+    official, payout, people, referral, round, stage, voucher, wire,
 };
 
 #[derive(OpenApi)]
@@ -46,6 +46,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(approval::router())
         .merge(budget::router())
         .merge(payout::router())
+        .merge(voucher::router())
+        .merge(referral::router())
         .merge(finance::router())
         .merge(doctor::router())
         .merge(super::health::router())

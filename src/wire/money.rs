@@ -44,6 +44,9 @@ pub struct NewBudget {
     /// How it is paid, for good. When absent: red packets, or transfers where only these are configured.
     #[serde(default)]
     pub channel: Option<PayChannel>,
+    /// What it pays.
+    #[serde(default)]
+    pub purpose: BudgetPurpose,
 }
 
 /// Change a draft budget; an approved one answers 409 `approval_void` and must be approved again.
@@ -82,6 +85,17 @@ pub struct WithdrawBudget {
     pub version: i64,
 }
 
+/// What a budget pays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetPurpose {
+    /// Rounds of draws.
+    #[default]
+    Rounds,
+    /// Vouchers and referrals: only campaigns that name it.
+    Campaign,
+}
+
 /// Draft or approved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -115,6 +129,8 @@ pub struct BudgetView {
     pub approved_at: Option<i64>,
     /// For the next edit.
     pub version: i64,
+    /// What it pays.
+    pub purpose: BudgetPurpose,
     /// User name of whoever set the amount last: under `four_eyes` somebody else approves it.
     pub changed_by: Option<String>,
     /// How it is paid.
@@ -153,12 +169,28 @@ pub enum AwardState {
     Failed,
 }
 
+/// Where an award comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AwardOrigin {
+    /// A seat of a draw.
+    Draw,
+    /// A test packet before the evening.
+    Trial,
+    /// An accepted voucher.
+    Voucher,
+    /// New people who were brought.
+    Referral,
+}
+
 /// An obligation: this person, this amount, for this reason.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AwardView {
     /// Id: a hash of the reason.
     pub id: String,
-    /// Number of the draw.
+    /// Where it comes from.
+    pub origin: AwardOrigin,
+    /// Number of the draw; 0 when of none.
     pub draw: i64,
     /// Rank.
     pub rank: i64,
@@ -231,6 +263,8 @@ pub struct PacketView {
     pub name: String,
     /// A test packet before the evening: of no draw.
     pub trial: bool,
+    /// Where its award comes from.
+    pub origin: AwardOrigin,
     /// Fen.
     pub amount_fen: Fen,
     /// How it is paid.

@@ -204,6 +204,27 @@ export interface Mock {
   drop(): Promise<void>;
 }
 
+/** What the phone's page also asks for, where nothing goes on. */
+const IDLE: Record<string, Answer> = {
+  vouchers: { body: { campaigns: [], vouchers: [] } satisfies Wire['MyVouchers'] },
+  referral: {
+    body: {
+      open: false,
+      code: '',
+      link: '',
+      qr: '',
+      fen: 0,
+      every: 0,
+      delay_ms: 0,
+      counted: 0,
+      waiting: 0,
+      rewards: 0,
+      rewards_fen: 0,
+      people: [],
+    } satisfies Wire['MyReferral'],
+  },
+};
+
 /** Mocks everything below the origin but the page's own files. `first` comes when the socket opens. */
 export async function mock(
   page: Page,
@@ -227,7 +248,7 @@ export async function mock(
   });
   await page.route('**/api/**', async (route) => {
     const { pathname } = new URL(route.request().url());
-    const answer = api[`${route.request().method()} ${pathname}`];
+    const answer = api[`${route.request().method()} ${pathname}`] ?? IDLE[pathname.replace(/^.*\/me\//, '')];
     const made = typeof answer === 'function' ? answer(route.request().postDataJSON()) : answer;
     const { status = 200, body } = made ?? problem(404, 'not_found', '没有找到');
     const contentType = status < 400 ? 'application/json' : 'application/problem+json';

@@ -66,15 +66,52 @@ fn routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
     ]
 }
 
+/// The same for vouchers and referrals.
+fn campaign_routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
+    let nothing = || json!({});
+    let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
+    let judges: &[&str] = &["reviewer"];
+    let makers: &[&str] = &["host", "finance"];
+    let readers: &[&str] = &["host", "finance", "auditor", "reviewer"];
+    let rules = json!({
+        "amount": { "mode": "fixed", "fen": 100 }, "per_person": 1, "fields": [], "photos_min": 1, "photos_max": 1,
+    });
+    let campaign = json!({ "version": 1, "name": "促销", "status": "open", "rules": rules });
+    let referral = json!({ "open": true, "fen": 100, "every": 1, "daily": 1, "total": 1, "delay_ms": 0 });
+    vec![
+        (get.clone(), "/voucher-campaigns", nothing(), readers),
+        (post.clone(), "/voucher-campaigns", campaign.clone(), makers),
+        (Method::PATCH, "/voucher-campaigns/x", campaign, makers),
+        (get.clone(), "/voucher-stats", nothing(), readers),
+        (get.clone(), "/voucher-export", nothing(), makers),
+        (get.clone(), "/vouchers", nothing(), readers),
+        (get.clone(), "/vouchers/x", nothing(), readers),
+        (get.clone(), "/vouchers/x/photos/1", nothing(), &["reviewer", "finance"]),
+        (post.clone(), "/voucher-review/next", nothing(), judges),
+        (post.clone(), "/vouchers/x/lock", nothing(), judges),
+        (post.clone(), "/vouchers/x/unlock", nothing(), judges),
+        (post.clone(), "/vouchers/x/accept", json!({ "version": 1 }), judges),
+        (post.clone(), "/vouchers/x/reject", json!({ "version": 1, "reason": "不清楚" }), judges),
+        (get.clone(), "/referral-rules", nothing(), readers),
+        (put, "/referral-rules", json!({ "version": 0, "rules": referral }), makers),
+        (get.clone(), "/referrals", nothing(), readers),
+        (post.clone(), "/referrals/x/allow", nothing(), judges),
+        (post, "/referrals/x/refuse", json!({ "reason": "重复" }), judges),
+        (get.clone(), "/referral-stats", nothing(), readers),
+        (get, "/referral-export", nothing(), makers),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_does_its_own_work_only() {
     let desk = Desk::open(Backend::Light).await;
     let nobody = crate::harness::Api::new(&desk.evening.base, "not-a-token".into());
-    for (method, rest, body, may) in routes() {
+    for (method, rest, body, may) in routes().into_iter().chain(campaign_routes()) {
         let path = format!("/api/meetings/nowhere{rest}");
         let found = refusal(send(&nobody, method.clone(), &path, &body)).await;
         assert_eq!((found.0, found.1.as_str()), (401, "login"), "{method} {path}");
-        for role in ["owner", "host", "finance", "auditor"] {
+        let reviewer = campaign_routes().iter().any(|route| route.1 == rest).then_some("reviewer");
+        for role in ["owner", "host", "finance", "auditor"].into_iter().chain(reviewer) {
             let passes = role == "owner" || may.contains(&role);
             let wanted = if passes { (404, "not_found") } else { (403, "role") };
             let found = refusal(send(&desk.evening.staff(role), method.clone(), &path, &body)).await;

@@ -225,6 +225,8 @@ async fn add_staff(app: &App) {
         (Role::Finance, "finance"),
         (Role::Finance, "finance2"),
         (Role::Auditor, "auditor"),
+        (Role::Reviewer, "reviewer"),
+        (Role::Reviewer, "reviewer2"),
     ];
     for (role, user) in roles {
         let (password, token) = (format!("password-of-{user}"), token(user));

@@ -65,6 +65,14 @@ impl Phone {
             .json(body)
     }
 
+    /// A plain request to one of the attendee's routes.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}/api/meetings/{}{path}", self.base, self.meeting))
+            .header(header::COOKIE, &self.cookie)
+            .header(header::ORIGIN, &self.base)
+    }
+
     /// POST to one of the attendee's routes.
     pub(crate) async fn try_post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         answer(self.post_request(path, &body)).await

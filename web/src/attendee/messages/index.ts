@@ -1,4 +1,9 @@
 import { en } from './en';
+import { referral } from './referral';
+import { voucher } from './voucher';
 import { zh } from './zh';
 
-export const messages = { zh, en };
+export const messages = {
+  zh: { ...zh, ...voucher.zh, ...referral.zh },
+  en: { ...en, ...voucher.en, ...referral.en },
+};

@@ -58,9 +58,10 @@ export function packetTone(state: Wire['PacketState']): Tone {
   return PACKET_TONES[state] ?? 'plain';
 }
 
-/** Where a packet comes from: a rank of a draw, a test before the evening, or something else. */
-export function placeWords(t: T, packet: Wire['PacketView']): string {
-  if (packet.trial) return t('trial.place');
+/** Where a packet or award comes from: a rank of a draw, a test before the evening, a campaign, or something else. */
+export function placeWords(t: T, packet: Pick<Wire['PacketView'], 'origin' | 'draw' | 'rank'>): string {
+  if (packet.origin === 'trial') return t('trial.place');
+  if (packet.origin === 'voucher' || packet.origin === 'referral') return t(`origin.${packet.origin}`);
   if (packet.draw === 0) return t('trial.noDraw');
   return `${t('money.draw', { n: packet.draw })} · ${t('winners.rank', { rank: packet.rank })}`;
 }

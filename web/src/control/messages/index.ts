@@ -6,9 +6,11 @@ import { payout } from './payout';
 import { people } from './people';
 import { prizes } from './prizes';
 import { proof } from './proof';
+import { referral } from './referral';
 import { run } from './run';
 import { shell } from './shell';
 import { story } from './story';
+import { voucher } from './voucher';
 
 const zh = {
   ...shell.zh,
@@ -22,6 +24,8 @@ const zh = {
   ...approval.zh,
   ...payout.zh,
   ...checks.zh,
+  ...voucher.zh,
+  ...referral.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -37,6 +41,8 @@ const en: typeof zh = {
   ...approval.en,
   ...payout.en,
   ...checks.en,
+  ...voucher.en,
+  ...referral.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 

@@ -59,6 +59,8 @@ const zh = {
     withdrawAsk:
       '撤回预算「{name}」的批准？之后不能再从中预留新的奖项；已经预留的照常付款。修改并重新批准后可以继续使用。',
     otherApproves: '金额由 {who} 填写，须由另一位财务批准。',
+    purpose: '用途',
+    purposes: { rounds: '抽奖轮次', campaign: '凭证与推荐' },
   },
   packets: {
     total: '{count} 个，共 {money}',
@@ -159,6 +161,8 @@ const en: typeof zh = {
     withdrawAsk:
       'Withdraw the approval of the budget “{name}”? Nothing new is reserved from it then; what is reserved is still paid. Change it and have it approved again to go on.',
     otherApproves: 'The amount was set by {who}; another person of finance has to approve it.',
+    purpose: 'Pays',
+    purposes: { rounds: 'Rounds of draws', campaign: 'Vouchers and referrals' },
   },
   packets: {
     total: '{count} packets, {money} together',

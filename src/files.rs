@@ -1,0 +1,106 @@
+//! Files that people send: a folder of this machine, or S3 when there are several servers (`files.url`).
+
+use std::sync::OnceLock;
+
+use anyhow::Context;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt, local::LocalFileSystem, parse_url_opts, path::Path,
+    prefix::PrefixStore,
+};
+use url::Url;
+
+use crate::{app::App, error::ApiResult};
+
+type Store = Box<dyn ObjectStore>;
+
+#[derive(Debug, Default)]
+struct Opened(OnceLock<Store>);
+
+/// Opens the place; at start, so that a wrong address is told at once.
+pub fn open(app: &App) -> anyhow::Result<()> {
+    let opened = app.kept::<Opened>();
+    if opened.0.get().is_none() {
+        let store = place(app).context("files.url")?;
+        // Somebody else was faster: theirs is the same place.
+        let _ = opened.0.set(store);
+    }
+    Ok(())
+}
+
+fn place(app: &App) -> anyhow::Result<Store> {
+    let config = app.config();
+    let address = config.files.url.as_str();
+    if address.is_empty() {
+        return folder(&config.data.dir.join("files"));
+    }
+    let url = Url::parse(address).with_context(|| format!("{address} is no address"))?;
+    if url.scheme() == "file" {
+        let path = url.to_file_path().map_err(|()| anyhow::anyhow!("{address} names no folder"))?;
+        return folder(&path);
+    }
+    crate::wechat::tls::install_ring();
+    // Key, region and endpoint as every tool for S3 takes them: AWS_ACCESS_KEY_ID, AWS_ENDPOINT and so on.
+    let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+    let settings = settings.map(|(name, value)| (name.to_lowercase(), value));
+    let (store, prefix) = parse_url_opts(&url, settings).with_context(|| format!("cannot use {address}"))?;
+    Ok(Box::new(PrefixStore::new(store, prefix)))
+}
+
+fn folder(path: &std::path::Path) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+    let store = LocalFileSystem::new_with_prefix(path)
+        .with_context(|| format!("cannot use the folder {}", path.display()))?;
+    Ok(Box::new(store.with_automatic_cleanup(true)))
+}
+
+fn opened(app: &App) -> anyhow::Result<std::sync::Arc<Opened>> {
+    open(app)?;
+    Ok(app.kept::<Opened>())
+}
+
+/// Keeps a file; one of the same name is replaced.
+pub async fn put(app: &App, name: &str, bytes: Bytes) -> ApiResult<()> {
+    let opened = opened(app)?;
+    let store = opened.0.get().context("files are not open")?;
+    store
+        .put(&Path::from(name), bytes.into())
+        .await
+        .with_context(|| format!("a file was not kept: {name}"))?;
+    Ok(())
+}
+
+/// Reads a file; `None` when there is none of this name.
+pub async fn get(app: &App, name: &str) -> ApiResult<Option<Bytes>> {
+    let opened = opened(app)?;
+    let store = opened.0.get().context("files are not open")?;
+    let found = match store.get(&Path::from(name)).await {
+        Ok(found) => found,
+        Err(Error::NotFound { .. }) => return Ok(None),
+        Err(error) => {
+            return Err(anyhow::Error::new(error).context(format!("a file was not read: {name}")).into());
+        }
+    };
+    Ok(Some(found.bytes().await.with_context(|| format!("a file was not read: {name}"))?))
+}
+
+/// Removes all files of a folder. What cannot be removed stays and is logged: nobody waits for it.
+pub async fn remove_under(app: &App, folder: &str) {
+    if let Err(error) = try_remove(app, folder).await {
+        tracing::warn!(folder, error = format!("{error:#}"), "files were not removed");
+    }
+}
+
+async fn try_remove(app: &App, folder: &str) -> anyhow::Result<()> {
+    let opened = opened(app)?;
+    let store = opened.0.get().context("files are not open")?;
+    let found: Vec<_> = store.list(Some(&Path::from(folder))).try_collect().await?;
+    for file in found {
+        match store.delete(&file.location).await {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

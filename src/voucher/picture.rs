@@ -1,0 +1,161 @@
+//! From bytes of a stranger to a picture of ours: type by content, size before decoding, decoded under limits, turned
+//! upright, encoded anew. Nothing of the original file is kept: no metadata, no text behind the picture.
+
+use std::io::Cursor;
+
+use anyhow::Context;
+use image::{
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
+    imageops::FilterType, metadata::Orientation,
+};
+
+/// Most pixels of a photo.
+pub(super) const PIXELS: u64 = 25_000_000;
+/// Most bytes that a decoder may take.
+const DECODED_BYTES: u64 = 256 << 20;
+/// Longest side of what is kept, and of the small one in lists.
+const FULL: u32 = 2_560;
+const SMALL: u32 = 320;
+const QUALITY: u8 = 85;
+
+/// Why a file is no photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// None of the three types.
+    Type,
+    /// Too many pixels.
+    Pixels,
+    /// Not decodable, or nothing in it.
+    Broken,
+}
+
+/// A photo made anew.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) full: Vec<u8>,
+    pub(super) small: Vec<u8>,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// 64 bits of how it looks.
+    pub(super) look: u64,
+}
+
+/// The type by the first bytes, whatever the name says.
+pub(super) fn kind(bytes: &[u8]) -> Option<ImageFormat> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::WebP),
+        _ => None,
+    }
+}
+
+/// Makes it anew. Blocking, and takes up to a few hundred megabytes: see `upload`.
+pub(super) fn make(bytes: &[u8]) -> anyhow::Result<Result<Made, Fault>> {
+    match decode(bytes) {
+        Ok((picture, turned)) => encode(&picture, turned).map(Ok),
+        Err(fault) => Ok(Err(fault)),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
+    let kind = kind(bytes).ok_or(Fault::Type)?;
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(DECODED_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), kind);
+    reader.limits(limits);
+    // Reads the header only.
+    let mut decoder = reader.into_decoder().map_err(|_| Fault::Broken)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS {
+        return Err(Fault::Pixels);
+    }
+    let turned = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(|_| Fault::Broken)?;
+    Ok((picture, turned))
+}
+
+fn encode(picture: &DynamicImage, turned: Orientation) -> anyhow::Result<Made> {
+    let mut full = fitted(picture, FULL);
+    // Turned once it is small: turning makes a copy.
+    full.apply_orientation(turned);
+    let small = fitted(&full, SMALL);
+    Ok(Made {
+        width: full.width(),
+        height: full.height(),
+        look: look(&small),
+        full: jpeg(&full)?,
+        small: jpeg(&small)?,
+    })
+}
+
+fn fitted(picture: &DynamicImage, side: u32) -> DynamicImage {
+    if picture.width().max(picture.height()) <= side {
+        return DynamicImage::ImageRgb8(picture.to_rgb8());
+    }
+    DynamicImage::ImageRgb8(picture.thumbnail(side, side).to_rgb8())
+}
+
+fn jpeg(picture: &DynamicImage) -> anyhow::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    JpegEncoder::new_with_quality(&mut out, QUALITY)
+        .encode_image(picture)
+        .context("a photo was not encoded")?;
+    Ok(out)
+}
+
+/// Whether each of 8 × 8 fields is darker than the one to its right: the same for the same picture in another size,
+/// format or quality.
+fn look(picture: &DynamicImage) -> u64 {
+    let grey = picture.resize_exact(9, 8, FilterType::Triangle).to_luma8();
+    let mut bits = 0;
+    for y in 0..8 {
+        for x in 0..8 {
+            let darker = grey.get_pixel(x, y).0[0] < grey.get_pixel(x + 1, y).0[0];
+            bits = (bits << 1) | u64::from(darker);
+        }
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+
+    use super::*;
+
+    fn wavy(width: u32, height: u32) -> DynamicImage {
+        let shade = |x: u32, y: u32| u8::try_from((x * 97 / width * 5 + y * 53 / height * 3) % 256).unwrap();
+        DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |x, y| Rgb([shade(x, y); 3])))
+    }
+
+    fn bytes(picture: &DynamicImage, kind: ImageFormat) -> Vec<u8> {
+        let mut out = Cursor::new(Vec::new());
+        picture.write_to(&mut out, kind).unwrap();
+        out.into_inner()
+    }
+
+    #[test]
+    fn the_same_picture_looks_the_same_in_every_format_and_size() {
+        let one = make(&bytes(&wavy(900, 600), ImageFormat::Png)).unwrap().unwrap();
+        for kind in [ImageFormat::Jpeg, ImageFormat::WebP] {
+            let other = make(&bytes(&wavy(450, 300), kind)).unwrap().unwrap();
+            assert!((one.look ^ other.look).count_ones() <= 6, "{kind:?}");
+        }
+        assert_eq!(kind(&one.full), Some(ImageFormat::Jpeg));
+    }
+
+    #[test]
+    fn what_is_no_photo_is_told_apart() {
+        assert_eq!(make(b"<svg xmlns='http://www.w3.org/2000/svg'/>").unwrap().err(), Some(Fault::Type));
+        assert_eq!(make(b"GIF89a\x01\x00\x01\x00").unwrap().err(), Some(Fault::Type));
+        let whole = bytes(&wavy(64, 64), ImageFormat::Png);
+        assert_eq!(make(&whole[..40]).unwrap().err(), Some(Fault::Broken));
+    }
+
+    #[test]
+    fn large_ones_are_made_smaller() {
+        let made = make(&bytes(&wavy(4_000, 1_000), ImageFormat::Jpeg)).unwrap().unwrap();
+        assert_eq!((made.width, made.height), (2_560, 640));
+    }
+}
