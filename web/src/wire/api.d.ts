@@ -1113,6 +1113,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Choose how the screen looks and sounds: style of the draw, theme, music, logo. All screens change at once. */
+        post: operations["post_meetings_show"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/trials": {
         parameters: {
             query?: never;
@@ -1127,6 +1144,23 @@ export interface paths {
          *     of its own, at most ten in a meeting, in no draw and no tax list.
          */
         post: operations["post_meetings_trials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/wall": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The names that a paired screen moves before the winners stand. */
+        get: operations["get_meetings_wall"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1622,6 +1656,11 @@ export interface components {
             data: components["schemas"]["Scene"];
             /** @enum {string} */
             type: "scene";
+        } | {
+            /** @description The host chose how the screen looks and sounds. */
+            data: components["schemas"]["Show"];
+            /** @enum {string} */
+            type: "show";
         } | {
             /** @description Without `seq`: how many are here. At most five a second. */
             data: components["schemas"]["Counts"];
@@ -3277,6 +3316,46 @@ export interface components {
             /** @description User name of the owner. */
             user: string;
         };
+        /** @description How the screen looks and sounds. A write names the version that it saw. */
+        Show: {
+            /** @description Text of the logo beside the meeting's name, at most 20 characters; may be empty. */
+            logo: string;
+            /** @description What is played. */
+            music: components["schemas"]["ShowMusic"];
+            /** @description Styles of single prizes by the prize's `code`; the others take `style`. */
+            prizes?: {
+                [key: string]: components["schemas"]["ShowStyle"];
+            };
+            /** @description How names move. */
+            style: components["schemas"]["ShowStyle"];
+            /** @description Colours and background. */
+            theme: components["schemas"]["ShowTheme"];
+            /**
+             * Format: int64
+             * @description For the next edit.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description How loud, percent.
+             */
+            volume: number;
+        };
+        /**
+         * @description What is played.
+         * @enum {string}
+         */
+        ShowMusic: "off" | "festive" | "modern";
+        /**
+         * @description How names move before the winners stand.
+         * @enum {string}
+         */
+        ShowStyle: "sphere" | "scroll" | "slot" | "cards";
+        /**
+         * @description Colours and background.
+         * @enum {string}
+         */
+        ShowTheme: "red" | "night" | "jade" | "violet" | "black" | "ivory";
         /** @description Everything that a page needs to draw itself. */
         Snapshot: {
             /** @description Its log code. */
@@ -3297,6 +3376,8 @@ export interface components {
             rounds: components["schemas"]["RoundView"][];
             /** @description What the screen shows. */
             scene: components["schemas"]["Scene"];
+            /** @description How the screen looks and sounds. */
+            show: components["schemas"]["Show"];
         };
         /** @description One source of public randomness, as in the draw protocol (`s` names it). */
         Source: {
@@ -3599,6 +3680,23 @@ export interface components {
         VoidRequest: {
             /** @description Why, as people will read it, 1–200 characters (goes to the log's memo). */
             reason: string;
+        };
+        /** @description Whose names the screen moves. */
+        Wall: {
+            /** @description There are more than these. */
+            more: boolean;
+            /** @description Everybody who can be drawn, by number; at most 10,000. */
+            people: components["schemas"]["WallPerson"][];
+        };
+        /** @description One name. */
+        WallPerson: {
+            /** @description Name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Number in the pool (index + 1).
+             */
+            no: number;
         };
         /** @description Take the approval of a budget back. */
         WithdrawBudget: {
@@ -11405,6 +11503,122 @@ export interface operations {
             };
         };
     };
+    post_meetings_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Show"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Show"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `stale` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid`, `text` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_trials: {
         parameters: {
             query?: never;
@@ -11505,6 +11719,107 @@ export interface operations {
                 };
             };
             /** @description `no_openid`, `invalid`, `budget` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_wall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wall"];
+                };
+            };
+            /** @description `If-None-Match` names the present ones */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `pairing` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `pairing`: the ticket is another meeting's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
