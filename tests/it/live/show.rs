@@ -72,8 +72,8 @@ async fn a_bad_look_changes_nothing() {
     let many: serde_json::Map<_, _> = (0..201).map(|n| (format!("p{n}"), json!("slot"))).collect();
     for (field, value, code) in [
         ("style", json!("spiral"), "invalid"),
-        ("theme", json!(7), "invalid"),
-        ("music", json!(null), "invalid"),
+        ("theme", json!("pink"), "invalid"),
+        ("music", json!("loud"), "invalid"),
         ("volume", json!(101), "invalid"),
         ("volume", json!(-1), "invalid"),
         ("volume", json!(50.5), "invalid"),
