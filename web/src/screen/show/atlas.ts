@@ -1,4 +1,4 @@
-import { fitText } from '../layout';
+import { type Fitted, fitText } from '../layout';
 
 /** Longest name on one line and height of its box, in em: longer ones shrink, then wrap. */
 export const NAME_EMS = 5;
@@ -42,12 +42,21 @@ export function pack(widths: readonly number[], height: number, width: number): 
   });
 }
 
-/** Where and how each name is drawn; `measure` gives widths in em. */
-export function lay({ names, em, width }: Omit<Order, 'font'>, measure: (text: string) => number): Piece[] {
+/** A name's letters: one line at full size where it fits, else smaller, else on more lines. */
+export function fitName(name: string, em: number, measure: (text: string) => number): Fitted {
+  if (measure(name) <= NAME_EMS) return { size: em, lines: [name] };
+  return fitText(name, { width: em * NAME_EMS, height: Math.ceil(em * BOX_EMS), most: em }, measure);
+}
+
+/** Where each fitted name stands in a texture. */
+export function lay(
+  fitted: readonly Fitted[],
+  em: number,
+  width: number,
+  measure: (text: string) => number,
+): Piece[] {
   const height = Math.ceil(em * BOX_EMS);
-  const room = { width: em * NAME_EMS, height, most: em };
-  const fitted = names.map((name) => fitText(name, room, measure));
-  const widths = fitted.map(({ size, lines }) => Math.ceil(Math.max(0.3, ...lines.map(measure)) * size) + 2);
+  const widths = fitted.map(({ size, lines }) => Math.ceil(Math.max(0.3, ...lines.map(measure)) * size) + 4);
   return pack(widths, height, width).map((at, i) => {
     const { size, lines } = fitted[i] ?? { size: em, lines: [] };
     return { ...at, width: widths[i] ?? 1, height, size, lines };
@@ -60,17 +69,23 @@ export function heightOf(pieces: readonly Piece[]): number {
   return last === undefined ? STRIP : Math.ceil((last.y + last.height) / STRIP) * STRIP;
 }
 
-type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D;
+export type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D;
 
+/** Width in em, letter by letter: thousands of names have few letters. */
 export function measurer(context: Context, font: string): (text: string) => number {
   const known = new Map<string, number>();
-  return (text) => {
-    let width = known.get(text);
+  const letter = (char: string): number => {
+    let width = known.get(char);
     if (width === undefined) {
       context.font = `700 100px ${font}`;
-      width = context.measureText(text).width / 100;
-      known.set(text, width);
+      width = context.measureText(char).width / 100;
+      known.set(char, width);
     }
+    return width;
+  };
+  return (text) => {
+    let width = 0;
+    for (const char of text) width += letter(char);
     return width;
   };
 }

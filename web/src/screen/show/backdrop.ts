@@ -1,7 +1,7 @@
 import { paletteOf, type ThemeName } from '../../shared/themes';
 import { stream } from './stream';
 
-type Context = CanvasRenderingContext2D;
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
 function fade(color: string, alpha: number): string {
   return `${color}${Math.round(alpha * 255)

@@ -1,4 +1,5 @@
 import { paletteOf, type ThemeName } from '../../shared/themes';
+import type { Context } from './atlas';
 import { paintBackdrop } from './backdrop';
 import { confetti, fly, type Target } from './finale';
 import { type Region, Renderer, TEXTURE, viewOf } from './gl';
@@ -7,6 +8,7 @@ import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, smooth, turn, way }
 import { type Box, drawNames } from './names';
 import { colorOf, Quads } from './quads';
 import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
+import type { Surface } from './surface';
 
 export interface Person {
   no: number;
@@ -72,6 +74,11 @@ export function regionAt({ pace, now, since }: Beat): Region {
   };
 }
 
+/** Part of the frame that the canvas covers: what does not move is not drawn anew. */
+export function partOf(pace: Pace): Region {
+  return pace === 'reveal' ? { x: 0, y: 0, width: 1, height: 1 } : SIDE[pace];
+}
+
 /** Size of the letters of heroes, px: few are seen large. */
 function heroSize(count: number): number {
   if (count <= 5) return 150;
@@ -79,7 +86,48 @@ function heroSize(count: number): number {
   return count <= 100 ? 40 : 26;
 }
 
-/** The stage: names on a canvas, driven by the server's clock. */
+/** Colours of a theme as the renderer takes them. */
+function colorsOf(
+  theme: ThemeName,
+): Scene['colors'] & { paper: number; name: number; mark: readonly number[] } {
+  const { ink, accent, accentInk, chip, panel, soft, paper, paperName, ink2 } = paletteOf(theme);
+  const color = colorOf;
+  return {
+    ink: color(ink),
+    accent: color(accent),
+    accentInk: color(accentInk),
+    chip: color(chip),
+    panel: color(panel),
+    soft: color(soft),
+    paper: color(paper),
+    name: color(paperName),
+    mark: [accent, soft, paper, ink2, '#ff5a5f', '#5fd3a6', '#6cc6ff'].map(color),
+  };
+}
+
+/** The frame on the page. */
+export interface Frame {
+  /** Its size, px of the page. */
+  width: number;
+  height: number;
+  /** Pixels of the display in one of the page. */
+  ratio: number;
+  font: string;
+}
+
+/** What the engine needs to know, and whom it tells. */
+export interface Around {
+  /** The server's clock, ms. */
+  now(): number;
+  /** Something moves now, or nothing any more. */
+  active(on: boolean): void;
+  /** There is no WebGL, or the machine cannot follow. */
+  failed(): void;
+  /** Only the background is wanted. */
+  without: boolean;
+}
+
+/** The stage: names on a canvas, driven by the server's clock. Runs in a worker, or on the page where it must. */
 export class Engine {
   private renderer: Renderer | null = null;
   private setting: Setting | null = null;
@@ -93,21 +141,17 @@ export class Engine {
   private frame = 0;
   private level = 0;
   private slow = { from: 0, frames: 0 };
-  private size = { width: 0, height: 0 };
-  private colors: Scene['colors'] & { paper: number; name: number; mark: readonly number[] };
+  private on = false;
+  private size: Frame = { width: 0, height: 0, ratio: 1, font: 'sans-serif' };
+  private colors = colorsOf('red');
+  /** Nobody sees the page: it is not slow then. */
+  hidden = false;
 
   constructor(
-    private readonly canvas: HTMLCanvasElement,
-    private readonly back: HTMLCanvasElement,
-    private readonly around: {
-      now(): number;
-      active(on: boolean): void;
-      failed(): void;
-      /** Only the background is wanted. */
-      without: boolean;
-    },
+    private readonly canvas: Surface,
+    private readonly back: Surface,
+    private readonly around: Around,
   ) {
-    this.colors = this.paint('red');
     if (around.without) return;
     try {
       this.renderer = new Renderer(canvas);
@@ -127,31 +171,18 @@ export class Engine {
     this.frame = 0;
     if (this.renderer === null) return;
     this.renderer = null;
+    this.on = false;
     this.around.failed();
-  }
-
-  private paint(theme: ThemeName): typeof this.colors {
-    const { ink, accent, accentInk, chip, panel, soft, paper, paperName, ink2 } = paletteOf(theme);
-    const color = colorOf;
-    return {
-      ink: color(ink),
-      accent: color(accent),
-      accentInk: color(accentInk),
-      chip: color(chip),
-      panel: color(panel),
-      soft: color(soft),
-      paper: color(paper),
-      name: color(paperName),
-      mark: [accent, soft, paper, ink2, '#ff5a5f', '#5fd3a6', '#6cc6ff'].map(color),
-    };
   }
 
   /** Takes over what is to be seen, and renews only what has changed. */
   set(next: Setting): void {
     const before = this.setting;
     this.setting = next;
+    // The page hides the canvas when its part of the frame changes, until there is a frame for it.
+    if (next.pace !== before?.pace) this.on = false;
     if (next.theme !== before?.theme) {
-      this.colors = this.paint(next.theme);
+      this.colors = colorsOf(next.theme);
       this.backdrop();
       if (next.style === 'sphere') this.place();
     }
@@ -160,30 +191,25 @@ export class Engine {
     this.go();
   }
 
-  /** The frame's size on the page, px. */
-  resize(width: number, height: number): void {
-    if (width === this.size.width && height === this.size.height) return;
-    this.size = { width, height };
+  /** The frame has another size. */
+  resize(size: Frame): void {
+    this.size = size;
     this.backdrop();
     this.go();
   }
 
   private backdrop(): void {
-    const { width, height } = this.size;
+    const { width, height, ratio } = this.size;
     if (width === 0 || height === 0) return;
     const most = this.renderer?.software === false ? PIXELS.hardware : PIXELS.software;
-    const wanted = Math.min(devicePixelRatio || 1, 2) * (LEVELS[this.level]?.scale ?? 1);
+    const wanted = Math.min(ratio, 2) * (LEVELS[this.level]?.scale ?? 1);
     const scale = Math.min(wanted, Math.sqrt(most / (width * height)));
     this.back.width = Math.round(width * scale);
     this.back.height = Math.round(height * scale);
-    const context = this.back.getContext('2d', { alpha: false });
+    const context = this.back.getContext('2d', { alpha: false }) as Context | null;
     if (context === null) return;
     paintBackdrop(context, this.back.width, this.back.height, this.setting?.theme ?? 'red');
     this.renderer?.backdrop(this.back);
-  }
-
-  private font(): string {
-    return getComputedStyle(document.documentElement).fontFamily;
   }
 
   private renew(): void {
@@ -204,7 +230,7 @@ export class Engine {
   private fill(shown: readonly Person[], em: number): void {
     const { renderer } = this;
     if (renderer === null) return;
-    const order = { names: shown.map(({ name }) => name), em, width: TEXTURE, font: this.font() };
+    const order = { names: shown.map(({ name }) => name), em, width: TEXTURE, font: this.size.font };
     let boxes: readonly Box[] = [];
     let filling: ReturnType<Renderer['filling']> | null = null;
     this.stopNames = drawNames(order, {
@@ -243,7 +269,7 @@ export class Engine {
     let boxes: readonly Box[] = [];
     let filling: ReturnType<Renderer['filling']> | null = null;
     this.stopHeroes = drawNames(
-      { names, em: heroSize(names.length), width: TEXTURE, font: this.font() },
+      { names, em: heroSize(names.length), width: TEXTURE, font: this.size.font },
       {
         begin: (made, height) => {
           boxes = made;
@@ -275,20 +301,26 @@ export class Engine {
   private go(): void {
     if (this.frame !== 0) return;
     const beat = this.beat();
-    const on = beat !== null && this.renderer !== null && !this.over(beat);
-    this.around.active(on);
     this.slow = { from: 0, frames: 0 };
-    if (on) this.frame = requestAnimationFrame(this.run);
+    if (beat !== null && this.renderer !== null && !this.over(beat))
+      this.frame = requestAnimationFrame(this.run);
+    else this.tell(false);
+  }
+
+  private tell(on: boolean): void {
+    if (on !== this.on) this.around.active(on);
+    this.on = on;
   }
 
   private readonly run = (at: number): void => {
     this.frame = 0;
     const beat = this.beat();
     if (beat === null || this.renderer === null || this.over(beat)) {
-      this.around.active(false);
+      this.tell(false);
       return;
     }
     this.draw(beat);
+    this.tell(true);
     if (this.setting?.still) return;
     this.watch(at);
     if (this.renderer !== null) this.frame = requestAnimationFrame(this.run);
@@ -338,7 +370,7 @@ export class Engine {
       fly(quads, scene, setting.cards.map(target), start, { plate: paper, name });
     const alpha = leaving(beat);
     const look = { ...shape.look(aspect), turn: angle, tilt: shape.tilt, alpha };
-    renderer.draw(region, style === 'sphere' && alpha > 0.11 ? look : null, quads);
+    renderer.draw(partOf(beat.pace), region, style === 'sphere' && alpha > 0.11 ? look : null, quads);
   }
 
   /** Place on the globe of winner `i`; −1 when the globe does not have that name. */
@@ -350,7 +382,7 @@ export class Engine {
   /** Gives up what the machine cannot do, at last the whole stage. */
   private watch(at: number): void {
     const { slow } = this;
-    if (document.hidden || slow.from === 0 || at - slow.from > 2 * WINDOW_MS) {
+    if (this.hidden || slow.from === 0 || at - slow.from > 2 * WINDOW_MS) {
       this.slow = { from: at, frames: 0 };
       return;
     }

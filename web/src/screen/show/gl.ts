@@ -1,4 +1,5 @@
 import { type Quads, STRIDE } from './quads';
+import type { Surface } from './surface';
 
 const VERTEX = `#version 300 es
 layout(location = 0) in vec4 place;
@@ -7,9 +8,10 @@ layout(location = 2) in vec2 size;
 layout(location = 3) in vec4 color;
 uniform vec4 spin;   // cos and sin of the turn, of the tilt
 uniform vec4 globe;  // radius across, radius up, em, alpha
-uniform vec4 stage;  // aspect; 1 / size of the names' texture; height of a far dot
+uniform vec4 stage;  // 1 / size of the names' texture; half a far dot
 uniform vec2 hero;   // 1 / size of the winners' texture
 uniform vec3 view;   // middle of the stage in the frame, and its scale
+uniform vec4 box;    // middle and half size of the canvas in the frame
 out vec2 at;
 out vec4 tint;
 flat out int kind;
@@ -20,7 +22,7 @@ void main() {
   vec2 side = vec2(corner == 1 || corner == 2 ? 1. : -1., corner > 1 ? -1. : 1.);
   vec2 q = place.xy;
   tint = color;
-  at = where * (kind == 2 ? hero : stage.yz);
+  at = where * (kind == 2 ? hero : stage.xy);
   if (kind == 0) {
     vec3 p = vec3(place.x * spin.x + place.z * spin.y, place.y, place.z * spin.x - place.x * spin.y);
     p = vec3(p.x, p.y * spin.z - p.z * spin.w, p.z * spin.z + p.y * spin.w);
@@ -33,13 +35,13 @@ void main() {
       q += (across.xy * side.x * size.x + up.xy * side.y * size.y) * globe.z * near;
       tint.a *= (.2 + .8 * front * front) * globe.w;
     } else {
-      q += side * stage.w * (p.z > 0. ? 1.5 : 1.) * near;
+      q += side * stage.z * (p.z > 0. ? 1.5 : 1.) * near;
       kind = 3;
       tint.a *= (size.x > 0. ? .34 : .4 + .3 * front) * globe.w * near;
     }
   }
   q = q * view.z + view.xy;
-  gl_Position = vec4(q.x / stage.x, q.y, 0., 1.);
+  gl_Position = vec4((q - box.xy) / box.zw, 0., 1.);
 }`;
 
 const FRAGMENT = `#version 300 es
@@ -55,6 +57,24 @@ void main() {
   if (kind == 2) ink *= texture(heroes, at).r;
   else if (kind != 3) ink *= texture(names, at).r;
   color = vec4(tint.rgb * ink, ink);
+}`;
+
+const BACK_VERTEX = `#version 300 es
+uniform vec4 part;   // corner and size of the canvas in the background
+out vec2 at;
+void main() {
+  vec2 corner = vec2(gl_VertexID == 1 ? 2. : 0., gl_VertexID == 2 ? 2. : 0.);
+  at = part.xy + corner * part.zw;
+  gl_Position = vec4(corner * 2. - 1., 0., 1.);
+}`;
+
+const BACK_FRAGMENT = `#version 300 es
+precision mediump float;
+in highp vec2 at;
+uniform sampler2D back;
+out vec4 color;
+void main() {
+  color = texture(back, at);
 }`;
 
 /** Two triangles of a quad. */
@@ -96,55 +116,66 @@ function compiled(gl: WebGL2RenderingContext, type: number, source: string): Web
 /** Names as one geometry in one draw call, over a background that is copied. Throws where there is no WebGL 2. */
 export class Renderer {
   private readonly gl: WebGL2RenderingContext;
-  private readonly uniform: (name: string) => WebGLUniformLocation | null;
+  private readonly program: WebGLProgram;
+  private readonly backProgram: WebGLProgram;
+  private readonly places = new Map<string, WebGLUniformLocation | null>();
   private readonly buffer: WebGLBuffer;
   private readonly order: WebGLBuffer;
   private back: WebGLTexture;
-  private readonly frame: WebGLFramebuffer;
   private names: WebGLTexture;
   private heroes: WebGLTexture;
   private namesHeight = 1;
   private heroesHeight = 1;
-  private backSize = '';
+  private backWidth = 0;
+  private backHeight = 0;
   /** Quads that stay from frame to frame, at the front of the buffer. */
   private fixed = 0;
   private room = 0;
   /** Rendered by the processor: pixels are dear. */
   readonly software: boolean;
 
-  constructor(readonly canvas: HTMLCanvasElement) {
+  constructor(readonly canvas: Surface) {
     const gl = canvas.getContext('webgl2', {
       alpha: false,
       antialias: false,
       depth: false,
       powerPreference: 'high-performance',
-    });
+    }) as WebGL2RenderingContext | null;
     if (gl === null || gl.getParameter(gl.MAX_TEXTURE_SIZE) < TEXTURE) throw new Error('no WebGL 2');
     this.gl = gl;
     const about = gl.getExtension('WEBGL_debug_renderer_info');
     const name = String(gl.getParameter(about ? about.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
     this.software = /swiftshader|llvmpipe|software|basic render/i.test(name);
-    const program = gl.createProgram();
-    gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, VERTEX));
-    gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, FRAGMENT));
-    gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS))
-      throw new Error(gl.getProgramInfoLog(program) ?? 'shader');
-    gl.useProgram(program);
-    const places = new Map(
-      ['spin', 'globe', 'stage', 'hero', 'view'].map((one) => [one, gl.getUniformLocation(program, one)]),
-    );
-    this.uniform = (one) => places.get(one) ?? null;
+    this.program = this.linked(VERTEX, FRAGMENT, ['spin', 'globe', 'stage', 'hero', 'view', 'box']);
+    this.backProgram = this.linked(BACK_VERTEX, BACK_FRAGMENT, ['part']);
     this.buffer = gl.createBuffer();
     this.order = gl.createBuffer();
     this.back = this.texture(1, 1, gl.RGBA8);
-    this.frame = gl.createFramebuffer();
     this.names = this.texture(1, 1, gl.R8);
     this.heroes = this.texture(1, 1, gl.R8);
-    gl.uniform1i(gl.getUniformLocation(program, 'names'), 0);
-    gl.uniform1i(gl.getUniformLocation(program, 'heroes'), 1);
+    gl.useProgram(this.program);
+    gl.uniform1i(gl.getUniformLocation(this.program, 'names'), 0);
+    gl.uniform1i(gl.getUniformLocation(this.program, 'heroes'), 1);
+    gl.useProgram(this.backProgram);
+    gl.uniform1i(gl.getUniformLocation(this.backProgram, 'back'), 2);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+  }
+
+  private linked(vertex: string, fragment: string, uniforms: readonly string[]): WebGLProgram {
+    const { gl } = this;
+    const program = gl.createProgram();
+    gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, vertex));
+    gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, fragment));
+    gl.linkProgram(program);
+    if (!gl.getProgramParameter(program, gl.LINK_STATUS))
+      throw new Error(gl.getProgramInfoLog(program) ?? 'no program');
+    for (const one of uniforms) this.places.set(one, gl.getUniformLocation(program, one));
+    return program;
+  }
+
+  private place(name: string): WebGLUniformLocation | null {
+    return this.places.get(name) ?? null;
   }
 
   private texture(width: number, height: number, format: number): WebGLTexture {
@@ -162,7 +193,7 @@ export class Renderer {
 
   /** A texture for names that is filled strip by strip and shown when it is whole. */
   filling(height: number): {
-    strip(image: TexImageSource, top: number): void;
+    strip(image: Surface, top: number): void;
     show(as: 'names' | 'heroes'): void;
   } {
     const { gl } = this;
@@ -182,25 +213,18 @@ export class Renderer {
     };
   }
 
-  /** The background, of the same size as the canvas. */
-  backdrop(image: HTMLCanvasElement): void {
-    const { gl, canvas } = this;
-    canvas.width = image.width;
-    canvas.height = image.height;
-    gl.activeTexture(gl.TEXTURE2);
-    gl.bindTexture(gl.TEXTURE_2D, this.back);
+  /** The background of the whole frame. */
+  backdrop(image: Surface): void {
+    const { gl } = this;
+    gl.deleteTexture(this.back);
+    this.back = this.texture(image.width, image.height, gl.RGBA8);
+    this.backWidth = image.width;
+    this.backHeight = image.height;
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
     gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, true);
-    // A texture of fixed size cannot grow.
-    const size = `${image.width}x${image.height}`;
-    if (size !== this.backSize) {
-      gl.deleteTexture(this.back);
-      this.back = this.texture(image.width, image.height, gl.RGBA8);
-      this.backSize = size;
-    }
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, gl.RGBA, gl.UNSIGNED_BYTE, image);
     gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, false);
-    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, this.frame);
-    gl.framebufferTexture2D(gl.READ_FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.back, 0);
   }
 
   /** Sets the quads that stay, and room for those of each frame. */
@@ -227,55 +251,51 @@ export class Renderer {
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, order, gl.STATIC_DRAW);
   }
 
-  /** One frame: the background, then everything else at once; without `look` the quads that stay are left out. */
-  draw(region: Region, look: Look | null, quads: Quads): void {
+  /** Gives the canvas the size of its part of the frame, in pixels of the background. */
+  private cover(part: Region): Region {
+    const { canvas, backWidth: w, backHeight: h } = this;
+    const x = Math.round(part.x * w);
+    const y = Math.round(part.y * h);
+    const width = Math.max(1, Math.min(w, Math.round((part.x + part.width) * w)) - x);
+    const height = Math.max(1, Math.min(h, Math.round((part.y + part.height) * h)) - y);
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    return { x: x / w, y: y / h, width: width / w, height: height / h };
+  }
+
+  /** One frame: the background, then everything else in one call; without `look` the quads that stay are left out. */
+  draw(part: Region, region: Region, look: Look | null, quads: Quads): void {
     const { gl, canvas } = this;
-    gl.blitFramebuffer(
-      0,
-      0,
-      canvas.width,
-      canvas.height,
-      0,
-      0,
-      canvas.width,
-      canvas.height,
-      gl.COLOR_BUFFER_BIT,
-      gl.NEAREST,
-    );
+    const box = this.cover(part);
+    const aspect = this.backWidth / this.backHeight;
+    gl.viewport(0, 0, canvas.width, canvas.height);
+    gl.activeTexture(gl.TEXTURE2);
+    gl.bindTexture(gl.TEXTURE_2D, this.back);
+    gl.useProgram(this.backProgram);
+    gl.uniform4f(this.place('part'), box.x, 1 - box.y - box.height, box.width, box.height);
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
     const count = Math.min(quads.count, this.room - this.fixed);
     const first = look === null ? this.fixed : 0;
     if (this.fixed + count <= first) return;
     if (count > 0)
       gl.bufferSubData(gl.ARRAY_BUFFER, this.fixed * 4 * STRIDE, quads.floats, 0, count * STRIDE);
-    const { width, height } = canvas;
-    gl.viewport(0, 0, width, height);
-    if (region.width < 1) {
-      gl.enable(gl.SCISSOR_TEST);
-      const bottom = Math.round((1 - region.y - region.height) * height);
-      gl.scissor(
-        Math.round(region.x * width),
-        bottom,
-        Math.ceil(region.width * width),
-        Math.ceil(region.height * height),
-      );
-    }
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, this.names);
     gl.activeTexture(gl.TEXTURE1);
     gl.bindTexture(gl.TEXTURE_2D, this.heroes);
-    const { uniform } = this;
+    gl.useProgram(this.program);
     const { turn = 0, tilt = 0, across = 1, up = 1, em = 0, alpha = 0 } = look ?? {};
-    gl.uniform4f(uniform('spin'), Math.cos(turn), Math.sin(turn), Math.cos(tilt), Math.sin(tilt));
-    gl.uniform4f(uniform('globe'), across, up, em, alpha);
-    const dot = Math.max(0.0022, em * 0.12);
-    gl.uniform4f(uniform('stage'), width / height, 1 / TEXTURE, 1 / this.namesHeight, dot);
-    const [x, y, scale] = viewOf(region, width / height);
-    gl.uniform3f(uniform('view'), x, y, scale);
-    gl.uniform2f(uniform('hero'), 1 / TEXTURE, 1 / this.heroesHeight);
+    gl.uniform4f(this.place('spin'), Math.cos(turn), Math.sin(turn), Math.cos(tilt), Math.sin(tilt));
+    gl.uniform4f(this.place('globe'), across, up, em, alpha);
+    gl.uniform4f(this.place('stage'), 1 / TEXTURE, 1 / this.namesHeight, Math.max(0.0022, em * 0.12), 0);
+    gl.uniform2f(this.place('hero'), 1 / TEXTURE, 1 / this.heroesHeight);
+    const [x, y, scale] = viewOf(region, aspect);
+    gl.uniform3f(this.place('view'), x, y, scale);
+    const [boxX, boxY, high] = viewOf(box, aspect);
+    gl.uniform4f(this.place('box'), boxX, boxY, box.width * aspect, high);
     gl.enable(gl.BLEND);
     gl.drawElements(gl.TRIANGLES, (this.fixed + count - first) * 6, gl.UNSIGNED_INT, first * 24);
     gl.disable(gl.BLEND);
-    gl.disable(gl.SCISSOR_TEST);
   }
 
   /** Gives memory back; the canvas cannot be used again. */

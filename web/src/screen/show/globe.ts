@@ -5,8 +5,8 @@ import type { Scene, Start } from './styles';
 
 /** Names are repeated until the globe has so many: a small meeting is no bare ball. */
 const LEAST = 240;
-/** Radius in half heights of the stage: near names stand out of it a little. */
-const RADIUS = 0.86;
+/** Radius in half heights of the stage, before the perspective takes a fifth of it. */
+const RADIUS = 1.08;
 const TILT = 0.3;
 
 export interface Shape {
@@ -24,10 +24,10 @@ export interface Shape {
 export function globeShape(people: number): Shape {
   const count = people === 0 ? LEAST : people * Math.ceil(LEAST / people);
   const cell = Math.sqrt((4 * Math.PI) / count) * RADIUS;
-  const em = Math.min(0.42 * cell, 0.09);
+  const em = Math.min(0.4 * cell, 0.1);
   // As large as on a stage of 1080 lines where it is nearest, and in all no larger than the texture.
   const texture = Math.min(
-    Math.max(12, em * 540 * 1.5),
+    Math.max(12, em * 405 * 1.6),
     64,
     Math.sqrt(13_000_000 / (4.9 * Math.max(people, 1))),
   );
@@ -42,7 +42,7 @@ export function globeShape(people: number): Shape {
 
 /** On a wide stage the globe is a little wider than high. */
 function stretch(aspect: number): number {
-  return Math.min(1.9, Math.max(1, aspect / 1.9));
+  return Math.min(1.9, Math.max(1, aspect / 2.4));
 }
 
 /** All names in their places, in the colours of the theme; without names a globe of lights. */
