@@ -173,6 +173,8 @@ def lead_body(case, values: dict, turn: int) -> None:
     if case.path.endswith("/scene"):
         body["name"] = SCENES[turn % len(SCENES)]
         body["draw"] = drawn(DEMO["meeting"], turn)
+    if case.path.endswith("/show") and turn % 2:
+        body["version"] = 1 + turn % 6
     if case.path.endswith("/screens") and turn % 2:
         made = call("POST", f"/api/meetings/{values['meeting']}/pairing")
         body["code"] = made["code"] if made else body["code"]

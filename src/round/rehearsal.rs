@@ -35,6 +35,12 @@ pub async fn create_meeting(app: &App, who: &str, new: NewMeeting) -> ApiResult<
     })?;
     let made = meeting::create_in(app, &mut tx, who, &new).await?;
     copy_prizes(&mut tx, &original, &made.id).await?;
+    // What is rehearsed looks and sounds like the evening itself.
+    sqlx::query("update meeting set look = (select look from meeting where id = $1) where id = $2")
+        .bind(&original)
+        .bind(&made.id)
+        .execute(tx.conn())
+        .await?;
     fill(app, &mut tx, &original, &made.id).await?;
     tx.commit().await?;
     pool::refresh(app, &made.id).await?;

@@ -1,26 +1,28 @@
 //! Routes of this module.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use axum_extra::extract::CookieJar;
-use http::request::Parts;
+use http::{HeaderMap, request::Parts};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{address, pairing, scene, ws};
+use super::{address, pairing, scene, show, wall, ws};
 use crate::{
     app::App,
-    auth::{Staff, screen_cookie},
-    error::{ApiResult, ProblemBody},
+    auth::{Screen, Staff, screen_cookie},
+    error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Path},
-    wire::{PairRequest, Pairing, Role, Scene, Ticket},
+    wire::{PairRequest, Pairing, Role, Scene, Show, Ticket, Wall},
 };
 
-/// Routes: the socket, pairing, scene.
+/// Routes: the socket, pairing, scene, look, names.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(ws::connect))
         .routes(routes!(make_pairing))
         .routes(routes!(pair))
         .routes(routes!(set_scene))
+        .routes(routes!(set_show))
+        .routes(routes!(wall_names))
 }
 
 /// Make a pairing code, to be typed on a screen within ten minutes, once.
@@ -79,4 +81,46 @@ async fn set_scene(
 ) -> ApiResult<Json<Scene>> {
     staff.need(&[Role::Host])?;
     scene::set(&app, &staff.user, &meeting, wanted).await.map(Json)
+}
+
+/// Choose how the screen looks and sounds: style of the draw, theme, music, logo. All screens change at once.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/show", tag = "live", request_body = Show,
+    security(("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Id of the meeting")), responses(
+    (status = 200, body = Show),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`stale`", body = ProblemBody),
+    (status = 422, description = "`invalid`, `text`", body = ProblemBody),
+))]
+async fn set_show(
+    State(app): State<App>,
+    staff: Staff,
+    Path(meeting): Path<String>,
+    Body(wanted): Body<Show>,
+) -> ApiResult<Json<Show>> {
+    staff.need(&[Role::Host])?;
+    show::set(&app, &staff.user, &meeting, wanted).await.map(Json)
+}
+
+/// The names that a paired screen moves before the winners stand.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/wall", tag = "live",
+    security(("screen" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Id of the meeting")), responses(
+    (status = 200, body = Wall),
+    (status = 304, description = "`If-None-Match` names the present ones"),
+    (status = 401, description = "`pairing`", body = ProblemBody),
+    (status = 403, description = "`pairing`: the ticket is another meeting's", body = ProblemBody),
+))]
+async fn wall_names(
+    State(app): State<App>,
+    screen: Screen,
+    Path(meeting): Path<String>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    if screen.meeting != meeting {
+        return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
+    }
+    wall::answer(&app, &meeting, &headers).await
 }

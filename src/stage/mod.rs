@@ -1,10 +1,12 @@
-//! What pages see live: the snapshot, the socket's address, the pairing of screens, and what the screen shows.
+//! What pages see live: the snapshot, the socket's address, the pairing of screens, what the screen shows and how it looks.
 
 mod address;
 mod http;
 mod pairing;
 mod scene;
+mod show;
 mod snapshot;
+mod wall;
 mod ws;
 
 pub use http::router;

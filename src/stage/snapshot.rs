@@ -3,6 +3,7 @@
 use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
+use super::show;
 use crate::{
     app::App,
     drawlog,
@@ -31,6 +32,7 @@ pub async fn snapshot(app: &App, meeting: &str) -> ApiResult<(i64, Snapshot)> {
         log,
         code,
         scene: scene(&mut conn, meeting).await?,
+        show: show::load(&mut conn, meeting).await?,
         counts,
         recent: recent(&mut conn, meeting).await?,
     };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Checkpoint, DrawState, DrawView, Me, MeetingView, PrizeView, RoundView, SeatView};
+use super::{Checkpoint, DrawState, DrawView, Me, MeetingView, PrizeView, RoundView, SeatView, Show};
 
 /// One socket message: `{"seq":n,"at":ms,"type":"…","data":{…}}`.
 ///
@@ -46,6 +46,9 @@ pub enum Body {
     /// The host chose what the screen shows.
     #[serde(rename = "scene")]
     Scene(Scene),
+    /// The host chose how the screen looks and sounds.
+    #[serde(rename = "show")]
+    Show(Show),
     /// Without `seq`: how many are here. At most five a second.
     #[serde(rename = "counts")]
     Counts(Counts),
@@ -80,6 +83,8 @@ pub struct Snapshot {
     pub code: String,
     /// What the screen shows.
     pub scene: Scene,
+    /// How the screen looks and sounds.
+    pub show: Show,
     /// How many are here.
     pub counts: Counts,
     /// The last people who came in, newest last, at most 200.

@@ -178,6 +178,7 @@ export function snapshot(over: Partial<Wire['Snapshot']> = {}): Wire['Snapshot']
     log: checkpoint(1),
     code: 'Q7XK-2M0D-W9RT-5HBE-TZ31-8CNV',
     scene: { name: 'lobby' },
+    show: { style: 'sphere', theme: 'red', music: 'off', volume: 60, logo: '', prizes: {}, version: 1 },
     counts: { invited: 320, bound: 286, present: 283, viewers: 291 },
     recent: Array.from({ length: 120 }, (_, i) => person(i + 167)),
     ...over,
@@ -192,6 +193,12 @@ export interface Answer {
 
 export function problem(status: number, code: string, detail: string): Answer {
   return { status, body: { type: 'about:blank', title: code, status, code, detail } };
+}
+
+/** The names in the pool. */
+export function wall(count: number): Answer {
+  const people = Array.from({ length: count }, (_, i) => ({ no: i + 1, name: person(i + 1).name }));
+  return { body: { people, more: false } };
 }
 
 /** The far end of the page: its API by path, its socket by hand. */
@@ -248,7 +255,8 @@ export async function mock(
   });
   await page.route('**/api/**', async (route) => {
     const { pathname } = new URL(route.request().url());
-    const answer = api[`${route.request().method()} ${pathname}`] ?? IDLE[pathname.replace(/^.*\/me\//, '')];
+    const asked = `${route.request().method()} ${pathname}`;
+    const answer = api[asked] ?? (asked.endsWith('/wall') ? wall(first.counts.bound) : IDLE[pathname.replace(/^.*\/me\//, '')]);
     const made = typeof answer === 'function' ? answer(route.request().postDataJSON()) : answer;
     const { status = 200, body } = made ?? problem(404, 'not_found', '没有找到');
     const contentType = status < 400 ? 'application/json' : 'application/problem+json';

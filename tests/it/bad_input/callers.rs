@@ -27,6 +27,7 @@ fn routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
         (patch.clone(), "", settings, HOST),
         (post.clone(), "/close", nothing(), HOST),
         (post.clone(), "/scene", json!({ "name": "lobby" }), HOST),
+        (post.clone(), "/show", crate::live::show::look(1), HOST),
         (post.clone(), "/pairing", nothing(), HOST),
         (get.clone(), "/imports/x", nothing(), &["host", "auditor"]),
         (post.clone(), "/imports/x/accept", nothing(), HOST),

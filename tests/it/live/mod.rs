@@ -4,6 +4,7 @@ mod limits;
 mod order;
 mod redis_faults;
 mod servers;
+pub(crate) mod show;
 mod socket;
 mod storm;
 

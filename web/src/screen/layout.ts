@@ -1,5 +1,5 @@
 /** Most winners on one page. */
-export const PAGE = 100;
+export const PAGE = 450;
 
 /** Wider than this, the hall has a band of screens (32:9) and rows may be twice as long. */
 const BAND = 2.6;
@@ -9,10 +9,54 @@ export interface Grid {
   rows: number;
 }
 
+/** Up to here cards have their usual rows; more take the rows that leave them largest. */
+const HUNDRED = 100;
+/** Width of a small card over its height: a name of three characters and its number below. */
+const SMALL_CARD = 1.75;
+
+function denseGrid(count: number, aspect: number): Grid {
+  let best: Grid = { columns: count, rows: 1 };
+  let largest = 0;
+  for (let columns = 8; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const size = Math.min(aspect / columns / SMALL_CARD, 1 / rows);
+    if (size > largest) {
+      largest = size;
+      best = { columns, rows };
+    }
+  }
+  return best;
+}
+
+/** A place for a card, px from the top left of the surface. */
+export interface Place {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** Places of so many winners on a surface, in the middle of it; the last row too stands in the middle. */
+export function winnersPlaces(count: number, width: number, height: number, unit: number): Place[] {
+  if (count === 0 || width <= 0 || height <= 0) return [];
+  const { columns, rows } = winnersGrid(count, width / height);
+  const gap = unit * (columns > 10 ? 0.5 : columns > 5 ? 0.8 : 1.6);
+  const wide = Math.min((width - gap * (columns - 1)) / columns, unit * (columns === 1 ? 150 : 76));
+  const high = Math.min((height - gap * (rows - 1)) / rows, unit * (columns > 1 ? 46 : 100));
+  const top = (height - rows * high - (rows - 1) * gap) / 2;
+  return Array.from({ length: count }, (_, i) => {
+    const row = Math.floor(i / columns);
+    const inRow = row === rows - 1 ? count - row * columns : columns;
+    const left = (width - inRow * wide - (inRow - 1) * gap) / 2;
+    return { x: left + (i % columns) * (wide + gap), y: top + row * (high + gap), width: wide, height: high };
+  });
+}
+
 /** Columns and rows for so many winners on a surface of an aspect (width / height). */
 export function winnersGrid(count: number, aspect: number): Grid {
   if (count <= 1) return { columns: 1, rows: 1 };
   if (count <= 5) return { columns: count, rows: 1 };
+  if (count > HUNDRED) return denseGrid(count, aspect);
   const band = aspect >= BAND;
   let columns = band ? 20 : 10;
   if (count <= 20) columns = band ? 10 : 5;

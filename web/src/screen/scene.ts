@@ -1,8 +1,9 @@
 import type { DrawView, Message, State } from '../shared/state';
 import type { Wire } from '../wire';
+import { FLY_MS, SPIN_MS, STAND_MS } from './show/motion';
 
-/** How long names roll after the result is known, ms. All screens count from the server's `revealed_at`. */
-export const ROLL_MS = 3_200;
+/** How long names move after the result is known, ms. All screens count from the server's `revealed_at`. */
+export const ROLL_MS = SPIN_MS + FLY_MS + STAND_MS;
 
 /** What the screen shows now. */
 export type View =

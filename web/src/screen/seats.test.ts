@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { revealed, seat, seats } from '../../e2e/fixtures';
 import { levelOf } from './randomness';
-import { reelsOf } from './reels';
 import { byPrize, payoutOf, replacedBy, seatsOf } from './seats';
 import { summaryPages } from './summary';
 
@@ -73,21 +72,5 @@ describe('the level', () => {
     expect(levelOf([{ s: 'words', count: 2 }])).toBe('A0');
     expect(levelOf([{ s: 'words', count: 3 }])).toBe('A2');
     expect(levelOf([{ s: 'audience' }, { s: 'drand' }])).toBe('A3');
-  });
-});
-
-describe('the reels', () => {
-  it('are the same on every screen and stop at the winners when there are few', () => {
-    const names = ['甲', '乙', '丙', '丁'];
-    expect(reelsOf(names, ['A', 'B'], 7)).toEqual(reelsOf(names, ['A', 'B'], 7));
-    expect(reelsOf(names, ['A', 'B'], 7).map((reel) => reel[reel.length - 1])).toEqual(['A', 'B']);
-    expect(
-      reelsOf(
-        names,
-        Array.from({ length: 30 }, () => 'A'),
-        7,
-      ),
-    ).toHaveLength(5);
-    expect(reelsOf([], ['A'], 7)[0]?.every((name) => name === 'A')).toBe(true);
   });
 });

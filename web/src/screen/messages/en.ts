@@ -68,6 +68,7 @@ export const en: typeof zh = {
     count: '{m} taps',
   },
   drawing: { now: 'Drawing' },
+  music: { off: 'Press for music' },
   winners: {
     title: 'Congratulations',
     redraw: 'Redraw',

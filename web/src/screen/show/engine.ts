@@ -1,0 +1,410 @@
+import { paletteOf, type ThemeName } from '../../shared/themes';
+import type { Context } from './atlas';
+import { paintBackdrop } from './backdrop';
+import { confetti, fly, type Target } from './finale';
+import { type Region, Renderer, TEXTURE, viewOf } from './gl';
+import { globePlace, globeShape, globeStart } from './globe';
+import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, smooth, turn, way } from './motion';
+import { type Box, drawNames } from './names';
+import { colorOf, Quads } from './quads';
+import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
+import type { Surface } from './surface';
+
+export interface Person {
+  no: number;
+  name: string;
+}
+
+/** A card on the page, px from the top left of the frame. */
+export interface Card {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** All that decides what is seen; with the server's clock it decides every frame. */
+export interface Setting {
+  theme: ThemeName;
+  style: StyleName;
+  /** `null`: only the background. */
+  pace: Pace | null;
+  since: number;
+  people: readonly Person[];
+  winners: readonly Person[];
+  k: number;
+  seed: number;
+  cards: readonly Card[];
+  /** Nothing moves. */
+  still: boolean;
+}
+
+/** What is given up, step by step, on a machine that cannot follow. */
+const LEVELS = [
+  { scale: 1, names: 10_000 },
+  { scale: 0.75, names: 3_000 },
+  { scale: 0.5, names: 1_000 },
+] as const;
+/** Slower than this over a whole window, a level is given up; hidden pages do not count. */
+const SLOW_FPS = 14;
+const WINDOW_MS = 3_000;
+/** Pixels of a frame that a processor, or a graphics card, can be asked for. */
+const PIXELS = { software: 2_100_000, hardware: 8_400_000 };
+const FRAME_QUADS = 2_400;
+/** Most winners that are drawn coming forward. */
+const HEROES = 450;
+const GROW_MS = 700;
+
+const ALL: Region = { x: 0, y: 0.17, width: 1, height: 0.75 };
+const SIDE: Readonly<Record<'idle' | 'wait', Region>> = {
+  idle: { x: 0.49, y: 0.1, width: 0.51, height: 0.6 },
+  wait: { x: 0.49, y: 0.1, width: 0.51, height: 0.82 },
+};
+
+/** Part of the frame that the stage has at a beat: beside the facts, then all of it. */
+export function regionAt({ pace, now, since }: Beat): Region {
+  if (pace !== 'reveal') return SIDE[pace];
+  const f = smooth((now - since) / GROW_MS);
+  const mix = (a: number, b: number): number => a + (b - a) * f;
+  return {
+    x: mix(SIDE.wait.x, ALL.x),
+    y: mix(SIDE.wait.y, ALL.y),
+    width: mix(SIDE.wait.width, ALL.width),
+    height: mix(SIDE.wait.height, ALL.height),
+  };
+}
+
+/** Part of the frame that the canvas covers: what does not move is not drawn anew. */
+export function partOf(pace: Pace): Region {
+  return pace === 'reveal' ? { x: 0, y: 0, width: 1, height: 1 } : SIDE[pace];
+}
+
+/** Size of the letters of heroes, px: few are seen large. */
+function heroSize(count: number): number {
+  if (count <= 5) return 150;
+  if (count <= 20) return 72;
+  return count <= 100 ? 40 : 26;
+}
+
+/** Colours of a theme as the renderer takes them. */
+function colorsOf(
+  theme: ThemeName,
+): Scene['colors'] & { paper: number; name: number; mark: readonly number[] } {
+  const { ink, accent, accentInk, chip, panel, soft, paper, paperName, ink2 } = paletteOf(theme);
+  const color = colorOf;
+  return {
+    ink: color(ink),
+    accent: color(accent),
+    accentInk: color(accentInk),
+    chip: color(chip),
+    panel: color(panel),
+    soft: color(soft),
+    paper: color(paper),
+    name: color(paperName),
+    mark: [accent, soft, paper, ink2, '#ff5a5f', '#5fd3a6', '#6cc6ff'].map(color),
+  };
+}
+
+/** The frame on the page. */
+export interface Frame {
+  /** Its size, px of the page. */
+  width: number;
+  height: number;
+  /** Pixels of the display in one of the page. */
+  ratio: number;
+  font: string;
+}
+
+/** What the engine needs to know, and whom it tells. */
+export interface Around {
+  /** The server's clock, ms. */
+  now(): number;
+  /** Something moves now, or nothing any more. */
+  active(on: boolean): void;
+  /** There is no WebGL, or the machine cannot follow. */
+  failed(): void;
+  /** Only the background is wanted. */
+  without: boolean;
+}
+
+/** The stage: names on a canvas, driven by the server's clock. Runs in a worker, or on the page where it must. */
+export class Engine {
+  private renderer: Renderer | null = null;
+  private setting: Setting | null = null;
+  private readonly quads = new Quads(FRAME_QUADS);
+  private names: readonly Box[] = [];
+  /** People in the texture, in its order. */
+  private shown: readonly Person[] = [];
+  private heroes: readonly Box[] = [];
+  private stopNames: () => void = () => undefined;
+  private stopHeroes: () => void = () => undefined;
+  private frame = 0;
+  private level = 0;
+  private slow = { from: 0, frames: 0 };
+  private on = false;
+  private size: Frame = { width: 0, height: 0, ratio: 1, font: 'sans-serif' };
+  private colors = colorsOf('red');
+  /** Nobody sees the page: it is not slow then. */
+  hidden = false;
+
+  constructor(
+    private readonly canvas: Surface,
+    private readonly back: Surface,
+    private readonly around: Around,
+  ) {
+    if (around.without) return;
+    try {
+      this.renderer = new Renderer(canvas);
+    } catch {
+      around.failed();
+    }
+    canvas.addEventListener('webglcontextlost', this.lost);
+  }
+
+  private readonly lost = (event: Event): void => {
+    event.preventDefault();
+    this.giveUp();
+  };
+
+  private giveUp(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    if (this.renderer === null) return;
+    this.renderer = null;
+    this.on = false;
+    this.around.failed();
+  }
+
+  /** Takes over what is to be seen, and renews only what has changed. */
+  set(next: Setting): void {
+    const before = this.setting;
+    this.setting = next;
+    // The page hides the canvas when its part of the frame changes, until there is a frame for it.
+    if (next.pace !== before?.pace) this.on = false;
+    if (next.theme !== before?.theme) {
+      this.colors = colorsOf(next.theme);
+      this.backdrop();
+      if (next.style === 'sphere') this.place();
+    }
+    if (next.people !== before?.people || next.style !== before.style) this.renew();
+    if (next.winners !== before?.winners) this.renewHeroes();
+    this.go();
+  }
+
+  /** The frame has another size. */
+  resize(size: Frame): void {
+    this.size = size;
+    this.backdrop();
+    this.go();
+  }
+
+  private backdrop(): void {
+    const { width, height, ratio } = this.size;
+    if (width === 0 || height === 0) return;
+    const most = this.renderer?.software === false ? PIXELS.hardware : PIXELS.software;
+    const wanted = Math.min(ratio, 2) * (LEVELS[this.level]?.scale ?? 1);
+    const scale = Math.min(wanted, Math.sqrt(most / (width * height)));
+    this.back.width = Math.round(width * scale);
+    this.back.height = Math.round(height * scale);
+    const context = this.back.getContext('2d', { alpha: false }) as Context | null;
+    if (context === null) return;
+    paintBackdrop(context, this.back.width, this.back.height, this.setting?.theme ?? 'red');
+    this.renderer?.backdrop(this.back);
+  }
+
+  private renew(): void {
+    this.stopNames();
+    const { setting, renderer } = this;
+    if (setting === null || renderer === null) return;
+    const { people } = setting;
+    const most = setting.style === 'sphere' ? (LEVELS[this.level]?.names ?? 0) : FLAT_NAMES;
+    const step = Math.max(1, people.length / most);
+    const shown = Array.from(
+      { length: Math.min(people.length, most) },
+      (_, i) => people[Math.floor(i * step)],
+    ).filter((one) => one !== undefined);
+    const em = setting.style === 'sphere' ? globeShape(shown.length).texture : 72;
+    this.fill(shown, em);
+  }
+
+  private fill(shown: readonly Person[], em: number): void {
+    const { renderer } = this;
+    if (renderer === null) return;
+    const order = { names: shown.map(({ name }) => name), em, width: TEXTURE, font: this.size.font };
+    let boxes: readonly Box[] = [];
+    let filling: ReturnType<Renderer['filling']> | null = null;
+    this.stopNames = drawNames(order, {
+      begin: (made, height) => {
+        boxes = made;
+        if (height <= TEXTURE) filling = renderer.filling(height);
+      },
+      strip: (image, top) => filling?.strip(image, top),
+      done: () => {
+        // Long names need more room than was thought.
+        if (filling === null) {
+          this.fill(shown, em * 0.8);
+          return;
+        }
+        filling.show('names');
+        this.names = boxes;
+        this.shown = shown;
+        this.place();
+        this.go();
+      },
+    });
+  }
+
+  /** Puts the names on the globe. */
+  private place(): void {
+    const globe = this.setting?.style === 'sphere' ? globePlace(this.names, this.colors) : null;
+    this.renderer?.keep(globe, FRAME_QUADS);
+  }
+
+  private renewHeroes(): void {
+    this.stopHeroes();
+    const { setting, renderer } = this;
+    if (setting === null || renderer === null) return;
+    const names = setting.winners.slice(0, HEROES).map(({ name }) => name);
+    if (names.length === 0) return;
+    let boxes: readonly Box[] = [];
+    let filling: ReturnType<Renderer['filling']> | null = null;
+    this.stopHeroes = drawNames(
+      { names, em: heroSize(names.length), width: TEXTURE, font: this.size.font },
+      {
+        begin: (made, height) => {
+          boxes = made;
+          filling = renderer.filling(Math.min(height, TEXTURE));
+        },
+        strip: (image, top) => filling?.strip(image, top),
+        done: () => {
+          filling?.show('heroes');
+          this.heroes = boxes;
+          this.go();
+        },
+      },
+    );
+  }
+
+  private beat(): Beat | null {
+    const { setting } = this;
+    if (setting === null || setting.pace === null) return null;
+    const { pace, since, still } = setting;
+    if (!still) return { pace, since, now: this.around.now() };
+    // One frame per pace: nothing moves, nobody flies.
+    return { pace, since, now: since };
+  }
+
+  private over({ pace, now, since }: Beat): boolean {
+    return pace === 'reveal' && now > since + SPIN_MS + FLY_MS + CONFETTI_MS;
+  }
+
+  private go(): void {
+    if (this.frame !== 0) return;
+    const beat = this.beat();
+    this.slow = { from: 0, frames: 0 };
+    if (beat !== null && this.renderer !== null && !this.over(beat))
+      this.frame = requestAnimationFrame(this.run);
+    else this.tell(false);
+  }
+
+  private tell(on: boolean): void {
+    if (on !== this.on) this.around.active(on);
+    this.on = on;
+  }
+
+  private readonly run = (at: number): void => {
+    this.frame = 0;
+    const beat = this.beat();
+    if (beat === null || this.renderer === null || this.over(beat)) {
+      this.tell(false);
+      return;
+    }
+    this.draw(beat);
+    this.tell(true);
+    if (this.setting?.still) return;
+    this.watch(at);
+    if (this.renderer !== null) this.frame = requestAnimationFrame(this.run);
+  };
+
+  private draw(beat: Beat): void {
+    const { setting, renderer, quads, size } = this;
+    if (setting === null || renderer === null || size.height === 0) return;
+    const region = regionAt(beat);
+    const frame = size.width / size.height;
+    const aspect = (frame * region.width) / region.height;
+    const winners = beat.pace === 'reveal' ? this.heroes.length : 0;
+    const hero = (i: number): Box => this.heroes[i] ?? [0, 0, 0, 0];
+    const scene: Scene = {
+      beat,
+      aspect,
+      names: this.names,
+      winners,
+      k: setting.k,
+      hero,
+      seed: setting.seed,
+      colors: this.colors,
+    };
+    quads.clear();
+    const [middleX, middleY, scale] = viewOf(region, frame);
+    if (beat.pace === 'reveal') {
+      // The paper falls over the whole frame, whatever part of it the stage has.
+      confetti(quads, { ...scene, aspect: (frame + Math.abs(middleX)) / scale }, this.colors.mark);
+    }
+    const style = setting.style;
+    if (style !== 'sphere' && beat.now - beat.since < SPIN_MS + FLY_MS) FLAT[style](quads, scene);
+    else if (style !== 'sphere' && beat.pace !== 'reveal') FLAT[style](quads, scene);
+    const target = ({ x, y, width, height }: Card): Target => ({
+      x: ((2 * x + width - size.width) / size.height - middleX) / scale,
+      y: (1 - (2 * y + height) / size.height - middleY) / scale,
+      width: (2 * width) / size.height / scale,
+      height: (2 * height) / size.height / scale,
+    });
+    const shape = globeShape(this.names.length);
+    const angle = turn(way(beat));
+    const start = (i: number) =>
+      style === 'sphere'
+        ? globeStart(this.indexOf(i), this.names.length, angle, shape, aspect)
+        : startOf(style, i, scene);
+    const { paper, name } = this.colors;
+    if (beat.pace === 'reveal' && beat.now - beat.since < SPIN_MS + FLY_MS + 600)
+      fly(quads, scene, setting.cards.map(target), start, { plate: paper, name });
+    const alpha = leaving(beat);
+    const look = { ...shape.look(aspect), turn: angle, tilt: shape.tilt, alpha };
+    renderer.draw(partOf(beat.pace), region, style === 'sphere' && alpha > 0.11 ? look : null, quads);
+  }
+
+  /** Place on the globe of winner `i`; −1 when the globe does not have that name. */
+  private indexOf(i: number): number {
+    const no = this.setting?.winners[i]?.no;
+    return this.shown.findIndex((one) => one.no === no);
+  }
+
+  /** Gives up what the machine cannot do, at last the whole stage. */
+  private watch(at: number): void {
+    const { slow } = this;
+    if (this.hidden || slow.from === 0 || at - slow.from > 2 * WINDOW_MS) {
+      this.slow = { from: at, frames: 0 };
+      return;
+    }
+    slow.frames += 1;
+    if (at - slow.from < WINDOW_MS) return;
+    const fps = (slow.frames * 1000) / (at - slow.from);
+    this.slow = { from: at, frames: 0 };
+    if (fps >= SLOW_FPS) return;
+    this.level += 1;
+    if (this.level >= LEVELS.length) this.giveUp();
+    else {
+      this.backdrop();
+      this.renew();
+    }
+  }
+
+  end(): void {
+    cancelAnimationFrame(this.frame);
+    this.canvas.removeEventListener('webglcontextlost', this.lost);
+    this.stopNames();
+    this.stopHeroes();
+    this.renderer?.end();
+    this.renderer = null;
+  }
+}
