@@ -117,22 +117,34 @@ pub(super) async fn clock(app: &App) -> Finding {
     }
 }
 
-/// Asks for a number that nobody has: whoever can ask can also pay.
+/// Asks for a number that nobody has: whoever can ask can also pay. The worst of the configured channels counts.
 pub(super) async fn payer(app: &App) -> Finding {
-    match payout::probe(app).await {
-        Err(error) => Finding::bad(format!("付款渠道打不开：{error:#}"), "请检查 [pay] 的证书和密钥。"),
-        Ok(Probe::Off) => Finding::off("没有配置商户：奖金只登记，不发放。"),
-        Ok(Probe::Silent) => Finding::bad("微信支付没有回答。", "请检查本机能否访问 api.mch.weixin.qq.com。"),
-        Ok(Probe::Answered { code, cause, .. }) if code != "NOT_FOUND" => {
+    let probes = match payout::probe(app).await {
+        Ok(probes) => probes,
+        Err(error) => {
+            let todo = "请检查 [pay] 或 [transfer] 的证书和密钥。";
+            return Finding::bad(format!("付款渠道打不开：{error:#}"), todo);
+        }
+    };
+    let found = probes.iter().map(|probe| read(probe, app.config().sandbox.enabled));
+    found
+        .max_by_key(|finding| finding.state)
+        .unwrap_or_else(|| Finding::off("没有配置商户：奖金只登记，不发放。"))
+}
+
+fn read(probe: &Probe, sandbox_allowed: bool) -> Finding {
+    match probe {
+        Probe::Silent => Finding::bad("微信支付没有回答。", "请检查本机能否访问 api.mch.weixin.qq.com。"),
+        Probe::Answered { code, cause, .. } if code != "NOT_FOUND" => {
             Finding::bad(format!("微信支付回答 {code}。{cause}"), "请按提示修改，然后重新检查。")
         }
-        Ok(Probe::Answered { sandbox: false, .. }) => {
+        Probe::Answered { sandbox: false, .. } => {
             Finding::good("微信支付认可本商户的证书和密钥。余额请在商户平台查看，并先试发一个红包。")
         }
-        Ok(Probe::Answered { .. }) if app.config().sandbox.enabled => {
+        Probe::Answered { .. } if sandbox_allowed => {
             Finding::warn("付款走沙箱，不会真的付款。", "正式活动前请改回微信支付。")
         }
-        Ok(Probe::Answered { .. }) => {
+        Probe::Answered { .. } => {
             Finding::bad("pay.api_base 指向沙箱，不会真的付款。", "请改回 https://api.mch.weixin.qq.com。")
         }
     }

@@ -1,17 +1,15 @@
 //! Asking the payer for a number that nobody has: who can ask can also pay, and our sandbox says who it is.
 
 use super::{
-    channel::{Channel, Order},
+    channel::{Channel, Channels, Order},
     codes,
     next::Outcome,
 };
-use crate::app::App;
+use crate::{app::App, wire::PayChannel};
 
 /// What the payer said.
 #[derive(Debug)]
 pub enum Probe {
-    /// No merchant is configured.
-    Off,
     /// No answer.
     Silent,
     /// It answered.
@@ -25,13 +23,21 @@ pub enum Probe {
     },
 }
 
-/// Asks.
-pub async fn probe(app: &App) -> anyhow::Result<Probe> {
-    let Channel::RedPacket(payer) = Channel::open(app.config())? else { return Ok(Probe::Off) };
-    let bill = format!("{}probe", app.config().pay.mch_id);
-    let answer = payer.query(&bill).await;
+/// Asks on every channel that is configured.
+pub async fn probe(app: &App) -> anyhow::Result<Vec<Probe>> {
+    let channels = Channels::open(app.config())?;
+    let mut probes = Vec::new();
+    for (channel, payer) in channels.all() {
+        probes.push(one(app, channel, payer).await);
+    }
+    Ok(probes)
+}
+
+async fn one(app: &App, channel: PayChannel, payer: &Channel) -> Probe {
+    let bill = format!("{}probe", app.config().merchant(channel));
+    let answer = payer.query(&bill, app.now()).await;
     if answer.status.is_none() {
-        return Ok(Probe::Silent);
+        return Probe::Silent;
     }
     let nothing = Order {
         bill,
@@ -42,9 +48,9 @@ pub async fn probe(app: &App) -> anyhow::Result<Probe> {
         wishing: String::new(),
         remark: String::new(),
     };
-    let code = match payer.read_query(&answer, &nothing) {
+    let code = match payer.read_query(&answer, &nothing, app.now()) {
         Outcome::QueryError { code } => code,
         other => format!("{other:?}"),
     };
-    Ok(Probe::Answered { cause: codes::cause(&code), code, sandbox: answer.sandbox })
+    Probe::Answered { cause: codes::cause(&code), code, sandbox: answer.sandbox }
 }

@@ -256,7 +256,9 @@ export async function mock(
   await page.route('**/api/**', async (route) => {
     const { pathname } = new URL(route.request().url());
     const asked = `${route.request().method()} ${pathname}`;
-    const answer = api[asked] ?? (asked.endsWith('/wall') ? wall(first.counts.bound) : IDLE[pathname.replace(/^.*\/me\//, '')]);
+    const answer =
+      api[asked] ??
+      (asked.endsWith('/wall') ? wall(first.counts.bound) : IDLE[pathname.replace(/^.*\/me\//, '')]);
     const made = typeof answer === 'function' ? answer(route.request().postDataJSON()) : answer;
     const { status = 200, body } = made ?? problem(404, 'not_found', '没有找到');
     const contentType = status < 400 ? 'application/json' : 'application/problem+json';

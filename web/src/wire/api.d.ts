@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The check before the evening: everything that has to work then, tried now. */
+        get: operations["get_checks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -657,6 +674,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/me/referral": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My code, and what came of it. */
+        get: operations["get_meetings_me_referral"];
+        put?: never;
+        /** Make my code. One that is there stays. */
+        post: operations["post_meetings_me_referral"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/me/referral/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say by whose link this phone came, before it is bound. The first code counts; of somebody who is not new none does. */
+        post: operations["post_meetings_me_referral_scan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/me/tap": {
         parameters: {
             query?: never;
@@ -668,6 +720,23 @@ export interface paths {
         put?: never;
         /** Add my randomness to the open draw. */
         post: operations["post_meetings_me_tap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/me/vouchers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Campaigns of the meeting, and my vouchers. */
+        get: operations["get_meetings_me_vouchers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -992,6 +1061,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/referral-export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All new people who were brought, as a workbook. */
+        get: operations["get_meetings_referral_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/referral-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules of the meeting's referrals. */
+        get: operations["get_meetings_referral_rules"];
+        /** Make or change the rules. What was paid stays paid. */
+        put: operations["put_meetings_referral_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/referral-stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Numbers of the meeting's referrals. */
+        get: operations["get_meetings_referral_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/referrals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** New people who were brought, newest first. */
+        get: operations["get_meetings_referrals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/referrals/{id}/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let somebody count who looked wrong. */
+        post: operations["post_meetings_referrals_id_allow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/referrals/{id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuse somebody for whom nothing is paid yet. */
+        post: operations["post_meetings_referrals_id_refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/requests": {
         parameters: {
             query?: never;
@@ -1144,6 +1316,236 @@ export interface paths {
          *     of its own, at most ten in a meeting, in no draw and no tax list.
          */
         post: operations["post_meetings_trials"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/voucher-campaigns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Campaigns for vouchers, newest first. */
+        get: operations["get_meetings_voucher_campaigns"];
+        put?: never;
+        /** Make a campaign, open at once. */
+        post: operations["post_meetings_voucher_campaigns"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/voucher-campaigns/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change a campaign. What was sent before keeps its amount. */
+        patch: operations["patch_meetings_voucher_campaigns_id"];
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/voucher-export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All vouchers that were sent, as a workbook. */
+        get: operations["get_meetings_voucher_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/voucher-review/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the next voucher to judge; it is this reviewer's alone for five minutes. One that is held already stays. */
+        post: operations["post_meetings_voucher_review_next"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/voucher-stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Numbers of the vouchers. */
+        get: operations["get_meetings_voucher_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Vouchers that were sent, newest first. */
+        get: operations["get_meetings_vouchers"];
+        put?: never;
+        /** Begin a voucher: a draft, to which photos are added before it is sent. */
+        post: operations["post_meetings_vouchers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One voucher as reviewers see it. */
+        get: operations["get_meetings_vouchers_id"];
+        put?: never;
+        post?: never;
+        /** Throw a draft away. What was sent once stays. */
+        delete: operations["delete_meetings_vouchers_id"];
+        options?: never;
+        head?: never;
+        /** Change a draft, or a rejected voucher before it is sent again. */
+        patch: operations["patch_meetings_vouchers_id"];
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept a voucher that one holds: it is paid, or waits for a second reviewer above the campaign's amount. */
+        post: operations["post_meetings_vouchers_id_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take this voucher to judge it, or keep it for longer. */
+        post: operations["post_meetings_vouchers_id_lock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}/photos/{n}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A photo as we made it anew: for whoever sent it, reviewers and finance. */
+        get: operations["get_meetings_vouchers_id_photos_by_n"];
+        /**
+         * Upload a piece of a photo, at most 512 KiB and, but for the last one, at least 16 KiB. With the last one the photo is
+         *     checked and made anew; a piece of no bytes at the end asks for that again.
+         */
+        put: operations["put_meetings_vouchers_id_photos_by_n"];
+        post?: never;
+        /** Take a photo out of a voucher that is not sent. */
+        delete: operations["delete_meetings_vouchers_id_photos_by_n"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject a voucher that one holds; the person sees the reason and may send it again. */
+        post: operations["post_meetings_vouchers_id_reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a voucher to the reviewers, for the first time or again. A repeat changes nothing. */
+        post: operations["post_meetings_vouchers_id_send"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/vouchers/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a voucher back without judging it. */
+        post: operations["post_meetings_vouchers_id_unlock"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1423,7 +1825,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Counters for Prometheus. */
+        /** Numbers for Prometheus, listed in `src/watch.rs`. */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1468,6 +1870,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/wechat/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A transfer is finished, says WeChat Pay. Only a genuine and fresh one is taken; then the number is asked for. */
+        post: operations["post_wechat_transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ws/{meeting}": {
         parameters: {
             query?: never;
@@ -1496,6 +1915,14 @@ export interface components {
              * @default false
              */
             skip_errors: boolean;
+        };
+        /** @description Accept a voucher as it was seen. */
+        AcceptVoucher: {
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
         };
         /** @description Approve a budget as it was seen. */
         ApproveBudget: {
@@ -1577,6 +2004,11 @@ export interface components {
          */
         AwardKind: "cash" | "goods";
         /**
+         * @description Where an award comes from.
+         * @enum {string}
+         */
+        AwardOrigin: "draw" | "trial" | "voucher" | "referral";
+        /**
          * @description Where an award stands.
          * @enum {string}
          */
@@ -1591,7 +2023,7 @@ export interface components {
             department: string;
             /**
              * Format: int64
-             * @description Number of the draw.
+             * @description Number of the draw; 0 when of none.
              */
             draw: number;
             /** @description Id: a hash of the reason. */
@@ -1600,6 +2032,8 @@ export interface components {
             kind: components["schemas"]["AwardKind"];
             /** @description Name of the person. */
             name: string;
+            /** @description Where it comes from. */
+            origin: components["schemas"]["AwardOrigin"];
             packet?: components["schemas"]["PacketState"] | null;
             /**
              * Format: int64
@@ -1753,6 +2187,11 @@ export interface components {
             version: number;
         };
         /**
+         * @description What a budget pays.
+         * @enum {string}
+         */
+        BudgetPurpose: "rounds" | "campaign";
+        /**
          * @description Draft or approved.
          * @enum {string}
          */
@@ -1770,10 +2209,14 @@ export interface components {
             cap_fen: components["schemas"]["Fen"];
             /** @description User name of whoever set the amount last: under `four_eyes` somebody else approves it. */
             changed_by?: string | null;
+            /** @description How it is paid. */
+            channel: components["schemas"]["PayChannel"];
             /** @description Id. */
             id: string;
             /** @description Name. */
             name: string;
+            /** @description What it pays. */
+            purpose: components["schemas"]["BudgetPurpose"];
             /** @description Kept for rounds and packets on their way, fen. */
             reserved_fen: components["schemas"]["Fen"];
             /** @description Came back unopened, fen. */
@@ -1826,6 +2269,34 @@ export interface components {
             /** @description The raw answer, with openids and names masked. */
             raw: string;
         };
+        /** @description The payer's own form of a refusal. */
+        CallbackRefusal: {
+            /** @description `FAIL` */
+            code: string;
+            /** @description In Chinese. */
+            message: string;
+        };
+        /**
+         * @description Whether a campaign takes anything.
+         * @enum {string}
+         */
+        CampaignStatus: "open" | "closed";
+        /** @description One thing that was looked at. */
+        Check: {
+            /** @description Stable name. */
+            name: string;
+            /** @description What was found. */
+            says: string;
+            /** @description How it ended. */
+            state: components["schemas"]["CheckState"];
+            /** @description What to do; empty when there is nothing to do. */
+            todo: string;
+        };
+        /**
+         * @description How a check ended.
+         * @enum {string}
+         */
+        CheckState: "good" | "off" | "warn" | "bad";
         /** @description A signed head of the draw log (draw protocol §6). */
         Checkpoint: {
             /** @description The meeting's `event`, hex. */
@@ -1839,6 +2310,18 @@ export interface components {
              * @description Number of lines.
              */
             size: number;
+        };
+        /** @description All of them, the worst first. */
+        Checks: {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /** @description Each. */
+            checks: components["schemas"]["Check"][];
+            /** @description The worst of all. */
+            state: components["schemas"]["CheckState"];
         };
         /** @description Ask for an SMS code. */
         CodeRequest: {
@@ -1900,7 +2383,7 @@ export interface components {
          * @description What the machine concluded from one call, and by which rule.
          * @enum {string}
          */
-        Conclusion: "open" | "paid" | "received" | "returning" | "returned" | "undecided" | "still_undecided" | "blocked" | "requeued" | "refused" | "person" | "dead" | "not_proof" | "running" | "no_news";
+        Conclusion: "open" | "paid" | "confirming" | "received" | "returning" | "returned" | "undecided" | "still_undecided" | "blocked" | "requeued" | "refused" | "person" | "dead" | "not_proof" | "running" | "no_news";
         /**
          * @description How seats of a round are confirmed.
          * @enum {string}
@@ -2121,6 +2604,30 @@ export interface components {
         };
         /** @description Change a round that was not drawn yet. */
         EditRound: components["schemas"]["NewRound"] & {
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
+        };
+        /** @description Change a draft, or a rejected one before it is sent again. */
+        EditVoucher: {
+            /** @description What the person wrote. */
+            fields: components["schemas"]["VoucherFields"];
+            /**
+             * Format: int64
+             * @description Row of the table of amounts, from 0.
+             */
+            item?: number;
+        };
+        /** @description Change a campaign; what was sent before keeps its amount. */
+        EditVoucherCampaign: {
+            /** @description Name, 1–60 characters. */
+            name: string;
+            /** @description Its rules. */
+            rules: components["schemas"]["VoucherRules"];
+            /** @description Open or closed. */
+            status: components["schemas"]["CampaignStatus"];
             /**
              * Format: int64
              * @description The version that was seen.
@@ -2386,6 +2893,8 @@ export interface components {
         /** @description The attendee's own page. */
         Me: {
             code_problem?: components["schemas"]["Problem"] | null;
+            /** @description What waits for me to confirm it in WeChat, oldest first. */
+            confirm?: components["schemas"]["MyConfirm"][];
             /** @description My name on the roster, once bound. */
             name: string;
             /** @description My phone, masked, once bound. */
@@ -2519,6 +3028,51 @@ export interface components {
              */
             seq?: number | null;
         };
+        /** @description Somebody I brought. */
+        MyBrought: {
+            /**
+             * Format: int64
+             * @description When they bound, ms.
+             */
+            at: number;
+            /** @description The reward that it made, fen; 0 when none. */
+            fen: components["schemas"]["Fen"];
+            /** @description First letter of the name. */
+            name: string;
+            packet?: components["schemas"]["PacketState"] | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["ReferralState"];
+        };
+        /** @description A transfer that waits for me: it is paid when I confirm it in WeChat. Goes to nobody else. */
+        MyConfirm: {
+            /** @description Fen. */
+            amount_fen: components["schemas"]["Fen"];
+            /** @description `appId` of it. */
+            app_id: string;
+            /**
+             * Format: int64
+             * @description Number of the draw; 0 when it comes from none.
+             */
+            draw: number;
+            /** @description `mchId` of `requestMerchantTransfer`. */
+            mch_id: string;
+            /** @description `package` of it. */
+            package: string;
+            /** @description Where to confirm instead: only with the sandbox as the payer. */
+            page?: string | null;
+            /**
+             * Format: int64
+             * @description Rank in that draw.
+             */
+            rank: number;
+            /** @description A test packet before the evening. */
+            trial: boolean;
+            /**
+             * Format: int64
+             * @description Confirm before this moment, ms; 0 when not known.
+             */
+            until: number;
+        };
         /** @description My place in the pool. */
         MyPlace: {
             /** @description The identity that is hashed with it (`wx:` and my openid). */
@@ -2561,6 +3115,48 @@ export interface components {
              */
             w: number;
         };
+        /** @description My code, and what came of it. */
+        MyReferral: {
+            /** @description My code; empty before it was asked for. */
+            code: string;
+            /**
+             * Format: int64
+             * @description New people who count.
+             */
+            counted: number;
+            /**
+             * Format: int64
+             * @description The delay, ms.
+             */
+            delay_ms: number;
+            /**
+             * Format: int64
+             * @description A reward for every so many new people.
+             */
+            every: number;
+            /** @description What a reward is, fen. */
+            fen: components["schemas"]["Fen"];
+            /** @description Link to give to others; empty without a code. */
+            link: string;
+            /** @description The meeting takes referrals now. */
+            open: boolean;
+            /** @description The newest hundred. */
+            people: components["schemas"]["MyBrought"][];
+            /** @description What the account's QR code says: whoever scans it follows first. Empty when WeChat gives none. */
+            qr: string;
+            /**
+             * Format: int64
+             * @description Rewards so far.
+             */
+            rewards: number;
+            /** @description Their sum, fen. */
+            rewards_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description New people whose delay runs, or who are looked at.
+             */
+            waiting: number;
+        };
         /** @description Where my tap went into the randomness (draw protocol §7). */
         MyTap: {
             /** @description Siblings from my tap up to the logged root, hex. */
@@ -2572,6 +3168,13 @@ export interface components {
             place: number;
             /** @description What my phone sent, hex. */
             r: string;
+        };
+        /** @description Campaigns of the meeting, and my vouchers, newest first. */
+        MyVouchers: {
+            /** @description Campaigns. */
+            campaigns: components["schemas"]["VoucherOffer"][];
+            /** @description My vouchers. */
+            vouchers: components["schemas"]["VoucherView"][];
         };
         /** @description Something that I won. */
         MyWin: {
@@ -2623,8 +3226,11 @@ export interface components {
         NewBudget: {
             /** @description The most that may be reserved and spent together, fen. */
             cap_fen: components["schemas"]["Fen"];
+            channel?: components["schemas"]["PayChannel"] | null;
             /** @description Name, 1–60 characters. */
             name: string;
+            /** @description What it pays. */
+            purpose?: components["schemas"]["BudgetPurpose"];
         };
         /** @description A new meeting. */
         NewMeeting: {
@@ -2675,11 +3281,43 @@ export interface components {
             /** @description Public randomness in the order audience, dice, words; audience and 12 ten-sided dice when absent. */
             sources?: components["schemas"]["Source"][] | null;
         };
+        /** @description A new draft. */
+        NewVoucher: {
+            /** @description Campaign. */
+            campaign_id: string;
+            /** @description What the person wrote. */
+            fields?: components["schemas"]["VoucherFields"];
+            /**
+             * Format: int64
+             * @description Row of the table of amounts, from 0.
+             */
+            item?: number;
+        };
+        /** @description A new campaign, open at once. */
+        NewVoucherCampaign: {
+            /** @description Name, 1–60 characters. */
+            name: string;
+            /** @description Its rules. */
+            rules: components["schemas"]["VoucherRules"];
+        };
         /**
          * @description What happens next with a packet.
          * @enum {string}
          */
         NextAct: "send" | "paused" | "query" | "running" | "person" | "nothing";
+        /** @description Ask for a voucher to judge. */
+        NextVoucher: {
+            /**
+             * @description Only of this campaign.
+             * @default null
+             */
+            campaign_id: string | null;
+            /**
+             * @description Give this one back and take one after it.
+             * @default null
+             */
+            skip: string | null;
+        };
         /** @description A command without fields. */
         Nothing: Record<string, never>;
         /**
@@ -2781,7 +3419,7 @@ export interface components {
          * @description Where a packet stands (`money.md` §3).
          * @enum {string}
          */
-        PacketState: "queued" | "reserved" | "sending" | "sent" | "received" | "held" | "unknown" | "blocked" | "refused" | "refunded" | "failed" | "cancelled" | "needs_human";
+        PacketState: "queued" | "reserved" | "sending" | "confirming" | "sent" | "received" | "held" | "unknown" | "blocked" | "refused" | "refunded" | "failed" | "cancelled" | "needs_human";
         /** @description A packet: one bill number for an award. */
         PacketView: {
             /** @description Fen. */
@@ -2797,6 +3435,8 @@ export interface components {
             bill_no: string;
             /** @description Every call, oldest first (only when one packet is asked for). */
             calls?: components["schemas"]["CallView"][];
+            /** @description How it is paid. */
+            channel: components["schemas"]["PayChannel"];
             /**
              * Format: int64
              * @description When it was made, ms.
@@ -2814,6 +3454,8 @@ export interface components {
              * @description When it is looked at next, ms; 0 when final.
              */
             next_at: number;
+            /** @description Where its award comes from. */
+            origin: components["schemas"]["AwardOrigin"];
             /**
              * Format: int64
              * @description Queries, so far.
@@ -2870,6 +3512,11 @@ export interface components {
              */
             s: number;
         };
+        /**
+         * @description How money gets to people.
+         * @enum {string}
+         */
+        PayChannel: "red_packet_v2" | "transfer_v3";
         /** @description A page of the roster. */
         PeoplePage: {
             /** @description For the next page's `after`, when there is one. */
@@ -3082,6 +3729,154 @@ export interface components {
              */
             ranks: number[];
         };
+        /** @description How many new people are in a state. */
+        ReferralCount: {
+            /**
+             * Format: int64
+             * @description People.
+             */
+            count: number;
+            /** @description State. */
+            state: components["schemas"]["ReferralState"];
+        };
+        /** @description New people that match, newest first. */
+        ReferralPage: {
+            /** @description This page. */
+            referrals: components["schemas"]["ReferralView"][];
+            /**
+             * Format: int64
+             * @description All that match.
+             */
+            total: number;
+        };
+        /** @description Rules of a meeting's referrals. */
+        ReferralRules: {
+            /** @description Budget that pays, of purpose `campaign`; without one rewards wait. */
+            budget_id?: string | null;
+            /**
+             * Format: int64
+             * @description Rewards of one person on one Beijing day, at most; more wait for the next day.
+             */
+            daily: number;
+            /**
+             * Format: int64
+             * @description Time between binding and reward, ms: whoever stops following within it does not count.
+             */
+            delay_ms: number;
+            /**
+             * Format: int64
+             * @description A reward for every so many new people.
+             */
+            every: number;
+            /** @description What a reward is, fen. */
+            fen: components["schemas"]["Fen"];
+            /** @description New people are counted, and codes shown. */
+            open: boolean;
+            /**
+             * Format: int64
+             * @description Rewards of one person, at most.
+             */
+            total: number;
+        };
+        /** @description The rules as they stand. */
+        ReferralRulesView: {
+            /** @description Name of the budget; empty without one. */
+            budget: string;
+            /** @description What it has left, fen; 0 while it is not approved. */
+            budget_left_fen: components["schemas"]["Fen"];
+            rules?: components["schemas"]["ReferralRules"] | null;
+            /**
+             * Format: int64
+             * @description For the next change.
+             */
+            version: number;
+        };
+        /**
+         * @description Where a new person stands.
+         * @enum {string}
+         */
+        ReferralState: "waiting" | "review" | "confirmed" | "paid" | "capped" | "cancelled" | "refused";
+        /** @description Numbers of a meeting's referrals. */
+        ReferralStats: {
+            /**
+             * Format: int64
+             * @description Codes that were handed out.
+             */
+            codes: number;
+            /** @description Rewards, fen. */
+            fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description New phones that came by a code.
+             */
+            scans: number;
+            /** @description By state. */
+            states: components["schemas"]["ReferralCount"][];
+            /** @description The twenty who brought most. */
+            top: components["schemas"]["TopReferrer"][];
+        };
+        /** @description A new person as reviewers see them. */
+        ReferralView: {
+            /**
+             * Format: int64
+             * @description When they bound, ms.
+             */
+            bound_at: number;
+            /** @description User name of the reviewer who decided. */
+            decided_by: string;
+            /**
+             * Format: int64
+             * @description When it is decided, ms.
+             */
+            due_at: number;
+            /** @description The reward that it made, fen. */
+            fen: components["schemas"]["Fen"];
+            /** @description Id. */
+            id: string;
+            /** @description Their own name. */
+            name: string;
+            packet?: components["schemas"]["PacketState"] | null;
+            /** @description Phone, masked. */
+            phone: string;
+            /**
+             * @description Why it waits longer or came to nothing: `day_cap`, `budget`, `follow_check`, `unfollowed`, `unbound`, or a
+             *     reviewer's words.
+             */
+            reason: string;
+            /** @description Name of who brought them. */
+            referrer: string;
+            /** @description What looks wrong: `same_device`, `phone_burst`, `snapshot`. */
+            signals: string[];
+            /** @description Where it stands. */
+            state: components["schemas"]["ReferralState"];
+            /** @description `qr` or `link`. */
+            way: string;
+        };
+        /** @description Refuse a new person. */
+        RefuseReferral: {
+            /** @description Why, 1–200 characters. */
+            reason: string;
+        };
+        /** @description How often a reason was given. */
+        RejectCount: {
+            /**
+             * Format: int64
+             * @description Rejections.
+             */
+            count: number;
+            /** @description Reason. */
+            reason: string;
+        };
+        /** @description Reject a voucher as it was seen. */
+        RejectVoucher: {
+            /** @description What the person is told, 1–200 characters. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The version that was seen.
+             */
+            version: number;
+        };
         /**
          * @description What is asked for.
          * @enum {string}
@@ -3127,7 +3922,7 @@ export interface components {
             status: components["schemas"]["RequestStatus"];
             /** @description Budget, bill number, person, or `sender`. */
             target: string;
-            /** @description The verdict of a resolution: `paid`, `returned`, `unpaid`; empty otherwise. */
+            /** @description The verdict of a resolution: `paid`, `returned`, `unpaid`; the channel of a test packet; empty otherwise. */
             verdict: string;
         };
         /** @description End a packet that no machine can decide. */
@@ -3144,6 +3939,59 @@ export interface components {
              * @description Messages.
              */
             count: number;
+        };
+        /** @description A voucher to judge, for me alone for a while. */
+        ReviewNext: {
+            next?: components["schemas"]["ReviewView"] | null;
+            /**
+             * Format: int64
+             * @description All that wait.
+             */
+            waiting: number;
+        };
+        /** @description A voucher as reviewers see it. */
+        ReviewView: {
+            /**
+             * Format: int64
+             * @description Vouchers of this person in this campaign that were accepted.
+             */
+            accepted_before: number;
+            /** @description Department. */
+            department: string;
+            /** @description What was noticed when it was sent. */
+            flags: components["schemas"]["VoucherFlag"][];
+            /** @description User name of whoever is judging it; empty when nobody is. */
+            locked_by: string;
+            /**
+             * Format: int64
+             * @description Until when, ms.
+             */
+            locked_until: number;
+            /** @description That is me. */
+            mine: boolean;
+            /** @description Name of the person. */
+            name: string;
+            /** @description Phone, masked. */
+            phone: string;
+            /** @description What happened to it, oldest first. */
+            steps: components["schemas"]["VoucherStep"][];
+            /** @description The voucher. */
+            voucher: components["schemas"]["VoucherView"];
+        };
+        /** @description What one reviewer has judged. */
+        ReviewerCount: {
+            /**
+             * Format: int64
+             * @description Accepted, first looks included.
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Rejected.
+             */
+            rejected: number;
+            /** @description User name. */
+            user: string;
         };
         /**
          * @description What a member of staff may do.
@@ -3205,6 +4053,28 @@ export interface components {
          * @enum {string}
          */
         RowOutcome: "new" | "update" | "same" | "error";
+        /** @description Make or change the rules. */
+        SaveReferralRules: {
+            /** @description The rules. */
+            rules: components["schemas"]["ReferralRules"];
+            /**
+             * Format: int64
+             * @description The version that was seen; 0 when there were none.
+             */
+            version: number;
+        };
+        /** @description The code that a phone came by. */
+        ScanRequest: {
+            /** @description The code of the link. */
+            code: string;
+        };
+        /** @description What came of a scan. */
+        Scanned: {
+            /** @description This code counts when the person binds. */
+            kept: boolean;
+            /** @description Why not: `own`, `not_new`, `bound`, `earlier` (another code was first), `closed`; empty when it counts. */
+            why: string;
+        };
         /** @description What the screen shows. */
         Scene: {
             /**
@@ -3281,8 +4151,8 @@ export interface components {
         };
         /** @description The sender of all packets. */
         SenderView: {
-            /** @description Channel in use. */
-            channel: string;
+            /** @description Channels that are configured. */
+            channels: components["schemas"]["PayChannel"][];
             /** @description Packets by state, account-wide. */
             counts: components["schemas"]["StateCount"][];
             /** @description What to do, in Chinese. */
@@ -3571,6 +4441,8 @@ export interface components {
             attempt: number;
             /** @description Bill number. */
             bill_no: string;
+            /** @description How it is paid. */
+            channel: components["schemas"]["PayChannel"];
             /** @enum {string} */
             step: "issued";
         } | {
@@ -3658,8 +4530,28 @@ export interface components {
             /** @description Opens `role=screen` sockets of this meeting. */
             ticket: string;
         };
+        /** @description One of those who brought most. */
+        TopReferrer: {
+            /**
+             * Format: int64
+             * @description New people, those included that came to nothing.
+             */
+            brought: number;
+            /**
+             * Format: int64
+             * @description Those that count.
+             */
+            counted: number;
+            /** @description Department. */
+            department: string;
+            /** @description Rewards, fen. */
+            fen: components["schemas"]["Fen"];
+            /** @description Name. */
+            name: string;
+        };
         /** @description Send a test packet of the smallest amount. */
         TrialRequest: {
+            channel?: components["schemas"]["PayChannel"] | null;
             /** @description A bound person of the meeting: best yourself. */
             person_id: string;
         };
@@ -3680,6 +4572,308 @@ export interface components {
         VoidRequest: {
             /** @description Why, as people will read it, 1–200 characters (goes to the log's memo). */
             reason: string;
+        };
+        /** @description What an accepted voucher pays. */
+        VoucherAmount: {
+            /** @description Fen. */
+            fen: components["schemas"]["Fen"];
+            /** @enum {string} */
+            mode: "fixed";
+        } | {
+            /** @enum {string} */
+            mode: "table";
+            /** @description 1–20 rows. */
+            rows: components["schemas"]["VoucherItem"][];
+        };
+        /** @description A field that the phone shows. */
+        VoucherAsk: {
+            /** @description Which. */
+            field: components["schemas"]["VoucherField"];
+            /** @description Nothing can be sent without it. */
+            required: boolean;
+        };
+        /** @description A campaign. */
+        VoucherCampaignView: {
+            /** @description Name of its budget; empty without one. */
+            budget: string;
+            /** @description What that budget has left, fen; 0 while it is not approved. */
+            budget_left_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description When it was made, ms.
+             */
+            created_at: number;
+            /** @description Id. */
+            id: string;
+            /** @description Name. */
+            name: string;
+            /** @description Its rules. */
+            rules: components["schemas"]["VoucherRules"];
+            /** @description Open or closed. */
+            status: components["schemas"]["CampaignStatus"];
+            /**
+             * Format: int64
+             * @description For the next edit.
+             */
+            version: number;
+        };
+        /** @description How many vouchers are in a state. */
+        VoucherCount: {
+            /** @description Their sum, fen. */
+            amount_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description Vouchers.
+             */
+            count: number;
+            /** @description State. */
+            state: components["schemas"]["VoucherState"];
+        };
+        /**
+         * @description What a person may be asked to write.
+         * @enum {string}
+         */
+        VoucherField: "order_no" | "shop" | "product" | "note";
+        /** @description What the person wrote. */
+        VoucherFields: {
+            /**
+             * @description Anything else.
+             * @default
+             */
+            note: string;
+            /**
+             * @description Order number.
+             * @default
+             */
+            order_no: string;
+            /**
+             * @description What was sold.
+             * @default
+             */
+            product: string;
+            /**
+             * @description Shop.
+             * @default
+             */
+            shop: string;
+        };
+        /** @description Something that a reviewer should look at: a photo that looks like one of another voucher. */
+        VoucherFlag: {
+            /**
+             * Format: int64
+             * @description Bits of 64 that differ.
+             */
+            distance: number;
+            /**
+             * Format: int64
+             * @description Photo of this voucher.
+             */
+            n: number;
+            /**
+             * Format: int64
+             * @description Its photo.
+             */
+            other_n: number;
+            /** @description The other voucher is of the same person. */
+            own: boolean;
+            /** @description The other voucher. */
+            voucher_id: string;
+        };
+        /** @description One row of a table of amounts. */
+        VoucherItem: {
+            /** @description What it pays, fen. */
+            fen: components["schemas"]["Fen"];
+            /** @description What was sold, 1–40 characters. */
+            name: string;
+        };
+        /** @description A campaign as phones see it. */
+        VoucherOffer: {
+            /** @description Id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description How many more this person may send.
+             */
+            left: number;
+            /** @description Name. */
+            name: string;
+            /** @description It takes vouchers now. */
+            open: boolean;
+            /** @description Its rules, without budget and second review. */
+            rules: components["schemas"]["VoucherRules"];
+        };
+        /** @description Vouchers that match, newest first. */
+        VoucherPage: {
+            /**
+             * Format: int64
+             * @description All that match.
+             */
+            total: number;
+            /** @description This page. */
+            vouchers: components["schemas"]["ReviewView"][];
+        };
+        /** @description A photo of a voucher. */
+        VoucherPhoto: {
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            height: number;
+            /**
+             * Format: int64
+             * @description Which, from 1.
+             */
+            n: number;
+            /** @description Whole, checked and made anew. */
+            ready: boolean;
+            /**
+             * Format: int64
+             * @description Bytes that are here: where the next piece begins.
+             */
+            received: number;
+            /** @description SHA-256 of the whole file, hex. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Bytes that will come.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            width: number;
+        };
+        /** @description Rules of a campaign. */
+        VoucherRules: {
+            /** @description What it pays. */
+            amount: components["schemas"]["VoucherAmount"];
+            /** @description Budget that pays, of purpose `campaign`; without one nothing can be accepted. */
+            budget_id?: string | null;
+            /**
+             * Format: int64
+             * @description Takes nothing from this moment on, ms.
+             */
+            ends_at?: number | null;
+            /** @description What is asked for, in this order. */
+            fields: components["schemas"]["VoucherAsk"][];
+            /** @description What the phone tells people, at most 500 characters. */
+            intro?: string;
+            /**
+             * Format: int64
+             * @description Vouchers of one person that wait or were accepted, at most.
+             */
+            per_person: number;
+            /**
+             * Format: int64
+             * @description Photos, at most.
+             */
+            photos_max: number;
+            /**
+             * Format: int64
+             * @description Photos, at least.
+             */
+            photos_min: number;
+            second_review_fen?: components["schemas"]["Fen"] | null;
+            /**
+             * Format: int64
+             * @description Takes nothing before this moment, ms.
+             */
+            starts_at?: number | null;
+        };
+        /**
+         * @description Where a voucher stands.
+         * @enum {string}
+         */
+        VoucherState: "draft" | "waiting" | "second" | "accepted" | "rejected";
+        /** @description Numbers of the vouchers of a meeting or campaign. */
+        VoucherStats: {
+            /**
+             * Format: int64
+             * @description From sending to the judgement, on average, ms; 0 before the first.
+             */
+            judged_ms: number;
+            /** @description Paid so far, fen. */
+            paid_fen: components["schemas"]["Fen"];
+            /**
+             * Format: int64
+             * @description People who sent something.
+             */
+            people: number;
+            /** @description The ten most frequent reasons of rejections. */
+            reasons: components["schemas"]["RejectCount"][];
+            /** @description By reviewer. */
+            reviewers: components["schemas"]["ReviewerCount"][];
+            /** @description By state; drafts are left out. */
+            states: components["schemas"]["VoucherCount"][];
+        };
+        /** @description What happened to a voucher. */
+        VoucherStep: {
+            /**
+             * Format: int64
+             * @description When, ms.
+             */
+            at: number;
+            /** @description The reason of a rejection. */
+            note: string;
+            /** @description `sent`, `first` (accepted once), `accepted` or `rejected`. */
+            what: string;
+            /** @description User name of the reviewer; empty: the person. */
+            who: string;
+        };
+        /** @description A voucher as its sender sees it. */
+        VoucherView: {
+            /** @description What it pays when accepted, fen. */
+            amount_fen: components["schemas"]["Fen"];
+            /** @description Its name. */
+            campaign: string;
+            /** @description Campaign. */
+            campaign_id: string;
+            /**
+             * Format: int64
+             * @description When it was made, ms.
+             */
+            created_at: number;
+            /**
+             * Format: int64
+             * @description When it was judged last, ms.
+             */
+            decided_at?: number | null;
+            /** @description What the person wrote. */
+            fields: components["schemas"]["VoucherFields"];
+            /** @description Id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Row of the table of amounts.
+             */
+            item: number;
+            /** @description Name of that row; empty when the amount is fixed. */
+            item_name: string;
+            /**
+             * Format: int64
+             * @description Until when a packet can be opened, ms.
+             */
+            open_by?: number | null;
+            packet?: components["schemas"]["PacketState"] | null;
+            /** @description Its photos. */
+            photos: components["schemas"]["VoucherPhoto"][];
+            /** @description Why it was rejected. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description When it was sent last, ms.
+             */
+            sent_at?: number | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["VoucherState"];
+            /** @description What happens next, in Chinese. */
+            story: string;
+            /**
+             * Format: int64
+             * @description For the next command.
+             */
+            version: number;
         };
         /** @description Whose names the screen moves. */
         Wall: {
@@ -3783,6 +4977,97 @@ export interface operations {
                 };
             };
             /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checks"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checks`: looked a moment ago */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5203,7 +6488,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `meeting_closed`, `idempotency_mismatch` */
+            /** @description `meeting_closed`, `channel_unset`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8163,6 +9448,310 @@ export interface operations {
             };
         };
     };
+    get_meetings_me_referral: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyReferral"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_me_referral: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyReferral"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `referral_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_me_referral_scan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scanned"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_me_tap: {
         parameters: {
             query?: never;
@@ -8251,6 +9840,100 @@ export interface operations {
                 };
             };
             /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_me_vouchers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MyVouchers"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10545,6 +12228,720 @@ export interface operations {
             };
         };
     };
+    get_meetings_referral_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A workbook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_referral_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferralRulesView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_meetings_referral_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveReferralRules"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferralRulesView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `stale`, `rehearsal`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `amount_range`, `amount_precision`, `budget_purpose`, `invalid`, with the field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_referral_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferralStats"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_referrals: {
+        parameters: {
+            query?: {
+                /** @description Only in this state. */
+                state?: components["schemas"]["ReferralState"];
+                /** @description People on a page. */
+                limit?: number;
+                /** @description People before this page. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferralPage"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_referrals_id_allow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description New person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferralView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `referral_decided` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_referrals_id_refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description New person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefuseReferral"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReferralView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `referral_decided` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `reason`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_meetings_requests: {
         parameters: {
             query?: never;
@@ -11719,6 +14116,2028 @@ export interface operations {
                 };
             };
             /** @description `no_openid`, `invalid`, `budget` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_voucher_campaigns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherCampaignView"][];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_voucher_campaigns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVoucherCampaign"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherCampaignView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed`, `rehearsal`, `too_many` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `amount_range`, `amount_precision`, `budget_purpose`, `invalid`, with the field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    patch_meetings_voucher_campaigns_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Campaign */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditVoucherCampaign"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherCampaignView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `stale` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `amount_range`, `amount_precision`, `budget_purpose`, `invalid`, with the field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_voucher_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A workbook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_voucher_review_next: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NextVoucher"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewNext"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_voucher_stats: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherStats"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_vouchers: {
+        parameters: {
+            query?: {
+                /** @description Only of this campaign. */
+                campaign?: string;
+                /** @description Only in this state. */
+                state?: components["schemas"]["VoucherState"];
+                /** @description Part of a name or of an order number. */
+                search?: string;
+                /** @description Vouchers on a page. */
+                limit?: number;
+                /** @description Vouchers before this page. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherPage"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_vouchers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVoucher"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `campaign_closed`, `meeting_closed`, `too_many_drafts` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `item`, `text`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_vouchers_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_meetings_vouchers_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `voucher_sent` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    patch_meetings_vouchers_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditVoucher"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `voucher_sent` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `item`, `text`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_vouchers_id_accept: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptVoucher"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+            /** @description `idempotency_key_missing`, `json` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin`, `own_voucher`, `second_person` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `budget`: nothing has changed; `not_locked`, `stale`, `voucher_decided`, `person_removed`, `idempotency_mismatch` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_vouchers_id_lock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin`, `own_voucher`, `second_person` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `locked`, `voucher_decided` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_vouchers_id_photos_by_n: {
+        parameters: {
+            query?: {
+                /** @description The small one, for lists. */
+                small?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+                /** @description Which photo, 1–9. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The photo. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    put_meetings_vouchers_id_photos_by_n: {
+        parameters: {
+            query: {
+                /** @description Bytes that are here already: `received` of the photo. */
+                offset: number;
+                /** @description Bytes of the whole photo. */
+                size: number;
+                /** @description SHA-256 of the whole photo, lower-case hex. */
+                sha256: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+                /** @description Which photo, 1–9. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The voucher; `received` of the photo is where the next piece begins. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `offset`: read the voucher and go on from `received`; `voucher_sent`, `voucher_duplicate` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `photo_too_large`, `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `photo_type`: neither JPEG nor PNG nor WebP by its content; `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `photo_pixels`, `photo_broken`, `photo_sha256`, `photos_limit`, `query` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `photo_throttled`, with Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_meetings_vouchers_id_photos_by_n: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+                /** @description Which photo, 1–9. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `voucher_sent` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_vouchers_id_reject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectVoucher"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin`, `own_voucher`, `second_person` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_locked`, `stale`, `voucher_decided` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `reason`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_vouchers_id_send: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `campaign_closed`, `meeting_closed`, `person_limit`, `voucher_duplicate`, `photos_missing`, `sends_limit` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `missing`, with the field; `item` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_vouchers_id_unlock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Voucher */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13704,6 +18123,127 @@ export interface operations {
                 };
             };
             /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_wechat_transfer: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Seconds; within five minutes. */
+                "Wechatpay-Timestamp"?: string | null;
+                /** @description Random. */
+                "Wechatpay-Nonce"?: string | null;
+                /** @description `transfer.public_key_id` */
+                "Wechatpay-Serial"?: string | null;
+                /** @description RSA-SHA256 of the payer, base64. */
+                "Wechatpay-Signature"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": string;
+            };
+        };
+        responses: {
+            /** @description Taken, also when it was taken before. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not the payer's, too old, or not readable. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallbackRefusal"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `unavailable`: transfers are not configured. */
             503: {
                 headers: {
                     [name: string]: unknown;
