@@ -41,6 +41,8 @@ pub enum Purpose {
     Ticket,
     /// Private messages between servers.
     Bus,
+    /// Secrets of second factors.
+    Totp,
 }
 
 impl Purpose {
@@ -56,6 +58,7 @@ impl Purpose {
             Self::Request => b"kaijiang/request",
             Self::Ticket => b"kaijiang/ticket",
             Self::Bus => b"kaijiang/bus",
+            Self::Totp => b"kaijiang/totp",
         }
     }
 }

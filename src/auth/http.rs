@@ -5,7 +5,7 @@ use axum::{Json, extract::State};
 use axum_extra::extract::CookieJar;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Name, Staff, clear_cookie, cookies, sessions, staff, staff_cookie};
+use super::{Name, Staff, clear_cookie, cookies, http_team, sessions, staff, staff_cookie, totp};
 use crate::{
     app::App,
     audit::{self, Deed},
@@ -21,12 +21,14 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(logout))
         .routes(routes!(session))
         .routes(routes!(setup))
+        .merge(http_team::router())
 }
 
 /// Log in: sets the session cookie.
 #[utoipa::path(post, path = "/api/login", tag = "staff", request_body = LoginRequest, responses(
     (status = 200, body = StaffView),
-    (status = 401, description = "`login_failed`", body = ProblemBody),
+    (status = 401, description = "`login_failed`; `totp_required`, `totp_wrong` for accounts with a second factor",
+        body = ProblemBody),
     (status = 429, description = "`login_throttled`, with Retry-After", body = ProblemBody),
 ))]
 async fn login(
@@ -37,11 +39,12 @@ async fn login(
     at_most("user", &request.user, 64)?;
     at_most("password", &request.password, 256)?;
     let staff = staff::check_password(&app, request.user.trim(), &request.password).await?;
+    totp::check(&app, &staff, request.code.as_deref()).await?;
     begin(&app, jar, &staff, "staff.login").await
 }
 
 /// Nothing longer can be right, and hashing it would only cost time: 422.
-fn at_most(field: &str, text: &str, chars: usize) -> ApiResult<()> {
+pub(super) fn at_most(field: &str, text: &str, chars: usize) -> ApiResult<()> {
     if text.chars().count() > chars {
         return Err(ApiError::invalid("text", field, format!("此项最多 {chars} 个字符。")));
     }
@@ -64,7 +67,7 @@ async fn setup(
     begin(&app, jar, &staff, "staff.setup").await
 }
 
-async fn begin(
+pub(super) async fn begin(
     app: &App,
     jar: CookieJar,
     staff: &Staff,

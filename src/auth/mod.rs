@@ -2,9 +2,13 @@
 
 mod cookies;
 mod http;
+mod http_team;
+mod links;
 mod origin;
 mod sessions;
 mod staff;
+mod team;
+mod totp;
 
 use ::http::request::Parts;
 use axum::extract::FromRequestParts;

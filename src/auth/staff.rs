@@ -7,6 +7,7 @@ use sqlx::{Row, any::AnyRow};
 use super::Staff;
 use crate::{
     app::App,
+    audit::{self, Deed},
     clock::Ms,
     db::Tx,
     error::{ApiError, ApiResult},
@@ -37,11 +38,7 @@ pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResu
     if user.is_empty() || user.chars().count() > 64 || user.chars().any(char::is_control) {
         return Err(ApiError::invalid("user", "user", "用户名应为 1 到 64 个字符。"));
     }
-    if !PASSWORD_CHARS.contains(&new.password.chars().count()) {
-        return Err(ApiError::invalid("password", "password", "密码至少 12 个字符。"));
-    }
-    let (id, hash) = (row_id(), hash_password(new.password.to_owned()).await?);
-    let roles = new.roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>().join(",");
+    let (id, hash) = (row_id(), hash_password(new.password).await?);
     let done = sqlx::query(
         "insert into staff (id, username, password_hash, token_hash, roles, created_at) \
          values ($1, $2, $3, $4, $5, $6) on conflict (username) do nothing",
@@ -50,7 +47,7 @@ pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResu
     .bind(user)
     .bind(hash)
     .bind(new.token.map(token_hash))
-    .bind(roles)
+    .bind(role_names(new.roles))
     .bind(app.now())
     .execute(tx.conn())
     .await?;
@@ -75,6 +72,8 @@ pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
     .bind(token_hash(&code))
     .execute(tx.conn())
     .await?;
+    let deed = Deed { who: "system", what: "staff.setup_link", meeting: "", target: "", note: "" };
+    audit::record(&mut tx, app.now(), &deed).await?;
     tx.commit().await?;
     Ok(code)
 }
@@ -130,22 +129,35 @@ pub(super) async fn check_password(app: &App, user: &str, password: &str) -> Api
     {
         return Ok(staff);
     }
+    note_failure(app, user).await?;
+    Err(ApiError::new(::http::StatusCode::UNAUTHORIZED, "login_failed", "用户名或密码不对。"))
+}
+
+/// Counts a failed log-in.
+pub(super) async fn note_failure(app: &App, user: &str) -> Result<(), sqlx::Error> {
     let mut tx = app.db().begin().await?;
-    sqlx::query("delete from login_failure where at <= $1").bind(since).execute(tx.conn()).await?;
+    sqlx::query("delete from login_failure where at <= $1")
+        .bind(app.now() - FAILURE_WINDOW)
+        .execute(tx.conn())
+        .await?;
     sqlx::query("insert into login_failure (username, at) values ($1, $2)")
         .bind(user)
         .bind(app.now())
         .execute(tx.conn())
         .await?;
-    tx.commit().await?;
-    Err(ApiError::new(::http::StatusCode::UNAUTHORIZED, "login_failed", "用户名或密码不对。"))
+    tx.commit().await
 }
 
 /// A hash of nothing that anybody knows, with the same cost as real ones.
 const UNKNOWN_USER: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$R0RzYV0Jb6iXo3N6nKMe2h2qhRW0dOZqh1eO6a8sHZA";
 
-async fn hash_password(password: String) -> ApiResult<String> {
+/// The hash that is stored; 422 `password` when it is too short or too long.
+pub(super) async fn hash_password(password: &str) -> ApiResult<String> {
+    if !PASSWORD_CHARS.contains(&password.chars().count()) {
+        return Err(ApiError::invalid("password", "password", "密码应为 12 到 256 个字符。"));
+    }
+    let password = password.to_owned();
     tokio::task::spawn_blocking(move || {
         Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
     })
@@ -180,7 +192,7 @@ pub(super) async fn by_token(app: &App, token: &str) -> Result<Option<Staff>, sq
     row.as_ref().map_or(Ok(None), from_row)
 }
 
-fn from_row(row: &AnyRow) -> Result<Option<Staff>, sqlx::Error> {
+pub(super) fn from_row(row: &AnyRow) -> Result<Option<Staff>, sqlx::Error> {
     if row.try_get::<i64, _>("disabled")? != 0 {
         return Ok(None);
     }
@@ -190,6 +202,11 @@ fn from_row(row: &AnyRow) -> Result<Option<Staff>, sqlx::Error> {
         user: row.try_get("username")?,
         roles: roles.split(',').filter_map(role_of).collect(),
     }))
+}
+
+/// As stored.
+pub(super) fn role_names(roles: &[Role]) -> String {
+    roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>().join(",")
 }
 
 fn role_name(role: Role) -> &'static str {
@@ -202,7 +219,7 @@ fn role_name(role: Role) -> &'static str {
     }
 }
 
-fn role_of(name: &str) -> Option<Role> {
+pub(super) fn role_of(name: &str) -> Option<Role> {
     [Role::Owner, Role::Host, Role::Reviewer, Role::Finance, Role::Auditor]
         .into_iter()
         .find(|role| role_name(*role) == name)

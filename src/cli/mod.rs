@@ -82,6 +82,12 @@ enum Command {
     },
     /// Save a meeting's proof, winners and payments through the running server
     Export(remote::ExportArgs),
+    /// Print a link that makes another owner, when none can log in any more
+    Recover {
+        /// Configuration file
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Save everything to one archive, while the server works
     Backup(backup::BackupArgs),
     /// Put an archive back into an empty place; the sender stays off until finance has matched it
@@ -102,6 +108,7 @@ pub async fn run() -> ExitCode {
         Command::Sandbox { config, plan } => serve::sandbox(config.as_deref(), plan.as_deref()).await,
         Command::Import(args) => remote::import(args).await,
         Command::Export(args) => remote::export(args).await,
+        Command::Recover { config } => serve::recover(config.as_deref()).await,
         Command::Backup(args) => backup::backup(&args).await,
         Command::Restore(args) => backup::restore(&args).await,
         Command::CheckConfig { config } => check_config(config.as_deref()),

@@ -49,6 +49,15 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     running.stop().await
 }
 
+/// Whoever can run this on the server owns it anyway; the audit trail keeps that it was done.
+pub(super) async fn recover(file: Option<&Path>) -> anyhow::Result<()> {
+    let app = App::open(Config::load(file)?, Clock::System).await?;
+    let code = auth::make_setup_code(&app).await?;
+    println!("a new owner's account, once: {}/control#setup={code}", app.config().origin());
+    app.stop().await;
+    Ok(())
+}
+
 pub(super) async fn sandbox(file: Option<&Path>, plan: Option<&Path>) -> anyhow::Result<()> {
     start_logging();
     let config = Config::load(file)?;

@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Open {
     pub(super) asks: Vec<PayChannel>,
     pub(super) sends: Vec<PayChannel>,
+    /// Nothing leaves, not even again.
+    pub(super) paused: bool,
 }
 
 impl Open {
@@ -55,7 +57,7 @@ pub(super) async fn claim_due(app: &App, limit: i64, open: &Open) -> ApiResult<V
     let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(now).bind(limit).fetch_all(tx.conn()).await?;
     let mut claimed: Vec<Packet> = Vec::new();
     for row in &rows {
-        let mut packet = Packet::read(row, now)?;
+        let mut packet = Packet { paused: open.paused, ..Packet::read(row, now)? };
         if claimed.iter().any(|other| other.openid == packet.openid) {
             continue;
         }

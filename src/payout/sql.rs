@@ -45,6 +45,8 @@ pub(super) struct Packet {
     pub(super) day: String,
     /// Since when it is as it is, ms; of a held one: since when it waits for the same reason.
     pub(super) since: Ms,
+    /// The sender was paused when it was claimed: it is asked for, and nothing is sent.
+    pub(super) paused: bool,
     pub(super) facts: Facts,
 }
 
@@ -90,6 +92,7 @@ impl Packet {
             epoch: row.try_get(14)?,
             day: row.try_get(15)?,
             since: row.try_get(17)?,
+            paused: false,
             channel: channel(&row.try_get::<String, _>(18)?)?,
             facts: Facts {
                 state: state(&row.try_get::<String, _>(6)?)?,

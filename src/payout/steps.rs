@@ -87,7 +87,7 @@ pub(super) async fn advance(app: &App, payer: &Channel, packet: &Packet, step: S
 }
 
 async fn begin(app: &App, payer: &Channel, packet: &Packet) -> ApiResult<Step> {
-    match plan(&packet.facts, false) {
+    match plan(&packet.facts, packet.paused && !planted("paused_repeats")) {
         Act::Send => match prepare::prepare(app, payer, packet).await? {
             Ready::Go(frozen) => {
                 failpoint::hit("pay.after_reserve");

@@ -118,12 +118,12 @@ impl Worker {
         if asks.is_empty() || room == 0 || self.app.stopping().is_cancelled() {
             return Ok(Vec::new());
         }
-        let open = claim::Open { asks, sends: self.may_send().await? };
+        let sender = Sender::load(self.app.db()).await?;
+        let open = claim::Open { asks, sends: self.may_send(&sender).await?, paused: sender.paused };
         claim::claim_due(&self.app, i64::try_from(room).unwrap_or(i64::MAX), &open).await
     }
 
-    async fn may_send(&self) -> ApiResult<Vec<PayChannel>> {
-        let sender = Sender::load(self.app.db()).await?;
+    async fn may_send(&self, sender: &Sender) -> ApiResult<Vec<PayChannel>> {
         let mut may = Vec::new();
         if sender.paused || self.app.now() < self.slow_until.load(Ordering::SeqCst) {
             return Ok(may);

@@ -3,6 +3,7 @@
 //! These types are the contract. `OpenAPI` and the TypeScript client are generated from them, so a change here
 //! is a change for others. Money is integer fen, time is integer ms UTC, ids are text.
 
+mod budgets;
 mod checks;
 mod draws;
 mod fen;
@@ -19,8 +20,10 @@ mod show;
 mod sockets;
 mod staff;
 mod story;
+mod team;
 mod vouchers;
 
+pub use budgets::*;
 pub use checks::*;
 pub use draws::*;
 pub use fen::Fen;
@@ -37,4 +40,5 @@ pub use show::*;
 pub use sockets::*;
 pub use staff::*;
 pub use story::*;
+pub use team::*;
 pub use vouchers::*;

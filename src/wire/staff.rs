@@ -28,6 +28,10 @@ pub struct LoginRequest {
     /// Password, 12 characters or more.
     #[schema(max_length = 256)]
     pub password: String,
+    /// What the authenticator app shows, for accounts with a second factor.
+    #[serde(default)]
+    #[schema(max_length = 6)]
+    pub code: Option<String>,
 }
 
 /// Make the first owner with the one-time link that the first start printed.

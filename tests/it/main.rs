@@ -24,6 +24,7 @@ mod referral;
 mod sandbox;
 mod sms;
 mod store;
+mod team;
 mod tidy;
 mod upgrade;
 mod voucher;

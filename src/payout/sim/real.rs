@@ -150,6 +150,7 @@ impl World {
             row.try_get::<String, _>(0)? == if send { "send" } else { "query" },
             "P5: a call of another kind"
         );
+        anyhow::ensure!(!(send && packet.paused), "a paused sender sent");
         // One that slept beyond its lease leaves late, whatever we do; its number is the same.
         if !self.holds(packet).await? {
             return Ok(());
@@ -180,7 +181,7 @@ impl World {
         let paused = sender::Sender::load(self.app.db()).await?.paused;
         self.steps += 1;
         let asks = vec![self.channel];
-        let open = claim::Open { sends: if paused { Vec::new() } else { asks.clone() }, asks };
+        let open = claim::Open { sends: if paused { Vec::new() } else { asks.clone() }, asks, paused };
         match claim::claim_due(&self.app, 1, &open).await?.pop() {
             Some(packet) => self.workers[number] = Worker { work: Some((packet, Step::Claimed)), frozen: 0 },
             None => self.wait(paused).await?,

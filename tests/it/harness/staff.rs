@@ -66,6 +66,12 @@ impl Api {
         self.post_with_key(path, body, &kaijiang::keys::row_id()).await
     }
 
+    /// POST of somebody who is not logged in, from a page of ours.
+    pub(crate) async fn from_our_page(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let request = self.http.post(format!("{}{path}", self.base)).header("origin", &self.base);
+        answer(request.json(&body)).await
+    }
+
     /// POST with this idempotency key.
     pub(crate) async fn post_with_key(&self, path: &str, body: Value, key: &str) -> (StatusCode, Value) {
         answer(self.request(Method::POST, path).header("idempotency-key", key).json(&body)).await

@@ -1,9 +1,12 @@
 //! The whole sender stops, and goes on.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Rig;
-use crate::{finance::import, harness::Backend};
+use crate::{
+    finance::import,
+    harness::{Backend, both},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_account_stops_the_sender_and_the_same_number_is_paid_after_resume() {
@@ -48,6 +51,28 @@ async fn a_suspended_winner_is_not_paid_until_present_again() {
     assert_eq!((packets.len(), &packets[0]["bill_no"]), (1, &bill));
     rig.books(0, 100).await;
     rig.evening.stop().await;
+}
+
+/// What had no answer would be sent again under its number: not while finance has stopped the sender.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_sender_asks_and_sends_nothing_not_even_again() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        rig.budget(1_000).await;
+        rig.fault(json!({ "kind": "http500", "on": "send" })).await;
+        let draw = rig.win(1, 100).await;
+        rig.until(draw, "unknown").await;
+        rig.finance().post("/api/sender/pause", json!({})).await;
+        let sends = rig.packets(draw).await[0]["sends"].as_i64().unwrap();
+        let asked = |packets: &[Value]| packets[0]["queries"].as_i64().unwrap() >= 3;
+        let packet = rig.until_all(draw, "is asked for three times", asked).await[0].clone();
+        assert_eq!((packet["sends"].as_i64(), rig.paid_fen().await), (Some(sends), 0), "{packet}");
+        rig.finance().post("/api/sender/resume", json!({})).await;
+        rig.until(draw, "received").await;
+        assert_eq!(rig.paid_fen().await, 100);
+        rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,113 @@
+//! One-time links: an invitation, or a new password. Whoever opens one chooses their own password; nobody else ever knows it.
+
+use sqlx::Row;
+
+use super::{
+    NewStaff, Staff,
+    staff::{self, create_staff, hash_password, role_of},
+    team,
+};
+use crate::{
+    app::App,
+    audit::{self, Deed},
+    clock::{DAY, Ms},
+    error::{ApiError, ApiResult},
+    keys::{random, token_hash},
+    wire::{JoinRequest, NewStaffLink, Role, StaffLink},
+};
+
+/// Long enough for a message to be read, short enough to be forgotten in a chat.
+const LIFE: Ms = 3 * DAY;
+const NOTE_CHARS: usize = 60;
+
+/// Invites somebody.
+pub(super) async fn invite(app: &App, by: &Staff, new: &NewStaffLink) -> ApiResult<StaffLink> {
+    team::check_roles(&new.roles)?;
+    if new.note.chars().count() > NOTE_CHARS {
+        return Err(ApiError::invalid("note", "note", format!("备注最多 {NOTE_CHARS} 个字。")));
+    }
+    make(app, by, (None, &new.roles), &new.note).await
+}
+
+/// A link for a new password. The old one, the sessions and the second factor hold until it is used.
+pub(super) async fn reset(app: &App, by: &Staff, id: &str) -> ApiResult<StaffLink> {
+    let member = team::one(app, id).await?;
+    make(app, by, (Some(id), &member.roles), &member.user).await
+}
+
+async fn make(
+    app: &App,
+    by: &Staff,
+    (staff_id, roles): (Option<&str>, &[Role]),
+    note: &str,
+) -> ApiResult<StaffLink> {
+    let (code, now) = (hex::encode(random::<16>()), app.now());
+    let mut tx = app.db().begin().await?;
+    // The last one counts.
+    sqlx::query("delete from staff_link where ends_at < $1 or (staff_id is not null and staff_id = $2)")
+        .bind(now - LIFE)
+        .bind(staff_id.unwrap_or_default())
+        .execute(tx.conn())
+        .await?;
+    sqlx::query(
+        "insert into staff_link (code_hash, staff_id, roles, note, made_by, made_at, ends_at) \
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(token_hash(&code))
+    .bind(staff_id)
+    .bind(staff::role_names(roles))
+    .bind(note)
+    .bind(&by.id)
+    .bind(now)
+    .bind(now + LIFE)
+    .execute(tx.conn())
+    .await?;
+    let what = if staff_id.is_some() { "staff.reset" } else { "staff.invite" };
+    let names = staff::role_names(roles);
+    let deed = Deed { who: &by.user, what, meeting: "", target: staff_id.unwrap_or_default(), note: &names };
+    audit::record(&mut tx, now, &deed).await?;
+    tx.commit().await?;
+    Ok(StaffLink { url: format!("{}/control#join={code}", app.config().origin()), ends_at: now + LIFE })
+}
+
+/// Uses a link: 403 `staff_link` when it is wrong, used or too old.
+pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
+    let (now, code) = (app.now(), token_hash(&request.code));
+    let mut tx = app.db().begin().await?;
+    let row = sqlx::query(
+        "update staff_link set used_at = $1 where code_hash = $2 and used_at is null and ends_at > $1 \
+         returning staff_id, roles",
+    )
+    .bind(now)
+    .bind(code)
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(row) = row else {
+        let detail = "这个链接无效、已使用或已过期，请向负责人要一个新的。";
+        return Err(ApiError::forbidden("staff_link", detail));
+    };
+    let (id, roles): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
+    let roles: Vec<Role> = roles.split(',').filter_map(role_of).collect();
+    let joined = match id {
+        None => {
+            let new =
+                NewStaff { user: &request.user, password: &request.password, roles: &roles, token: None };
+            create_staff(app, &mut tx, &new).await?
+        }
+        Some(id) => {
+            let hash = hash_password(&request.password).await?;
+            sqlx::query("update staff set password_hash = $1, totp_sealed = '', totp_step = 0 where id = $2")
+                .bind(hash)
+                .bind(&id)
+                .execute(tx.conn())
+                .await?;
+            sqlx::query("delete from staff_session where staff_id = $1").bind(&id).execute(tx.conn()).await?;
+            let row = sqlx::query("select id, username, roles, disabled from staff where id = $1");
+            let row = row.bind(&id).fetch_one(tx.conn()).await?;
+            staff::from_row(&row)?
+                .ok_or_else(|| ApiError::forbidden("staff_link", "这个账号已停用，请联系负责人。"))?
+        }
+    };
+    tx.commit().await?;
+    Ok(joined)
+}

@@ -1,0 +1,222 @@
+//! Accounts of staff: links that work once, roles, tokens, the second factor, and who did what.
+
+use kaijiang::clock::Clock;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use totp_rs::{Algorithm, Secret, TOTP};
+
+use crate::harness::{Api, TestApp, both};
+
+const NOON: i64 = 1_795_406_400_000;
+const PASSWORD: &str = "a long enough password";
+
+struct Team {
+    evening: TestApp,
+}
+
+impl Team {
+    async fn open(backend: crate::harness::Backend) -> Self {
+        Self { evening: TestApp::start_at(backend, json!({}), Clock::fixed(NOON)).await }
+    }
+
+    fn owner(&self) -> Api {
+        self.evening.staff("owner")
+    }
+
+    fn stranger(&self) -> Api {
+        Api::new(&self.evening.base, String::new())
+    }
+
+    async fn invite(&self, roles: Value) -> String {
+        let link = self.owner().post("/api/staff/links", json!({ "roles": roles, "note": "王芳" })).await;
+        code(&link)
+    }
+
+    async fn join(&self, code: &str, user: &str) -> (StatusCode, Value) {
+        let body = json!({ "code": code, "user": user, "password": PASSWORD });
+        self.stranger().from_our_page("/api/join", body).await
+    }
+
+    async fn login(&self, user: &str, password: &str, code: Option<&str>) -> (StatusCode, Value) {
+        let body = json!({ "user": user, "password": password, "code": code });
+        self.stranger().from_our_page("/api/login", body).await
+    }
+
+    async fn member(&self, user: &str) -> Value {
+        let all = self.owner().get("/api/staff").await;
+        all.as_array().unwrap().iter().find(|one| one["user"] == user).unwrap().clone()
+    }
+
+    async fn edit(&self, user: &str, change: Value) -> (StatusCode, Value) {
+        let id = self.member(user).await["id"].as_str().unwrap().to_owned();
+        let request = self.owner().request(Method::PATCH, &format!("/api/staff/{id}")).json(&change);
+        crate::harness::answer(request).await
+    }
+}
+
+fn code(link: &Value) -> String {
+    link["url"].as_str().unwrap().split("#join=").nth(1).unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_makes_one_account_with_its_roles() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        team.evening
+            .staff("host")
+            .refused("/api/staff/links", json!({ "roles": ["owner"] }), 403, "role")
+            .await;
+        team.owner().refused("/api/staff/links", json!({ "roles": [] }), 422, "roles").await;
+        let invited = team.invite(json!(["finance", "reviewer"])).await;
+        let (status, told) = team
+            .stranger()
+            .from_our_page("/api/join", json!({ "code": invited, "user": "芳", "password": "short" }))
+            .await;
+        assert_eq!((status.as_u16(), &told["code"]), (422, &json!("password")));
+        // Two tabs at once make one account.
+        let (one, two) = tokio::join!(team.join(&invited, "王芳"), team.join(&invited, "王芳二"));
+        let made = [&one, &two].iter().filter(|(status, _)| status.is_success()).count();
+        assert_eq!(made, 1, "{one:?} {two:?}");
+        let (_, lost) = if one.0.is_success() { &two } else { &one };
+        assert_eq!(lost["code"], "staff_link");
+        let user = if one.0.is_success() { "王芳" } else { "王芳二" };
+        assert_eq!(team.member(user).await["roles"], json!(["finance", "reviewer"]));
+        assert!(team.login(user, PASSWORD, None).await.0.is_success());
+        // Too old.
+        let late = team.invite(json!(["host"])).await;
+        team.evening.app.clock().advance(3 * 86_400_000 + 1);
+        assert_eq!(team.join(&late, "晚到").await.1["code"], "staff_link");
+        team.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_replaced_and_everything_old_ends() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        team.join(&team.invite(json!(["host"])).await, "小李").await;
+        let id = team.member("小李").await["id"].as_str().unwrap().to_owned();
+        let token = team.owner().post(&format!("/api/staff/{id}/token"), json!({})).await;
+        let with_token = Api::new(&team.evening.base, token["token"].as_str().unwrap().to_owned());
+        assert_eq!(with_token.get("/api/session").await["user"], "小李");
+        let first = code(&team.owner().post(&format!("/api/staff/{id}/links"), json!({})).await);
+        let link = code(&team.owner().post(&format!("/api/staff/{id}/links"), json!({})).await);
+        let body = |code: &str| json!({ "code": code, "password": "another long password" });
+        assert_eq!(
+            team.stranger().from_our_page("/api/join", body(&first)).await.1["code"],
+            "staff_link",
+            "the last one counts"
+        );
+        let (status, told) = team.stranger().from_our_page("/api/join", body(&link)).await;
+        assert!(status.is_success(), "{told}");
+        assert_eq!(team.login("小李", PASSWORD, None).await.1["code"], "login_failed");
+        assert!(team.login("小李", "another long password", None).await.0.is_success());
+        let (status, _) = team.edit("小李", json!({ "disabled": true })).await;
+        assert!(status.is_success());
+        assert_eq!(team.login("小李", "another long password", None).await.1["code"], "login_failed");
+        with_token.refused_get("/api/session", 401, "login").await;
+        team.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_can_always_let_others_in() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        for change in [json!({ "disabled": true }), json!({ "roles": ["host"] })] {
+            let (status, told) = team.edit("owner", change).await;
+            assert_eq!((status.as_u16(), &told["code"]), (409, &json!("last_owner")));
+        }
+        team.join(&team.invite(json!(["owner"])).await, "第二位").await;
+        // Both give up at once: one of them stays.
+        let (one, two) = tokio::join!(
+            team.edit("owner", json!({ "roles": ["host"] })),
+            team.edit("第二位", json!({ "roles": ["host"] }))
+        );
+        assert!(!(one.0.is_success() && two.0.is_success()), "{one:?} {two:?}");
+        team.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_second_factor_each_code_works_once() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        team.join(&team.invite(json!(["finance"])).await, "财务").await;
+        let id = team.member("财务").await["id"].as_str().unwrap().to_owned();
+        let token = team.owner().post(&format!("/api/staff/{id}/token"), json!({})).await;
+        let own = Api::new(&team.evening.base, token["token"].as_str().unwrap().to_owned());
+        let offered = own.post("/api/session/totp", json!({})).await;
+        let secret = offered["secret"].as_str().unwrap().to_owned();
+        assert!(offered["uri"].as_str().unwrap().starts_with("otpauth://totp/Kaijiang:"));
+        let app = TOTP::new(Algorithm::SHA1, 6, 1, 30, Secret::Encoded(secret.clone()).to_bytes().unwrap())
+            .unwrap();
+        let now = || u64::try_from(team.evening.app.now() / 1000).unwrap();
+        own.refused(
+            "/api/session/totp/confirm",
+            json!({ "secret": secret, "code": "000000" }),
+            401,
+            "totp_wrong",
+        )
+        .await;
+        own.refused(
+            "/api/session/totp/confirm",
+            json!({ "secret": "AAAA", "code": "000000" }),
+            422,
+            "totp_secret",
+        )
+        .await;
+        let first = app.generate(now());
+        own.post("/api/session/totp/confirm", json!({ "secret": secret, "code": first })).await;
+        assert_eq!(team.login("财务", PASSWORD, None).await.1["code"], "totp_required");
+        assert_eq!(
+            team.login("财务", PASSWORD, Some(&first)).await.1["code"],
+            "totp_wrong",
+            "used by the confirmation"
+        );
+        team.evening.app.clock().advance(30_000);
+        let next = app.generate(now());
+        let (one, two) = tokio::join!(
+            team.login("财务", PASSWORD, Some(&next)),
+            team.login("财务", PASSWORD, Some(&next))
+        );
+        assert_eq!(usize::from(one.0.is_success()) + usize::from(two.0.is_success()), 1, "{one:?} {two:?}");
+        team.evening.app.clock().advance(10 * 60_000);
+        for _ in 0..3 {
+            assert_eq!(team.login("财务", PASSWORD, Some("123456")).await.0, 401);
+        }
+        // Guessing a code is throttled as guessing a password is.
+        assert_eq!(
+            team.login("财务", PASSWORD, Some(&app.generate(now()))).await.1["code"],
+            "login_throttled"
+        );
+        team.evening.app.clock().advance(16 * 60_000);
+        own.refused("/api/session/totp/off", json!({ "password": "wrong wrong wrong" }), 401, "login_failed")
+            .await;
+        own.post("/api/session/totp/off", json!({ "password": PASSWORD })).await;
+        assert!(team.login("财务", PASSWORD, None).await.0.is_success());
+        team.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_did_what_is_read_by_owner_and_auditor_only() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        team.join(&team.invite(json!(["host"])).await, "小李").await;
+        let auditor = team.evening.staff("auditor");
+        let page = auditor.get("/api/audit").await;
+        let what: Vec<_> =
+            page["lines"].as_array().unwrap().iter().map(|line| line["what"].as_str().unwrap()).collect();
+        assert_eq!(what[..2], ["staff.join", "staff.invite"], "the newest comes first: {page}");
+        assert!(!page.to_string().contains(PASSWORD));
+        let newest = page["lines"][0]["seq"].as_i64().unwrap();
+        let older = auditor.get(&format!("/api/audit?before={newest}")).await;
+        assert_eq!(older["lines"][0]["what"], "staff.invite");
+        assert_eq!(auditor.get("/api/audit?meeting=nothing").await["lines"], json!([]));
+        team.evening.staff("host").refused_get("/api/audit", 403, "role").await;
+        team.evening.staff("finance").refused_get("/api/staff", 403, "role").await;
+        auditor.refused_get("/api/audit?before=-1", 422, "query").await;
+        team.evening.stop().await;
+    }
+}
