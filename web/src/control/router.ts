@@ -4,18 +4,27 @@ import { createRouter, createWebHashHistory } from 'vue-router';
 export const PANELS = ['run', 'people', 'prizes', 'voucher', 'referral', 'money', 'proof'] as const;
 export type Panel = (typeof PANELS)[number];
 
-/** The code of a one-time set-up link (`/control#setup=CODE`), taken out of the address at once. */
-export const setupCode = ((): string | null => {
-  const match = /^#\/?setup=([^&]+)/.exec(location.hash);
+/** The code of a one-time link, taken out of the address at once. */
+function once(name: string): string | null {
+  const match = new RegExp(`^#/?${name}=([^&]+)`).exec(location.hash);
   if (!match) return null;
   history.replaceState(null, '', location.pathname + location.search);
   return decodeURIComponent(match[1] ?? '');
-})();
+}
+
+/** The code of a one-time set-up link (`/control#setup=CODE`), taken out of the address at once. */
+export const setupCode = once('setup');
+
+/** The code of a one-time link of the owner (`/control#join=CODE`). */
+export const joinCode = once('join');
 
 export const router = createRouter({
   history: createWebHashHistory(),
   routes: [
     { path: '/', name: 'meetings', component: () => import('./panels/MeetingsPage.vue') },
+    { path: '/staff', name: 'staff', component: () => import('./panels/StaffPage.vue') },
+    { path: '/trail', name: 'trail', component: () => import('./panels/AuditPage.vue') },
+    { path: '/account', name: 'account', component: () => import('./panels/AccountPage.vue') },
     { path: '/checks', name: 'checks', component: () => import('./panels/ChecksPage.vue') },
     {
       path: '/m/:meeting',

@@ -9,6 +9,7 @@ import { proof } from './proof';
 import { referral } from './referral';
 import { run } from './run';
 import { shell } from './shell';
+import { staff } from './staff';
 import { story } from './story';
 import { voucher } from './voucher';
 
@@ -24,6 +25,7 @@ const zh = {
   ...approval.zh,
   ...payout.zh,
   ...checks.zh,
+  ...staff.zh,
   ...voucher.zh,
   ...referral.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
@@ -41,6 +43,7 @@ const en: typeof zh = {
   ...approval.en,
   ...payout.en,
   ...checks.en,
+  ...staff.en,
   ...voucher.en,
   ...referral.en,
   packets: { ...money.en.packets, ...payout.en.packets },
