@@ -4,11 +4,14 @@ Random ids end in 404 before any rule is looked at. So where a case's ids, versi
 shape, most are replaced by those of the demo's meeting: four out of five, by turns, hence the same for the same seed.
 What schemathesis made wrong on purpose is never touched. Phones' routes get the cookie of a bound person.
 """
+import hashlib
 import itertools
 import json
 import os
+import struct
 import urllib.error
 import urllib.request
+import zlib
 
 import schemathesis
 from schemathesis.core import NotSet
@@ -72,14 +75,17 @@ def made_anew(meeting: str, kind: str, turn: int) -> object:
     if kind == "rounds":
         prizes = [prize for prize in listed(meeting, "prizes") if prize["kind"] == "goods"]
         return prizes and call("POST", f"/api/meetings/{meeting}/rounds", {"prize_id": prizes[0]["id"], "seats": 1})
-    return call("POST", f"/api/meetings/{meeting}/{kind}", bodies[kind])
+    return call("POST", f"/api/meetings/{meeting}/{kind}", bodies[kind]) if kind in bodies else None
 
 
 def as_phone(path: str, body: object = None) -> object:
-    """A request of the bound person; None when it was refused."""
-    headers = {"Cookie": DEMO["cookie"], "Origin": DEMO["base"], "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(DEMO["base"] + path, headers=headers, data=data)
+    """A request of the bound person; bytes are a piece of a photo. None when it was refused."""
+    raw = isinstance(body, bytes)
+    kind = "application/octet-stream" if raw else "application/json"
+    data = body if raw or body is None else json.dumps(body).encode()
+    request = urllib.request.Request(DEMO["base"] + path, method="PUT" if raw else None, data=data, headers={
+        "Cookie": DEMO["cookie"], "Origin": DEMO["base"], "Content-Type": kind,
+    })
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read())
@@ -87,14 +93,32 @@ def as_phone(path: str, body: object = None) -> object:
         return None
 
 
-def a_voucher(meeting: str, turn: int) -> object:
-    """A draft of the bound person."""
-    mine = (as_phone(f"/api/meetings/{meeting}/me/vouchers") or {}).get("vouchers", [])
-    campaigns = listed(meeting, "voucher-campaigns") or [made_anew(meeting, "voucher-campaigns", turn)]
-    if len(mine) < 3 and campaigns[0]:
-        made = as_phone(f"/api/meetings/{meeting}/vouchers", {"campaign_id": campaigns[0]["id"]})
-        mine = mine + [made] if made else mine
-    return one_of(mine, turn)
+def photo(seed: int) -> bytes:
+    """A PNG of 16 × 16 pixels, another one for every seed."""
+    part = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + struct.pack(">I", seed + y) * 12 for y in range(16))
+    head = struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")
+
+
+def a_voucher(meeting: str, turn: int, sent: bool) -> object:
+    """A voucher of the bound person: one that waits for a reviewer, or a draft."""
+    root = f"/api/meetings/{meeting}"
+    mine = (as_phone(f"{root}/me/vouchers") or {}).get("vouchers", [])
+    fit = [one for one in mine if (one["state"] == "waiting") == sent]
+    if len(fit) > 2:
+        return one_of(fit, turn)
+    drafts = [one for one in mine if one["state"] == "draft"]
+    campaign = made_anew(meeting, "voucher-campaigns", turn) if turn % 50 == 1 else None
+    campaign = campaign or one_of(listed(meeting, "voucher-campaigns"), 0)
+    body = campaign and {"campaign_id": campaign["id"], "fields": {"order_no": f"F{turn}"}}
+    made = (drafts[0] if len(drafts) > 3 else as_phone(f"{root}/vouchers", body)) if body else one_of(drafts, 0)
+    if made and sent:
+        bytes_ = photo(turn)
+        where = f"offset=0&size={len(bytes_)}&sha256={hashlib.sha256(bytes_).hexdigest()}"
+        as_phone(f"{root}/vouchers/{made['id']}/photos/1?{where}", bytes_)
+        as_phone(f"{root}/vouchers/{made['id']}/send", {})
+    return made
 
 
 def open_draw(meeting: str, turn: int) -> object:
@@ -132,7 +156,7 @@ def real_values(path: str, method: str, turn: int) -> dict:
         values["bill_no"] = packet["bill_no"] if packet else None
     for before, name in zip(parts, parts[1:]):
         if before == "vouchers" and name == "{id}":
-            voucher = a_voucher(meeting, turn)
+            voucher = a_voucher(meeting, turn, method == "POST" and not path.endswith("/send"))
             values["id"] = voucher["id"] if voucher else None
         elif before in LISTS and name.startswith("{"):
             fresh = method in ("DELETE", "PATCH") or path.endswith(("/approve", "/commit"))
@@ -156,6 +180,9 @@ def lead_body(case, values: dict, turn: int) -> None:
         goods = prize and prize["kind"] == "goods"
         if turn % 3 and isinstance(body.get("award", {}), dict):
             body["award"] = {"mode": "none"} if goods else {"mode": "fixed", "fen": 100 + turn % 19_900}
+    if case.path.endswith(("/accept", "/reject")) and values.get("id"):
+        held = call("POST", f"/api/meetings/{DEMO['meeting']}/vouchers/{values['id']}/lock", {})
+        body["version"] = held["voucher"]["version"] if held else body.get("version")
     if "campaign_id" in body:
         campaign = one_of(listed(DEMO["meeting"], "voucher-campaigns"), turn)
         body["campaign_id"] = campaign["id"] if campaign and turn % 4 else body["campaign_id"]

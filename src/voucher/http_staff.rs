@@ -31,6 +31,7 @@ use crate::{
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 100;
 const SEARCH_CHARS: usize = 60;
+const ID_CHARS: usize = 64;
 
 /// Who may look.
 const READERS: [Role; 4] = [Role::Reviewer, Role::Host, Role::Finance, Role::Auditor];
@@ -133,6 +134,14 @@ fn state_word(state: Option<VoucherState>) -> &'static str {
     }
 }
 
+/// An id cannot be longer.
+fn fits(id: &str, name: &str) -> ApiResult<()> {
+    if id.len() <= ID_CHARS {
+        return Ok(());
+    }
+    Err(ApiError::invalid("query", name, format!("{name} 太长，没有这样的编号。")))
+}
+
 fn within(value: Option<i64>, (least, most): (i64, i64), default: i64, name: &str) -> ApiResult<i64> {
     let value = value.unwrap_or(default);
     if (least..=most).contains(&value) {
@@ -155,6 +164,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> ApiResult<Json<VoucherPage>> {
     staff.need(&READERS)?;
+    fits(&query.campaign, "campaign")?;
     if query.search.chars().count() > SEARCH_CHARS {
         let detail = format!("搜索文字最多 {SEARCH_CHARS} 个字。");
         return Err(ApiError::invalid("query", "search", detail));
@@ -210,6 +220,7 @@ async fn numbers(
     Query(query): Query<OfCampaign>,
 ) -> ApiResult<Json<VoucherStats>> {
     staff.need(&READERS)?;
+    fits(&query.campaign, "campaign")?;
     Ok(Json(stats::of(&app, &meeting, &query.campaign).await?))
 }
 
@@ -268,6 +279,8 @@ async fn next(
     Path(meeting): Path<String>,
     Body(wanted): Body<NextVoucher>,
 ) -> ApiResult<Json<ReviewNext>> {
+    fits(wanted.campaign_id.as_deref().unwrap_or_default(), "campaign_id")?;
+    fits(wanted.skip.as_deref().unwrap_or_default(), "skip")?;
     let next = match review::next(&app, reviewer.judge(), &meeting, &wanted).await? {
         Some(id) => Some(views::review(&app, &reviewer.staff, (&meeting, &id)).await?),
         None => None,
