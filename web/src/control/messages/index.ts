@@ -7,6 +7,7 @@ import { prizes } from './prizes';
 import { proof } from './proof';
 import { run } from './run';
 import { shell } from './shell';
+import { stage } from './stage';
 import { story } from './story';
 
 const zh = {
@@ -20,6 +21,7 @@ const zh = {
   ...finance.zh,
   ...approval.zh,
   ...payout.zh,
+  ...stage.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -34,6 +36,7 @@ const en: typeof zh = {
   ...finance.en,
   ...approval.en,
   ...payout.en,
+  ...stage.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 
