@@ -195,16 +195,17 @@ export class Engine {
     this.stopNames = drawNames(order, {
       begin: (made, height) => {
         boxes = made;
-        if (height <= TEXTURE) filling = renderer.filling(height);
+        if (height <= TEXTURE) {
+          filling = renderer.filling(height);
+          return;
+        }
+        // Long names need more room than was thought.
+        this.stopNames();
+        this.fill(shown, em * 0.8);
       },
       strip: (image, top) => filling?.strip(image, top),
       done: () => {
-        // Long names need more room than was thought.
-        if (filling === null) {
-          this.fill(shown, em * 0.8);
-          return;
-        }
-        filling.show('names');
+        filling?.show('names');
         this.names = boxes;
         this.shown = shown;
         this.place();
@@ -221,6 +222,7 @@ export class Engine {
 
   private renewHeroes(): void {
     this.stopHeroes();
+    this.heroes = [];
     const { setting, renderer } = this;
     if (setting === null || renderer === null) return;
     const names = setting.winners.slice(0, HEROES).map(({ name }) => name);
