@@ -91,8 +91,8 @@ export class Engine {
   private setting: Setting | null = null;
   private readonly quads = new Quads(FRAME_QUADS);
   private names: readonly Box[] = [];
-  /** People in the texture, in its order. */
-  private shown: readonly Person[] = [];
+  /** Places in the texture by number of the person. */
+  private places: ReadonlyMap<number, number> = new Map();
   private heroes: readonly Box[] = [];
   private stopNames: () => void = () => undefined;
   private stopHeroes: () => void = () => undefined;
@@ -207,7 +207,7 @@ export class Engine {
       done: () => {
         filling?.show('names');
         this.names = boxes;
-        this.shown = shown;
+        this.places = new Map(shown.map(({ no }, i) => [no, i]));
         this.place();
         this.go();
       },
@@ -336,8 +336,7 @@ export class Engine {
 
   /** Place on the globe of winner `i`; −1 when the globe does not have that name. */
   private indexOf(i: number): number {
-    const no = this.setting?.winners[i]?.no;
-    return this.shown.findIndex((one) => one.no === no);
+    return this.places.get(this.setting?.winners[i]?.no ?? 0) ?? -1;
   }
 
   /** Gives up what the machine cannot do, at last the whole stage. */
