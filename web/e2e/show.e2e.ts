@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Wire } from '../src/wire';
-import { HALL, launch, open } from './browser';
+import { HALL, launch, NO_WEBGL, open } from './browser';
 import { Demo } from './demo';
 import * as make from './fixtures';
 import { serveBuild } from './static';
@@ -147,7 +147,7 @@ describe('the show', () => {
   });
 
   it('tells the same story without WebGL', async () => {
-    const plain = await launch('--disable-3d-apis');
+    const plain = await launch(NO_WEBGL);
     const draws = [make.revealed({ winners: make.seats(3), revealed_at: make.NOW })];
     const { page, complaints } = await hall({ scene: { name: 'draw', draw: 1 }, draws }, '', plain);
     await page.getByText('正在揭晓').waitFor();
