@@ -8,14 +8,23 @@ export const HALL = { width: 1920, height: 1080 };
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
+/** WebGL in software, so that the hall screen draws on machines without a GPU. */
+const SOFTWARE = ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
+/** A browser that has no WebGL at all. */
+export const NO_WEBGL = [
+  '--disable-gpu',
+  '--disable-software-rasterizer',
+  '--disable-webgl',
+  '--disable-webgl2',
+];
+
 /** The system's Chromium, or the one that KAIJIANG_CHROMIUM names; it is not downloaded. */
-export async function launch(): Promise<Browser> {
+export async function launch(graphics = SOFTWARE): Promise<Browser> {
   const executablePath = process.env.KAIJIANG_CHROMIUM ?? PLACES.find((place) => existsSync(place));
   if (executablePath === undefined) throw new Error('no Chromium found: install it or set KAIJIANG_CHROMIUM');
   return chromium.launch({
     executablePath,
-    // WebGL in software, so that the hall screen draws on machines without a GPU.
-    args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+    args: ['--no-sandbox', ...graphics],
   });
 }
 

@@ -49,6 +49,11 @@ describe('apply', () => {
     expect(last?.draws[1]).toEqual(revealed);
   });
 
+  it('takes a new look as a whole', () => {
+    const look = { style: 'slot', theme: 'night', music: 'off', volume: 1, logo: '', prizes: {}, version: 2 };
+    expect(apply(start(), message('show', look))?.show).toEqual(look);
+  });
+
   it('changes only the seats that are named, and nothing in place', () => {
     const state = start([draw(1, [seat(1), seat(2)])]);
     const before = JSON.stringify(state);

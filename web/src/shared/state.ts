@@ -55,6 +55,8 @@ export function apply(state: State | null, message: Message): State | null {
     }
     case 'scene':
       return { ...state, scene: message.data };
+    case 'show':
+      return { ...state, show: message.data };
     case 'counts':
       return { ...state, counts: message.data };
     case 'entered':

@@ -10,6 +10,7 @@ import { referral } from './referral';
 import { run } from './run';
 import { shell } from './shell';
 import { staff } from './staff';
+import { stage } from './stage';
 import { story } from './story';
 import { voucher } from './voucher';
 
@@ -28,6 +29,7 @@ const zh = {
   ...staff.zh,
   ...voucher.zh,
   ...referral.zh,
+  ...stage.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -46,6 +48,7 @@ const en: typeof zh = {
   ...staff.en,
   ...voucher.en,
   ...referral.en,
+  ...stage.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 

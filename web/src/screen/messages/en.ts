@@ -68,7 +68,7 @@ export const en: typeof zh = {
     count: '{m} taps',
   },
   drawing: { now: 'Drawing' },
-  music: { off: 'Press for music' },
+  music: { off: 'Press for music', on: 'Turn music off' },
   winners: {
     title: 'Congratulations',
     redraw: 'Redraw',

@@ -66,7 +66,7 @@ export const zh = {
     count: '共 {m} 次点击',
   },
   drawing: { now: '正在揭晓' },
-  music: { off: '点一下，打开音乐' },
+  music: { off: '点一下，打开音乐', on: '关闭音乐' },
   winners: {
     title: '恭喜中奖',
     redraw: '补抽结果',

@@ -1,12 +1,14 @@
-import { paletteOf, type ThemeName } from '../../shared/themes';
+import type { ThemeName } from '../../shared/themes';
 import type { Context } from './atlas';
 import { paintBackdrop } from './backdrop';
+import { colorsOf } from './colors';
 import { confetti, fly, type Target } from './finale';
-import { type Region, Renderer, TEXTURE, viewOf } from './gl';
+import { Renderer, TEXTURE, viewOf } from './gl';
 import { globePlace, globeShape, globeStart } from './globe';
-import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, smooth, turn, way } from './motion';
+import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, turn, way } from './motion';
 import { type Box, drawNames } from './names';
-import { colorOf, Quads } from './quads';
+import { Quads } from './quads';
+import { partOf, regionAt } from './regions';
 import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
 import type { Surface } from './surface';
 
@@ -53,56 +55,12 @@ const PIXELS = { software: 2_100_000, hardware: 8_400_000 };
 const FRAME_QUADS = 2_400;
 /** Most winners that are drawn coming forward. */
 const HEROES = 450;
-const GROW_MS = 700;
-
-const ALL: Region = { x: 0, y: 0.17, width: 1, height: 0.75 };
-const SIDE: Readonly<Record<'idle' | 'wait', Region>> = {
-  idle: { x: 0.49, y: 0.1, width: 0.51, height: 0.6 },
-  wait: { x: 0.49, y: 0.1, width: 0.51, height: 0.82 },
-};
-
-/** Part of the frame that the stage has at a beat: beside the facts, then all of it. */
-export function regionAt({ pace, now, since }: Beat): Region {
-  if (pace !== 'reveal') return SIDE[pace];
-  const f = smooth((now - since) / GROW_MS);
-  const mix = (a: number, b: number): number => a + (b - a) * f;
-  return {
-    x: mix(SIDE.wait.x, ALL.x),
-    y: mix(SIDE.wait.y, ALL.y),
-    width: mix(SIDE.wait.width, ALL.width),
-    height: mix(SIDE.wait.height, ALL.height),
-  };
-}
-
-/** Part of the frame that the canvas covers: what does not move is not drawn anew. */
-export function partOf(pace: Pace): Region {
-  return pace === 'reveal' ? { x: 0, y: 0, width: 1, height: 1 } : SIDE[pace];
-}
 
 /** Size of the letters of heroes, px: few are seen large. */
 function heroSize(count: number): number {
   if (count <= 5) return 150;
   if (count <= 20) return 72;
   return count <= 100 ? 40 : 26;
-}
-
-/** Colours of a theme as the renderer takes them. */
-function colorsOf(
-  theme: ThemeName,
-): Scene['colors'] & { paper: number; name: number; mark: readonly number[] } {
-  const { ink, accent, accentInk, chip, panel, soft, paper, paperName, ink2 } = paletteOf(theme);
-  const color = colorOf;
-  return {
-    ink: color(ink),
-    accent: color(accent),
-    accentInk: color(accentInk),
-    chip: color(chip),
-    panel: color(panel),
-    soft: color(soft),
-    paper: color(paper),
-    name: color(paperName),
-    mark: [accent, soft, paper, ink2, '#ff5a5f', '#5fd3a6', '#6cc6ff'].map(color),
-  };
 }
 
 /** The frame on the page. */
@@ -133,8 +91,8 @@ export class Engine {
   private setting: Setting | null = null;
   private readonly quads = new Quads(FRAME_QUADS);
   private names: readonly Box[] = [];
-  /** People in the texture, in its order. */
-  private shown: readonly Person[] = [];
+  /** Places in the texture by number of the person. */
+  private places: ReadonlyMap<number, number> = new Map();
   private heroes: readonly Box[] = [];
   private stopNames: () => void = () => undefined;
   private stopHeroes: () => void = () => undefined;
@@ -184,8 +142,9 @@ export class Engine {
     if (next.theme !== before?.theme) {
       this.colors = colorsOf(next.theme);
       this.backdrop();
-      if (next.style === 'sphere') this.place();
     }
+    // Colours stand in the quads of the globe; and something can be drawn before the names have come.
+    if (next.theme !== before?.theme || next.style !== before?.style) this.place();
     if (next.people !== before?.people || next.style !== before.style) this.renew();
     if (next.winners !== before?.winners) this.renewHeroes();
     this.go();
@@ -236,18 +195,19 @@ export class Engine {
     this.stopNames = drawNames(order, {
       begin: (made, height) => {
         boxes = made;
-        if (height <= TEXTURE) filling = renderer.filling(height);
+        if (height <= TEXTURE) {
+          filling = renderer.filling(height);
+          return;
+        }
+        // Long names need more room than was thought.
+        this.stopNames();
+        this.fill(shown, em * 0.8);
       },
       strip: (image, top) => filling?.strip(image, top),
       done: () => {
-        // Long names need more room than was thought.
-        if (filling === null) {
-          this.fill(shown, em * 0.8);
-          return;
-        }
-        filling.show('names');
+        filling?.show('names');
         this.names = boxes;
-        this.shown = shown;
+        this.places = new Map(shown.map(({ no }, i) => [no, i]));
         this.place();
         this.go();
       },
@@ -262,6 +222,7 @@ export class Engine {
 
   private renewHeroes(): void {
     this.stopHeroes();
+    this.heroes = [];
     const { setting, renderer } = this;
     if (setting === null || renderer === null) return;
     const names = setting.winners.slice(0, HEROES).map(({ name }) => name);
@@ -375,8 +336,7 @@ export class Engine {
 
   /** Place on the globe of winner `i`; −1 when the globe does not have that name. */
   private indexOf(i: number): number {
-    const no = this.setting?.winners[i]?.no;
-    return this.shown.findIndex((one) => one.no === no);
+    return this.places.get(this.setting?.winners[i]?.no ?? 0) ?? -1;
   }
 
   /** Gives up what the machine cannot do, at last the whole stage. */

@@ -44,11 +44,10 @@ async function draw({ names, em, width, font }: Order, sink: Sink, stopped: () =
     pieces.map(({ x, y, width: wide, height: high }): Box => [x, y, wide, high]),
     height,
   );
-  for (let top = 0; top < height; top += STRIP) {
+  for (let top = 0; top < height && !stopped(); top += STRIP) {
     drawStrip(context, pieces, top, font);
     sink.strip(canvas, top);
     await pause();
-    if (stopped()) return;
   }
-  sink.done();
+  if (!stopped()) sink.done();
 }

@@ -17,6 +17,13 @@ export interface Watcher {
   without: boolean;
 }
 
+/** Whether the page itself may use WebGL 2: where it is turned off, some browsers still give it to workers. */
+export function hasWebGl(): boolean {
+  const gl = document.createElement('canvas').getContext('webgl2');
+  gl?.getExtension('WEBGL_lose_context')?.loseContext();
+  return gl !== null;
+}
+
 /** The stage on two canvases: drawn in a worker where canvases can be handed to one, else on the page. */
 export function openStage(canvas: HTMLCanvasElement, back: HTMLCanvasElement, watcher: Watcher): Stage {
   const apart = typeof Worker !== 'undefined' && typeof canvas.transferControlToOffscreen === 'function';

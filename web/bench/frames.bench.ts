@@ -1,0 +1,76 @@
+import type { Server } from 'node:http';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { HALL, launch, open } from '../e2e/browser';
+import * as make from '../e2e/fixtures';
+import { serveBuild } from '../e2e/static';
+
+/** Frames per second of the hall's screen, and its longest tasks, as the page itself counts them. After `make web`. */
+let browser: Browser;
+let home: string;
+let server: Server;
+
+beforeAll(async () => {
+  ({ home, server } = await serveBuild());
+  browser = await launch();
+});
+
+afterAll(async () => {
+  await browser.close();
+  server.close();
+});
+
+const pool = { n: 10_000, tickets: 10_000, eligible: 10_000, max: 1, root: 'aa' };
+const waiting = { draws: [make.draw({ state: 'closed', values: make.revealed().values, pool })] };
+/** The result is logged so long after the page was opened: the names are there by then. */
+const revealing = (winners: number, after: number) => ({
+  scene: { name: 'draw', draw: 1 },
+  draws: [make.revealed({ winners: make.seats(winners), revealed_at: make.NOW + after, pool })],
+});
+
+async function count(over: object, people: number, from: number, ms: number) {
+  const { context, page } = await open(browser, HALL, home);
+  await page.addInitScript(() => localStorage.setItem('kaijiang.screen.gala', 'paired'));
+  const counts = { invited: people, bound: people, present: people, viewers: 1 };
+  await make.mock(page, make.snapshot({ counts, ...over }), {});
+  await page.goto(`${home}/screen/gala`);
+  await page.locator('[data-stage="moving"]').waitFor({ state: 'attached' });
+  const measured = await page.evaluate(
+    ([wait = 0, length = 0]) =>
+      new Promise<{ fps: number; longest: number }>((done) => {
+        let frames = 0;
+        let longest = 0;
+        const watch = new PerformanceObserver((list) => {
+          for (const { duration } of list.getEntries()) longest = Math.max(longest, Math.round(duration));
+        });
+        setTimeout(() => {
+          watch.observe({ type: 'longtask' });
+          const begun = performance.now();
+          const next = (): void => {
+            frames += 1;
+            const gone = performance.now() - begun;
+            if (gone < length) requestAnimationFrame(next);
+            else done({ fps: Math.round((frames * 10_000) / gone) / 10, longest });
+          };
+          requestAnimationFrame(next);
+        }, wait);
+      }),
+    [from, ms],
+  );
+  await context.close();
+  return measured;
+}
+
+it.each([
+  ['waiting, 1,000 people', waiting, 1_000, 3_000, 4_000],
+  ['spinning, 1,000 people', revealing(3, 4_000), 1_000, 4_600, 2_600],
+  ['waiting, 10,000 people', waiting, 10_000, 6_000, 4_000],
+  ['spinning, 10,000 people', revealing(3, 7_000), 10_000, 7_600, 2_600],
+  ['5 winners of 1,000 come forward', revealing(5, 3_000), 1_000, 6_400, 3_000],
+  ['100 winners of 1,000 come forward', revealing(100, 3_000), 1_000, 6_400, 3_000],
+  ['450 winners of 10,000 come forward', revealing(450, 6_000), 10_000, 9_400, 3_000],
+] as const)('%s', async (name, over, people, from, ms) => {
+  const { fps, longest } = await count(over, people, from, ms);
+  process.stdout.write(`${JSON.stringify({ name, fps, longest })}\n`);
+  expect(fps).toBeGreaterThan(0);
+});
