@@ -34,12 +34,12 @@ impl Team {
 
     async fn join(&self, code: &str, user: &str) -> (StatusCode, Value) {
         let body = json!({ "code": code, "user": user, "password": PASSWORD });
-        self.stranger().from_our_page("/api/join", body).await
+        self.stranger().post_from_page("/api/join", body).await
     }
 
     async fn login(&self, user: &str, password: &str, code: Option<&str>) -> (StatusCode, Value) {
         let body = json!({ "user": user, "password": password, "code": code });
-        self.stranger().from_our_page("/api/login", body).await
+        self.stranger().post_from_page("/api/login", body).await
     }
 
     async fn member(&self, user: &str) -> Value {
@@ -70,7 +70,7 @@ async fn a_link_makes_one_account_with_its_roles() {
         let invited = team.invite(json!(["finance", "reviewer"])).await;
         let (status, told) = team
             .stranger()
-            .from_our_page("/api/join", json!({ "code": invited, "user": "芳", "password": "short" }))
+            .post_from_page("/api/join", json!({ "code": invited, "user": "芳", "password": "short" }))
             .await;
         assert_eq!((status.as_u16(), &told["code"]), (422, &json!("password")));
         // Two tabs at once make one account.
@@ -103,11 +103,11 @@ async fn a_forgotten_password_is_replaced_and_everything_old_ends() {
         let link = code(&team.owner().post(&format!("/api/staff/{id}/links"), json!({})).await);
         let body = |code: &str| json!({ "code": code, "password": "another long password" });
         assert_eq!(
-            team.stranger().from_our_page("/api/join", body(&first)).await.1["code"],
+            team.stranger().post_from_page("/api/join", body(&first)).await.1["code"],
             "staff_link",
             "the last one counts"
         );
-        let (status, told) = team.stranger().from_our_page("/api/join", body(&link)).await;
+        let (status, told) = team.stranger().post_from_page("/api/join", body(&link)).await;
         assert!(status.is_success(), "{told}");
         assert_eq!(team.login("小李", PASSWORD, None).await.1["code"], "login_failed");
         assert!(team.login("小李", "another long password", None).await.0.is_success());

@@ -67,7 +67,7 @@ impl Api {
     }
 
     /// POST of somebody who is not logged in, from a page of ours.
-    pub(crate) async fn from_our_page(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post_from_page(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let request = self.http.post(format!("{}{path}", self.base)).header("origin", &self.base);
         answer(request.json(&body)).await
     }

@@ -64,5 +64,6 @@ test('a refusal and another browser are told apart', async () => {
   weChat('fail');
   expect(await confirmInWeChat(waiting)).toBe('failed');
   vi.stubGlobal('window', {});
+  vi.stubGlobal('navigator', { userAgent: 'another browser' });
   expect(await confirmInWeChat(waiting)).toBe('outside');
 });
