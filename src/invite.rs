@@ -91,13 +91,8 @@ pub async fn scanned(tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static 
     if row.is_some() {
         return Ok("bound");
     }
-    let row = sqlx::query("select code from referral_scan where meeting_id = $1 and openid = $2")
-        .bind(&by.meeting)
-        .bind(scan.openid)
-        .fetch_optional(tx.conn())
-        .await?;
-    if let Some(row) = row {
-        return Ok(if row.try_get::<String, _>(0)? == scan.code { "" } else { "earlier" });
+    if let Some(why) = first_of_all(tx, &by.meeting, scan).await? {
+        return Ok(why);
     }
     if followed.is_some() {
         return Ok("not_new");
@@ -114,7 +109,22 @@ pub async fn scanned(tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static 
     .bind(at)
     .execute(tx.conn())
     .await?;
-    Ok(if hit(&done) { "" } else { "earlier" })
+    if hit(&done) {
+        return Ok("");
+    }
+    // Another one came in between, perhaps with the same code.
+    Ok(first_of_all(tx, &by.meeting, scan).await?.unwrap_or("earlier"))
+}
+
+/// Whether this code is the one that counts, once there is one.
+async fn first_of_all(tx: &mut Tx, meeting: &str, scan: Scan<'_>) -> ApiResult<Option<&'static str>> {
+    let row = sqlx::query("select code from referral_scan where meeting_id = $1 and openid = $2")
+        .bind(meeting)
+        .bind(scan.openid)
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(if row.try_get::<String, _>(0)? == scan.code { "" } else { "earlier" }))
 }
 
 /// Somebody who has just been bound for the first time.
