@@ -136,3 +136,57 @@ async fn note(app: &App, id: &str, bill: &str) -> ApiResult<()> {
     app.pay_wake().notify_one();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+    use serde_json::json;
+
+    use super::{super::tests::whole, *};
+    use crate::wechat::{
+        rsa_key,
+        v3::{HEADERS, MerchantKey},
+    };
+
+    const NOW: i64 = 1_795_420_800_000;
+    const KEY: &str = "0123456789abcdef0123456789ABCDEF";
+
+    fn envelope(key: &str, contents: &str) -> Vec<u8> {
+        let resource = Resource::seal(key, "fdasflkja484", contents.as_bytes()).unwrap();
+        json!({ "id": "E1", "event_type": "MCHTRANSFER.BILL.FINISHED", "resource": resource })
+            .to_string()
+            .into()
+    }
+
+    fn headers(signed: &Signed) -> HeaderMap {
+        let values = [&signed.timestamp, &signed.nonce, &signed.serial, &signed.signature];
+        let pairs = HEADERS.into_iter().zip(values);
+        pairs
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_is_signed_now_and_sealed_for_us_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = rsa_key::make().unwrap();
+        let theirs = MerchantKey::from_pem(pair.private_pem.as_bytes()).unwrap();
+        let channels = super::super::tests::opened(&whole(folder.path(), &pair)).unwrap();
+        let Some(Channel::Transfer(ours)) = channels.transfer else { panic!("no transfers") };
+        let contents = r#"{"out_bill_no":"B1","state":"SUCCESS"}"#;
+        let read = |body: &[u8], age_s: i64| {
+            let signed = Signed::make(&theirs, "PUB_KEY_ID_1", (NOW / 1_000 - age_s, "n"), body);
+            opened(&ours, &headers(&signed), body, NOW)
+        };
+        let good = envelope(KEY, contents);
+        assert_eq!(read(&good, 0), Some(("E1".into(), "B1".into())));
+        assert_eq!(read(&good, 301), None, "too old");
+        assert_eq!(read(&envelope("another key of 32 characters....", contents), 0), None);
+        assert_eq!(read(&envelope(KEY, "{}"), 0), None);
+        assert_eq!(read(&envelope(KEY, r#"{"out_bill_no":""}"#), 0), None);
+        assert_eq!(read(b"{}", 0), None);
+        let elsewhere = Signed::make(&theirs, "PUB_KEY_ID_1", (NOW / 1_000, "n"), b"{}");
+        assert_eq!(opened(&ours, &headers(&elsewhere), &good, NOW), None, "of another body");
+        assert_eq!(opened(&ours, &HeaderMap::new(), &good, NOW), None);
+    }
+}

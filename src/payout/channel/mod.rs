@@ -175,3 +175,69 @@ pub fn check_config(config: &Config) -> anyhow::Result<String> {
     }
     Ok(sentences.join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use figment::{
+        Figment,
+        providers::{Format, Serialized, Toml},
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        config::DEFAULTS,
+        wechat::rsa_key::{self, Pair},
+    };
+
+    /// A whole configuration of transfers, with one pair of keys for both sides.
+    pub(super) fn whole(folder: &Path, pair: &Pair) -> Value {
+        std::fs::write(folder.join("key.pem"), &pair.private_pem).unwrap();
+        std::fs::write(folder.join("public.pem"), &pair.public_pem).unwrap();
+        json!({
+            "wechat": { "app_id": "wx0000000000000000" },
+            "transfer": {
+                "mch_id": "1900000109", "serial_no": "S", "key_pem": folder.join("key.pem"),
+                "api_v3_key": "0123456789abcdef0123456789ABCDEF", "public_key_id": "PUB_KEY_ID_1",
+                "public_key_pem": folder.join("public.pem"), "api_base": "http://127.0.0.1:1",
+            },
+        })
+    }
+
+    pub(super) fn opened(values: &Value) -> Result<Channels, String> {
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Serialized::defaults(values));
+        Channels::open(&Config::extract(&figment).unwrap()).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_transfer_setting_that_is_wrong_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = whole(folder.path(), &rsa_key::make().unwrap());
+        let channels = opened(&whole).unwrap();
+        assert_eq!(channels.all().map(|(channel, _)| channel).collect::<Vec<_>>(), [PayChannel::TransferV3]);
+        assert_eq!(channels.off(), None);
+        let odd = folder.path().join("odd.pem");
+        std::fs::write(&odd, "no key").unwrap();
+        for (key, value) in [
+            ("mch_id", json!("19-0")),
+            ("serial_no", json!("")),
+            ("key_pem", json!(odd)),
+            ("key_pem", json!("/nowhere.pem")),
+            ("api_v3_key", json!("short")),
+            ("public_key_id", json!("")),
+            ("public_key_pem", json!(odd)),
+            ("scene_id", json!("")),
+        ] {
+            let mut wrong = whole.clone();
+            wrong["transfer"][key] = value;
+            let error = opened(&wrong).unwrap_err();
+            assert!(error.contains(&format!("transfer.{key}")), "{key}: {error}");
+        }
+        let mut alone = whole;
+        alone["wechat"]["app_id"] = "".into();
+        assert!(opened(&alone).unwrap_err().contains("wechat.app_id"));
+        assert_eq!(opened(&json!({})).unwrap().off(), Some("not_configured"));
+    }
+}

@@ -67,8 +67,8 @@ pub(super) fn at_the_end(
 ) -> Result<(), String> {
     let with_a_person = match facts.state {
         PacketState::NeedsHuman | PacketState::Refused => true,
-        // The person's day is full of packets that somebody has to decide.
-        PacketState::Held => human || paused,
+        // The person's day is, or was for days, full of packets that somebody has to decide.
+        PacketState::Held | PacketState::Confirming => human || paused,
         _ => paused,
     };
     if !is_final(facts.state) && !with_a_person && age >= 7 * DAY {

@@ -74,6 +74,8 @@ pub(super) struct Payer {
     never_ends: bool,
     /// Its receivers confirm before they are paid.
     confirms: bool,
+    /// All of them, within minutes.
+    prompt: bool,
     /// How far its clock is ahead of ours.
     skew: Ms,
     orders: HashMap<String, Order>,
@@ -94,6 +96,7 @@ impl Payer {
         let habit = chance.permille(300).then(|| chance.place(SEND.len()));
         let never_ends = chance.permille(100);
         let skew = chance.below(100 * SECOND) - 50 * SECOND;
+        let prompt = chance.permille(500);
         let net = vec![0; awards.len()];
         Self {
             chance,
@@ -101,6 +104,7 @@ impl Payer {
             habit,
             never_ends,
             confirms,
+            prompt,
             skew,
             orders: HashMap::new(),
             late: Vec::new(),
@@ -191,6 +195,7 @@ impl Payer {
             Book::Kept => now + HOUR + self.chance.below(29 * HOUR),
             Book::Processing { .. } => now + MINUTE + self.chance.below(HOUR),
             Book::Waiting | Book::Paid if self.never_ends => Ms::MAX,
+            Book::Waiting if self.prompt => now + MINUTE / 2 + self.chance.below(3 * MINUTE),
             // Confirmed on the spot, later in the day, or never: it is closed after a day, and a little later than said.
             Book::Waiting => match self.chance.below(10) {
                 0..5 => now + SECOND + self.chance.below(2 * MINUTE),

@@ -53,7 +53,10 @@ impl Weather {
     pub(super) fn new(chance: &mut Chance) -> Self {
         let confirms = chance.permille(400);
         if chance.permille(700) {
-            return Self { confirms, ..Self::midnight(chance) };
+            let midnight = Self::midnight(chance);
+            // Whoever confirms takes his time.
+            let end = midnight.end + if confirms { 300_000 } else { 0 };
+            return Self { confirms, end, ..midnight };
         }
         let begin = START + [0, 0, 14_000_000, 14_390_000][chance.place(4)];
         let days = if chance.permille(500) { 7 * DAY } else { 5 * DAY / 4 };

@@ -64,6 +64,6 @@ test('a refusal and another browser are told apart', async () => {
   weChat('fail');
   expect(await confirmInWeChat(waiting)).toBe('failed');
   vi.stubGlobal('window', {});
-  vi.stubGlobal('navigator', { userAgent: 'another browser' });
+  vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0' });
   expect(await confirmInWeChat(waiting)).toBe('outside');
 });
