@@ -78,6 +78,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
         }
     };
     from.end().map_err(|_| ApiError::bad_request("json", "请求内容在 JSON 之后还有多余的字符。"))?;
+    // A list would be read as the fields in their order, and no document says so.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(wrong_shape("", "an object is expected, not a list"));
+    }
     match nul(bytes) {
         None => Ok(value),
         Some(field) => Err(ApiError::invalid("text", &field, "文字里有无法保存的空字符（NUL），请删去。")),
