@@ -37,8 +37,10 @@ pub async fn give(app: &App, tx: &mut Tx, gift: Gift<'_>) -> ApiResult<()> {
         return Err(ApiError::conflict("rehearsal", "彩排永不付款。"));
     }
     let done = sqlx::query(
-        "insert into award (id, reason, meeting_id, person_id, openid, kind, amount_fen, budget_id, state, created_at, \
-         updated_at) values ($1, $2, $3, $4, $5, 'cash', $6, $7, 'payable', $8, $8) on conflict (reason) do nothing",
+        "insert into award (id, reason, meeting_id, person_id, openid, kind, amount_fen, budget_id, state, channel, \
+         created_at, updated_at) values ($1, $2, $3, $4, $5, 'cash', $6, $7, 'payable', \
+         coalesce((select b.channel from budget b where b.id = $7), 'red_packet_v2'), $8, $8) \
+         on conflict (reason) do nothing",
     )
     .bind(award_id(gift.reason))
     .bind(gift.reason)

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::{Desk, photo};
-use crate::harness::{answer, both};
+use crate::harness::{Api, answer, both};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_voucher_is_paid_once_and_its_sender_sees_it() {
@@ -55,6 +55,25 @@ async fn an_accepted_voucher_is_paid_once_and_its_sender_sees_it() {
         assert_eq!(stats["reviewers"], json!([{ "user": "reviewer", "accepted": 1, "rejected": 0 }]));
         let book = desk.rig.host().bytes(&desk.rig.path("/voucher-export")).await;
         assert!(book.starts_with(b"PK"));
+        desk.rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_of_transfers_pays_vouchers_by_transfer() {
+    for backend in both() {
+        let desk = Desk::with(backend, 1, json!({ "channel": "transfer_v3" }), 10_000).await;
+        let id = desk.sent(0, "SO-1", 1).await;
+        let next = desk.reviewer().post(&desk.rig.path("/voucher-review/next"), json!({})).await;
+        let body = json!({ "version": next["next"]["voucher"]["version"] });
+        desk.reviewer().post(&desk.rig.path(&format!("/vouchers/{id}/accept")), body).await;
+        let packet = desk.rig.until(0, "confirming").await[0].clone();
+        assert_eq!((&packet["channel"], desk.rig.paid_fen().await), (&json!("transfer_v3"), 0));
+        let open = format!("/sandbox/packets/{}/open", packet["bill_no"].as_str().unwrap());
+        Api::new(&desk.rig.evening.sandbox, String::new()).post(&open, json!({})).await;
+        desk.rig.until(0, "received").await;
+        assert_eq!(desk.rig.paid_fen().await, 888);
+        desk.rig.books(0, 888).await;
         desk.rig.evening.stop().await;
     }
 }

@@ -41,14 +41,17 @@ impl Desk {
     pub(crate) async fn with(backend: Backend, guests: usize, over: Value, fen: i64) -> Self {
         let rig = Rig::new(backend, guests).await;
         let finance = rig.finance();
-        let body = json!({ "name": "凭证奖金", "cap_fen": fen, "purpose": "campaign" });
+        let mut body = json!({ "name": "凭证奖金", "cap_fen": fen, "purpose": "campaign" });
+        // How it is paid is the budget's.
+        let mut over = over.as_object().unwrap().clone();
+        body["channel"] = over.remove("channel").unwrap_or(Value::Null);
         let budget = finance.post(&rig.path("/budgets"), body).await;
         let budget = budget["id"].as_str().unwrap().to_owned();
         finance.post(&rig.path(&format!("/budgets/{budget}/approve")), json!({})).await;
         let mut rules = plain();
         rules["budget_id"] = json!(budget);
-        for (key, value) in over.as_object().unwrap() {
-            rules[key] = value.clone();
+        for (key, value) in over {
+            rules[key] = value;
         }
         let made = json!({ "name": "秋季促销", "rules": rules });
         let made = rig.host().post(&rig.path("/voucher-campaigns"), made).await;
