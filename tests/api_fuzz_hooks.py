@@ -4,6 +4,7 @@ Random ids end in 404 before any rule is looked at. So where a case's ids, versi
 shape, most are replaced by those of the demo's meeting: four out of five, by turns, hence the same for the same seed.
 What schemathesis made wrong on purpose is never touched. Phones' routes get the cookie of a bound person.
 """
+import functools
 import hashlib
 import itertools
 import json
@@ -215,9 +216,18 @@ def lead_body(case, values: dict, turn: int) -> None:
             body["value"] = {"rolls": [turn % 10] * 12}
 
 
+@functools.cache
+def owner() -> str:
+    """Whose token all cases carry."""
+    return call("GET", "/api/session")["id"]
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     turn = next(TURNS)
+    if case.path.startswith("/api/staff/{id}") and (case.path_parameters or {}).get("id") == owner():
+        # Ids are learnt from answers, too: with this one the cases would lock themselves out.
+        case.path_parameters["id"] = "somebody"
     wrong = lambda place: case.meta is not None and case.meta.is_negative_at(place)
     if "/me" in case.path and not wrong(ParameterLocation.COOKIE):
         # The person's cookie, beside the token: the server asks for an Origin only when there is no token.

@@ -221,7 +221,7 @@ struct TrailQuery {
     security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = AuditPage),
     (status = 403, description = "`role`", body = ProblemBody),
-    (status = 422, description = "`query`", body = ProblemBody),
+    (status = 422, description = "`query`, `text`", body = ProblemBody),
 ))]
 async fn trail(
     State(app): State<App>,
@@ -233,5 +233,6 @@ async fn trail(
     if before < 0 {
         return Err(ApiError::invalid("query", "before", "before 不能是负数。"));
     }
+    at_most("meeting", query.meeting.as_deref().unwrap_or_default(), 64)?;
     Ok(Json(audit::page(app.db(), before, query.meeting.as_deref()).await?))
 }

@@ -68,6 +68,9 @@ pub(super) async fn connect(
     Query(query): Query<SocketQuery>,
     mut parts: Parts,
 ) -> ApiResult<Response> {
+    if query.after.is_some_and(|after| after < 0) {
+        return Err(ApiError::invalid("query", "after", "after 不能是负数。"));
+    }
     let caller = admit(&app, &mut parts, &meeting, query.role).await?;
     if events::last(app.db(), &meeting).await?.is_none() {
         return Err(ApiError::not_found("该活动"));

@@ -5289,7 +5289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `query` */
+            /** @description `query`, `text` */
             422: {
                 headers: {
                     [name: string]: unknown;
