@@ -11,7 +11,10 @@ use super::{
     settle::{Call, settle},
     sql::{self, Packet},
 };
-use crate::{app::App, error::ApiResult, failpoint, mutant::planted};
+use crate::{app::App, clock::Ms, error::ApiResult, failpoint, mutant::planted};
+
+/// What rests because the sender is paused is looked at again after this time.
+const PAUSED_LOOK: Ms = 60_000;
 
 /// Where the work on a packet stands.
 #[derive(Debug)]
@@ -102,7 +105,8 @@ async fn begin(app: &App, payer: &Channel, packet: &Packet) -> ApiResult<Step> {
         }
         Act::Recover => Ok(Step::Done(settle(app, Call { packet, id: "", outcome: &Outcome::Lost }).await?)),
         Act::Rest => {
-            sql::release(app, packet, None).await?;
+            let later = packet.paused.then(|| packet.facts.at + PAUSED_LOOK);
+            sql::release(app, packet, later).await?;
             Ok(Step::Done(None))
         }
     }

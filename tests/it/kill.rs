@@ -3,7 +3,10 @@
 //!
 //! The short form meets each fault and each point; with `KAIJIANG_KILLS=all` every fault meets every point.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use kaijiang::{
     app::App,
@@ -19,6 +22,8 @@ use crate::{
     payout::Rig,
 };
 
+/// A sender that was resumed asks the far end who it is before it sends: five seconds apart at least, each time.
+const PATIENCE: Duration = Duration::from_secs(120);
 const SEATS: usize = 2;
 const FEN: i64 = 188;
 
@@ -157,7 +162,8 @@ async fn all_rest(hall: &Hall, draw: i64) -> Option<Vec<Value>> {
 
 /// Dies at its point, or comes to rest without ever getting there.
 async fn dies_or_rests(rack: &mut Rack, draw: i64, point: &str) -> bool {
-    for _ in 0..2_000 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         if rack.hall.server.has_died(point) {
             return true;
         }
@@ -171,13 +177,15 @@ async fn dies_or_rests(rack: &mut Rack, draw: i64, point: &str) -> bool {
             return false;
         }
     }
-    panic!("{point}: it neither died nor came to rest")
+    panic!("{point}: it neither died nor came to rest: {:?}", rack.hall.rig.packets(draw).await)
 }
 
 /// Asks until everything rests; days pass when that does not help.
 async fn comes_to_rest(rack: &Rack, draw: i64, what: &str) -> Vec<Value> {
-    for look in 0..2_000 {
-        if look % 20 == 19 {
+    let (begun, mut look) = (Instant::now(), 0);
+    while begun.elapsed() < PATIENCE {
+        look += 1;
+        if look % 20 == 0 {
             days_pass(rack, draw).await;
         }
         hasten(rack, draw).await;

@@ -202,6 +202,9 @@ pub fn plan(facts: &Facts, paused: bool) -> Act {
     match facts.state {
         Queued | Held | Reserved => send_or(true, Act::Rest),
         Sending => Act::Recover,
+        // The payer has just said that it is not there: asking again and again would use up the tries that a resumed
+        // sender has left.
+        Unknown if paused && facts.reason == "NOT_FOUND" && may_repeat(facts) => Act::Rest,
         Unknown => send_or(may_repeat(facts), Act::Query),
         Blocked => send_or(facts.reason == RESUME && age(facts) < RESUME_WITHIN, Act::Query),
         Confirming => send_or(facts.reason == NO_TICKET && age(facts) < RESUME_WITHIN, Act::Query),
