@@ -282,6 +282,7 @@ mod tests {
             sends: 3,
             queries: 9,
             not_founds: 6,
+            born: 0,
             first_call_at: Some(0),
             failed_at: None,
             sent_at,

@@ -27,7 +27,8 @@ pub(super) const LEASE: Ms = 60_000;
 
 pub(super) const COLUMNS: &str = "p.bill_no, p.award_id, p.attempt, p.openid, p.amount_fen, p.request, p.state, p.reason, \
     p.undecided, p.sends, p.queries, p.not_founds, p.failed_at, p.sent_at, p.epoch, p.day, \
-    (select min(c.at) from call c where c.bill_no = p.bill_no) as first_call_at, p.updated_at, p.channel";
+    (select min(c.at) from call c where c.bill_no = p.bill_no) as first_call_at, p.updated_at, p.channel, \
+    p.created_at";
 
 /// One packet as the sender sees it.
 #[derive(Clone, Debug)]
@@ -103,6 +104,7 @@ impl Packet {
                 not_founds: row.try_get(11)?,
                 failed_at: row.try_get(12)?,
                 sent_at: row.try_get(13)?,
+                born: row.try_get(19)?,
                 first_call_at: row.try_get(16)?,
                 at,
             },

@@ -37,6 +37,9 @@ const NOT_FOUND_SENDS: i64 = 5;
 const FAILED_APART: Ms = 10 * MINUTE;
 /// Undecided for so long: a person has to look.
 const HUMAN_AFTER: Ms = 3 * DAY;
+/// Whatever it waited for before: a person has to look by then, so that everything is at its end or with a person within
+/// seven days of its birth.
+const HUMAN_BY: Ms = 6 * DAY + DAY / 2;
 /// Sent and neither opened nor returned for so long: a person has to look.
 const NO_END_AFTER: Ms = 3 * DAY;
 /// The payer answers queries for 30 days; two are kept in hand.
@@ -66,6 +69,8 @@ pub struct Facts {
     pub queries: i64,
     /// Answers `NOT_FOUND` before this one.
     pub not_founds: i64,
+    /// When the packet was made, ms.
+    pub born: Ms,
     /// First call ever, ms.
     pub first_call_at: Option<Ms>,
     /// First query that said FAILED, ms.
@@ -233,6 +238,11 @@ fn may_repeat(facts: &Facts) -> bool {
     let early = facts.queries == 0 && facts.sends < FIRST_SENDS && REPEAT.contains(&facts.reason.as_str());
     let not_found = facts.reason == "NOT_FOUND" && facts.not_founds <= NOT_FOUND_SENDS;
     (early || not_found) && age(facts) < ASK_UNTIL
+}
+
+/// It is older than [`HUMAN_BY`].
+fn overdue(facts: &Facts) -> bool {
+    facts.at - facts.born >= HUMAN_BY
 }
 
 fn age(facts: &Facts) -> Ms {

@@ -2,7 +2,7 @@
 
 use super::{
     ASK_UNTIL, FIRST_PAUSES, Facts, HOUR, HUMAN_AFTER, MINUTE, NO_END_AFTER, NOT_FOUND_SENDS, Next, SECOND,
-    age,
+    age, overdue,
 };
 use crate::{
     clock::{DAY, Ms, next_beijing_midnight},
@@ -16,7 +16,8 @@ pub(super) fn follow(facts: &Facts, next: Next) -> Next {
     look_after(facts, next, facts.sent_at.map_or(0, |sent| facts.at - sent))
 }
 
-/// The schedule of what waits for its receiver since some time: soon at first, after three days with a person.
+/// The schedule of what waits for its receiver since some time: soon at first, after three days with a person, and at
+/// once when it was sent only at the end of its week.
 pub(super) fn look_after(facts: &Facts, next: Next, since: Ms) -> Next {
     let pause = match since {
         age if age < MINUTE => 10 * SECOND,
@@ -26,7 +27,7 @@ pub(super) fn look_after(facts: &Facts, next: Next, since: Ms) -> Next {
         _ => DAY,
     };
     let next_at = if since >= ASK_UNTIL { NEVER } else { facts.at + pause };
-    if since >= NO_END_AFTER {
+    if since >= NO_END_AFTER || overdue(facts) {
         return Next { state: PacketState::NeedsHuman, reason: "no_end".into(), next_at, ..next };
     }
     Next { next_at, ..next }
@@ -45,8 +46,8 @@ pub(super) fn pause(facts: &Facts) -> Ms {
 /// The schedule of an undecided packet: seconds, minutes, hourly to a day, six-hourly to three, then with a person.
 pub(super) fn wait(facts: &Facts, next: Next) -> Next {
     let pause = match age(facts) {
-        age if age < DAY => pause(facts),
-        age if age < HUMAN_AFTER || planted("nobody_is_told") => 6 * HOUR,
+        age if age < DAY && !overdue(facts) => pause(facts),
+        age if age < HUMAN_AFTER && !overdue(facts) || planted("nobody_is_told") => 6 * HOUR,
         age if age < ASK_UNTIL => {
             return Next { state: PacketState::NeedsHuman, next_at: facts.at + DAY, ..next };
         }
@@ -56,7 +57,7 @@ pub(super) fn wait(facts: &Facts, next: Next) -> Next {
 }
 
 pub(super) fn blocked(facts: &Facts, next: Next) -> Next {
-    if is_user_limit(&next.reason) && age(facts) < HUMAN_AFTER {
+    if is_user_limit(&next.reason) && age(facts) < HUMAN_AFTER && !overdue(facts) {
         // The person's day is full: asked for after the day has changed.
         return Next { next_at: next_beijing_midnight(facts.at) + 5 * MINUTE, ..next };
     }

@@ -32,6 +32,7 @@ fn facts(state: PacketState) -> Facts {
         sends: 1,
         queries: 0,
         not_founds: 0,
+        born: NOW,
         first_call_at: Some(NOW),
         failed_at: None,
         sent_at: None,
@@ -295,12 +296,24 @@ prop_compose! {
         let maybe = state == NeedsHuman;
         Facts {
             state, reason: reason.into(), undecided, sends, queries, not_founds,
+            born: NOW - age,
             first_call_at: (sends + queries > 0).then_some(NOW - age),
             failed_at: failed.map(|ago| NOW - ago),
             sent_at: if pays { Some(NOW - sent.unwrap_or(0)) } else { sent.filter(|_| maybe).map(|ago| NOW - ago) },
             at: NOW,
         }
     }
+}
+
+#[test]
+fn what_waited_long_before_it_was_sent_is_with_a_person_within_a_week() {
+    let young = Facts { queries: 1, ..facts(Unknown) };
+    let old = Facts { born: NOW - HUMAN_BY, ..young.clone() };
+    let said = Outcome::Found { status: Status::Sending, list_id: String::new() };
+    assert_eq!((next(&young, &said).state, next(&old, &said).state), (Unknown, NeedsHuman));
+    let limit = Outcome::SendError { code: "SENDNUM_LIMIT".into() };
+    let calling = Facts { state: Sending, ..old };
+    assert_eq!(next(&calling, &limit).state, NeedsHuman);
 }
 
 proptest! {

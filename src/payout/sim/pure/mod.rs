@@ -90,6 +90,7 @@ fn fresh(at: Ms) -> Facts {
         sends: 0,
         queries: 0,
         not_founds: 0,
+        born: at,
         first_call_at: None,
         failed_at: None,
         sent_at: None,
