@@ -22,8 +22,8 @@ pub(super) async fn of(app: &App, bill: &str, calls: &[CallView]) -> ApiResult<V
     let mut steps = before(app, bill).await?;
     let mut happened: Vec<StoryStep> = called(calls).collect();
     happened.extend(acts::of(app, bill).await?);
-    // Stable: what has the same moment stays calls first.
-    happened.sort_by_key(moment);
+    // Stable: of the same moment, a test packet's order comes first, then calls, then what people did about them.
+    happened.sort_by_key(|step| (moment(step), !orders(step)));
     steps.extend(happened);
     steps.push(now(app, bill).await?);
     Ok(steps)
@@ -34,6 +34,11 @@ fn moment(step: &StoryStep) -> Ms {
         StoryStep::Called { at, .. } | StoryStep::Hand { at, .. } => *at,
         _ => 0,
     }
+}
+
+/// Whether the packet came to be by this step.
+fn orders(step: &StoryStep) -> bool {
+    matches!(step, StoryStep::Hand { what, .. } if what == "trial")
 }
 
 /// From the draw to the bill number.
