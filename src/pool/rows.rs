@@ -1,6 +1,7 @@
 //! Members out of SQL.
 
 use anyhow::{Context, ensure};
+use futures_util::TryStreamExt;
 use sqlx::Row;
 use tokio::sync::mpsc;
 
@@ -15,29 +16,27 @@ use crate::{
 const PID: usize = 64;
 
 /// Members of one row.
-const TOGETHER: usize = 5_000;
+const TOGETHER: i64 = 5_000;
 
 /// All members by index, as texts for [`read`]. Thousands come together as one text: a driver's work for each row is
-/// what a large pool would wait for; they come in the index's own order, since an `order by` of the aggregate sorts them
-/// anew. Ends early when nobody takes them any more.
+/// what a large pool would wait for. They come in the index's own order, since an `order by` of the aggregate sorts them
+/// anew; and all by one statement, so that the database makes the next text while this one travels. Ends early when
+/// nobody takes them any more.
 pub(super) async fn texts(tx: &mut Tx, meeting: &str, to: mpsc::Sender<String>) -> ApiResult<()> {
-    for from in (0..).step_by(TOGETHER) {
-        let row = sqlx::query(
-            "select count(*), string_agg(member, ',') from \
-             (select pid || cast(present as text) || cast(weight as text) as member from binding \
-              where meeting_id = $1 and idx >= $2 and idx < $3 order by idx) as members",
-        )
-        .bind(meeting)
-        .bind(i64::try_from(from).context("members")?)
-        .bind(i64::try_from(from + TOGETHER).context("members")?)
-        .fetch_one(tx.conn())
-        .await?;
-        if let Some(text) = row.try_get::<Option<String>, _>(1)?
+    let mut rows = sqlx::query(
+        "with recursive part(first) as (select cast(0 as bigint) union all select first + $2 from part \
+         where first + $2 <= (select max(idx) from binding where meeting_id = $1)) \
+         select (select string_agg(member, ',') from \
+         (select pid || cast(present as text) || cast(weight as text) as member from binding \
+          where meeting_id = $1 and idx >= first and idx < first + $2 order by idx) as members) from part",
+    )
+    .bind(meeting)
+    .bind(TOGETHER)
+    .fetch(tx.conn());
+    while let Some(row) = rows.try_next().await? {
+        if let Some(text) = row.try_get::<Option<String>, _>(0)?
             && to.send(text).await.is_err()
         {
-            break;
-        }
-        if usize::try_from(row.try_get::<i64, _>(0)?) != Ok(TOGETHER) {
             break;
         }
     }
