@@ -3,6 +3,8 @@
 //! Each part runs under a savepoint of its own, so that one that fails undoes only itself. Nobody is told before the
 //! commit: a part that was told is durable. There is no task and no timer in it: whoever comes while a group is being
 //! committed waits, and the first of those who waited takes all of them along.
+//!
+//! PostgreSQL runs a group for each of [`Locks`] at the same time; SQLite writes one after another anyway.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,9 +22,38 @@ type Tell = Box<dyn FnOnce(Result<(), Arc<sqlx::Error>>) + Send>;
 /// One part; nothing to tell when it failed, since it was told already.
 type Part = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Option<Tell>> + Send>;
 
+/// What a part locks. Two groups run beside each other only because one of them can never wait for the other in a circle.
+#[derive(Clone, Copy, Debug)]
+pub enum Locks {
+    /// Rows that no other part locks at that moment.
+    Own,
+    /// Also rows that parts share: days, budgets, the books.
+    Shared,
+}
+
+/// The groups of a database.
+#[derive(Clone, Debug)]
+pub(super) struct Groups {
+    own: Arc<Waiting>,
+    shared: Arc<Waiting>,
+}
+
+impl Groups {
+    /// One at a time.
+    pub(super) fn one() -> Self {
+        let all = Arc::<Waiting>::default();
+        Self { own: Arc::clone(&all), shared: all }
+    }
+
+    /// One for each of [`Locks`].
+    pub(super) fn two() -> Self {
+        Self { own: Arc::default(), shared: Arc::default() }
+    }
+}
+
 /// Parts that wait.
 #[derive(Default)]
-pub(super) struct Waiting {
+struct Waiting {
     parts: Mutex<Vec<Part>>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -33,12 +64,24 @@ impl std::fmt::Debug for Waiting {
     }
 }
 
+impl Waiting {
+    fn push(&self, part: Part) {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+    }
+
+    fn take(&self) -> Vec<Part> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = parts.len().min(MOST);
+        parts.drain(..most).collect()
+    }
+}
+
 impl Db {
     /// Runs `work` in a transaction that it may share with others who come at the same moment.
     ///
     /// Its error undoes its own statements alone. An error of the commit itself goes to everybody in the group and means
     /// that the outcome is not known. Dropping the future does not undo a part that another one already took along.
-    pub async fn together<T, F>(&self, work: F) -> ApiResult<T>
+    pub async fn together<T, F>(&self, locks: Locks, work: F) -> ApiResult<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, ApiResult<T>> + Send + 'static,
@@ -60,13 +103,17 @@ impl Db {
                 }
             })
         });
-        self.waiting.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+        let waiting = match locks {
+            Locks::Own => &self.groups.own,
+            Locks::Shared => &self.groups.shared,
+        };
+        waiting.push(part);
         tokio::select! {
             biased;
             answer = &mut told => return answer.unwrap_or_else(|_| Err(left_behind())),
-            _turn = self.waiting.turn.lock() => {
+            _turn = waiting.turn.lock() => {
                 while told.is_empty() && !told.is_terminated() {
-                    let parts = self.take();
+                    let parts = waiting.take();
                     if parts.is_empty() {
                         break;
                     }
@@ -77,23 +124,20 @@ impl Db {
         told.await.unwrap_or_else(|_| Err(left_behind()))
     }
 
-    fn take(&self) -> Vec<Part> {
-        let mut waiting = self.waiting.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = waiting.len().min(MOST);
-        waiting.drain(..most).collect()
-    }
-
     async fn commit_group(&self, parts: Vec<Part>) {
         let mut tx = match self.begin().await {
             Ok(tx) => tx,
             // Nothing of it happened; dropping the parts tells everybody so.
             Err(error) => return tracing::error!(%error, "a transaction could not begin"),
         };
-        let alone = parts.len() == 1;
         let mut done = Vec::with_capacity(parts.len());
+        let mut before = if parts.len() == 1 { Before::Alone } else { Before::Nothing };
         for part in parts {
-            match run(&mut tx, part, alone).await {
-                Ok(tell) => done.extend(tell),
+            match run(&mut tx, part, before).await {
+                Ok(tell) => {
+                    before = if tell.is_some() { Before::Done } else { Before::Undone };
+                    done.extend(tell);
+                }
                 Err(error) => return tracing::error!(%error, "a group of transactions could not go on"),
             }
         }
@@ -117,16 +161,29 @@ fn left_behind() -> ApiError {
     anyhow::anyhow!("the transaction did not happen, or its outcome is not known").into()
 }
 
-async fn run(tx: &mut Tx, part: Part, alone: bool) -> Result<Option<Tell>, sqlx::Error> {
-    if alone {
-        return Ok(part(tx).await);
+/// What became of the part before one.
+#[derive(Clone, Copy)]
+enum Before {
+    /// Nothing, and nothing comes after it: the transaction itself can be undone.
+    Alone,
+    Nothing,
+    Done,
+    /// Undone up to its savepoint, which is still set.
+    Undone,
+}
+
+/// Each statement is a way to the database and back, so there is one for a part, and none after the last.
+async fn run(tx: &mut Tx, part: Part, before: Before) -> Result<Option<Tell>, sqlx::Error> {
+    match before {
+        Before::Alone => return Ok(part(tx).await),
+        Before::Nothing => statement(tx, "savepoint part").await?,
+        Before::Done => statement(tx, "release savepoint part; savepoint part").await?,
+        Before::Undone => {}
     }
-    statement(tx, "savepoint part").await?;
     let tell = part(tx).await;
     if tell.is_none() {
         statement(tx, "rollback to savepoint part").await?;
     }
-    statement(tx, "release savepoint part").await?;
     Ok(tell)
 }
 

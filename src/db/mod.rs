@@ -5,8 +5,9 @@
 //! pool for both. Flows that must not overlap update a head row first (meeting, chain, budget), on both.
 
 mod group;
+pub use group::Locks;
 
-use std::{collections::BTreeSet, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use sqlx::{
@@ -42,7 +43,7 @@ pub struct Db {
     writer: AnyPool,
     reader: AnyPool,
     dialect: Dialect,
-    waiting: Arc<group::Waiting>,
+    groups: group::Groups,
 }
 
 /// A write transaction. Dropped without [`Tx::commit`], it never happened.
@@ -127,7 +128,7 @@ impl Db {
             .await
             .with_context(|| format!("cannot open the database file {path}"))?;
         let reader = pool(CONNECTIONS).connect_with(options).await?;
-        Ok(Self { writer, reader, dialect: Dialect::Sqlite, waiting: Arc::default() })
+        Ok(Self { writer, reader, dialect: Dialect::Sqlite, groups: group::Groups::one() })
     }
 
     async fn postgres(url: &str) -> anyhow::Result<Self> {
@@ -142,7 +143,12 @@ impl Db {
             .connect_with(options)
             .await
             .context("cannot reach PostgreSQL at database.url")?;
-        Ok(Self { writer: pool.clone(), reader: pool, dialect: Dialect::Postgres, waiting: Arc::default() })
+        Ok(Self {
+            writer: pool.clone(),
+            reader: pool,
+            dialect: Dialect::Postgres,
+            groups: group::Groups::two(),
+        })
     }
 
     /// For reading outside of a transaction.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::App,
     clock::{Ms, beijing_day},
-    db::{Tx, hit},
+    db::{Locks, Tx, hit},
     error::ApiResult,
     failpoint,
     keys::row_id,
@@ -136,7 +136,9 @@ pub(super) async fn facts(app: &App, bill: &str) -> ApiResult<Facts> {
 /// Gives a claim back; `next_at` moves when given. A packet that is `sending` keeps its lease: its call may be out.
 pub(super) async fn release(app: &App, packet: &Packet, next_at: Option<Ms>) -> ApiResult<()> {
     let packet = packet.clone();
-    app.db().together(move |tx| async move { Ok(put_back(tx, &packet, next_at).await?) }.boxed()).await
+    app.db()
+        .together(Locks::Own, move |tx| async move { Ok(put_back(tx, &packet, next_at).await?) }.boxed())
+        .await
 }
 
 /// [`release`] within a transaction.
@@ -194,7 +196,7 @@ pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiRes
     let (now, packet) = (app.now(), packet.clone());
     // If the outcome of this commit is not known, nothing leaves: the lease runs out, and then the packet is asked for.
     app.db()
-        .together(move |tx| {
+        .together(Locks::Own, move |tx| {
             async move {
                 let row = call_row(tx, now, &packet, send).await?;
                 failpoint::hit("pay.in_begin");
@@ -249,7 +251,7 @@ pub(super) async fn store_answer(app: &App, call: &str, answer: Answer) -> ApiRe
             .bind(answer.failure.unwrap_or_default())
             .bind(call);
     app.db()
-        .together(|tx| {
+        .together(Locks::Own, |tx| {
             let stored = update.execute(tx.conn()).map_ok(|_| answer).err_into();
             stored.inspect_ok(|_| failpoint::hit("pay.in_store")).boxed()
         })

@@ -13,6 +13,7 @@ mod draws;
 mod evening;
 mod finance;
 mod full_disk;
+mod groups;
 mod harness;
 mod kill;
 mod live;

@@ -1,8 +1,8 @@
 //! When a packet is looked at again.
 
 use super::{
-    ASK_UNTIL, FIRST_PAUSES, Facts, HOUR, HUMAN_AFTER, MINUTE, NO_END_AFTER, NOT_FOUND_SENDS, Next, SECOND,
-    age, overdue,
+    ASK_UNTIL, FIRST_PAUSES, Facts, HOUR, HUMAN_AFTER, HUMAN_BY, MINUTE, NO_END_AFTER, NOT_FOUND_SENDS, Next,
+    SECOND, age, overdue,
 };
 use crate::{
     clock::{DAY, Ms, next_beijing_midnight},
@@ -58,8 +58,9 @@ pub(super) fn wait(facts: &Facts, next: Next) -> Next {
 
 pub(super) fn blocked(facts: &Facts, next: Next) -> Next {
     if is_user_limit(&next.reason) && age(facts) < HUMAN_AFTER && !overdue(facts) {
-        // The person's day is full: asked for after the day has changed.
-        return Next { next_at: next_beijing_midnight(facts.at) + 5 * MINUTE, ..next };
+        // The person's day is full: asked for after the day has changed, but not later than somebody has to look.
+        let tomorrow = next_beijing_midnight(facts.at) + 5 * MINUTE;
+        return Next { next_at: tomorrow.min(facts.born + HUMAN_BY), ..next };
     }
     let next = wait(facts, next);
     // Nothing changes within seconds here.

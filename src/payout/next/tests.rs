@@ -289,6 +289,7 @@ prop_compose! {
         undecided: bool,
         (sends, queries, not_founds) in (0_i64..9, 0_i64..90, 0_i64..9),
         age in 0..40 * DAY,
+        waited in 0..8 * DAY,
         failed in prop::option::of(0..HOUR),
         sent in prop::option::of(0..10 * DAY),
     ) -> Facts {
@@ -296,7 +297,7 @@ prop_compose! {
         let maybe = state == NeedsHuman;
         Facts {
             state, reason: reason.into(), undecided, sends, queries, not_founds,
-            born: NOW - age,
+            born: NOW - age - waited,
             first_call_at: (sends + queries > 0).then_some(NOW - age),
             failed_at: failed.map(|ago| NOW - ago),
             sent_at: if pays { Some(NOW - sent.unwrap_or(0)) } else { sent.filter(|_| maybe).map(|ago| NOW - ago) },
@@ -317,6 +318,14 @@ fn what_waited_long_before_it_was_sent_is_with_a_person_within_a_week() {
 }
 
 proptest! {
+    #[test]
+    fn whatever_is_not_at_its_end_is_looked_at_again_within_its_week(facts in any_facts(), outcome in any_outcome()) {
+        let after = next(&facts, &outcome);
+        if NOW - facts.born < HUMAN_BY && matches!(after.state, Unknown | Blocked | Sent | Queued | Reserved) {
+            prop_assert!(after.next_at < facts.born + 7 * DAY, "{:?}", after);
+        }
+    }
+
     #[test]
     fn undecided_is_sticky(facts in any_facts(), outcome in any_outcome()) {
         let after = next(&facts, &outcome);
