@@ -14,19 +14,20 @@ const PARTS: i64 = 60;
 
 async fn part(db: Db, number: i64) -> Result<i64, ApiError> {
     let locks = if number % 2 == 0 { Locks::Own } else { Locks::Shared };
-    let work = move |tx: &'_ mut kaijiang::db::Tx| {
-        async move {
-            let insert = "insert into grouped (number) values ($1)";
-            sqlx::query(insert).bind(number).execute(tx.conn()).await?;
-            if number % 3 == 0 {
-                // The same once more: the database refuses.
+    let told = db
+        .together(locks, move |tx| {
+            async move {
+                let insert = "insert into grouped (number) values ($1)";
                 sqlx::query(insert).bind(number).execute(tx.conn()).await?;
+                if number % 3 == 0 {
+                    // The same once more: the database refuses.
+                    sqlx::query(insert).bind(number).execute(tx.conn()).await?;
+                }
+                Ok(number)
             }
-            Ok(number)
-        }
-        .boxed()
-    };
-    let told = db.together(locks, work).await?;
+            .boxed()
+        })
+        .await?;
     // What was told can be read by another connection at once.
     let found = sqlx::query("select number from grouped where number = $1").bind(told);
     assert!(found.fetch_optional(db.read()).await.unwrap().is_some(), "{told} was told and is not there");
