@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -149,9 +150,9 @@ impl Room {
 impl Seat {
     /// The snapshot and its number: one that was built a moment ago if it tells of every event that this socket
     /// will not be sent, else a new one. Many who come at once wait for the same one.
-    pub async fn snapshot<F>(&self, build: F) -> ApiResult<(i64, Frame)>
+    pub async fn snapshot<'a, F>(&self, build: F) -> ApiResult<(i64, Frame)>
     where
-        F: Future<Output = ApiResult<(i64, String)>>,
+        F: FnOnce() -> BoxFuture<'a, ApiResult<(i64, String)>>,
     {
         let mut kept = self.room.snapshot.lock().await;
         if let Some((seq, built, frame)) = &*kept
@@ -160,7 +161,7 @@ impl Seat {
         {
             return Ok((*seq, frame.clone()));
         }
-        let (seq, text) = build.await?;
+        let (seq, text) = build().await?;
         let mut frame = Frame::text(seq, &text);
         // It is no event itself: it must not count as the one that it is numbered after.
         frame.seq = 0;
@@ -171,9 +172,9 @@ impl Seat {
     /// What a socket missed that had everything up to event `after`, and the number up to which that tells. Those who
     /// come back together, after a restart say, missed the same: it is read once for all of them. `None` when nobody
     /// can say it in few events.
-    pub async fn missed<F>(&self, after: i64, read: F) -> ApiResult<Option<(i64, Option<Frame>)>>
+    pub async fn missed<'a, F>(&self, after: i64, read: F) -> ApiResult<Option<(i64, Option<Frame>)>>
     where
-        F: Future<Output = ApiResult<Option<(i64, Option<Frame>)>>>,
+        F: FnOnce() -> BoxFuture<'a, ApiResult<Option<(i64, Option<Frame>)>>>,
     {
         if after == self.room.last() {
             return Ok(Some((after, None)));
@@ -183,7 +184,7 @@ impl Seat {
         if let Some((_, seq, frame)) = kept.iter().find(|(from, seq, _)| *from == after && *seq >= last) {
             return Ok(Some((*seq, frame.clone())));
         }
-        let Some((seq, frame)) = read.await? else { return Ok(None) };
+        let Some((seq, frame)) = read().await? else { return Ok(None) };
         kept.retain(|(_, seq, _)| *seq >= last);
         kept.truncate(GAPS);
         kept.push_front((after, seq, frame.clone()));

@@ -16,7 +16,6 @@ use crate::{
 const BLOCK: usize = 1024;
 
 /// The winners of a draw in a box, and its key.
-#[derive(Debug)]
 pub struct Sealed {
     /// Names the box.
     pub(super) id: u64,
@@ -33,8 +32,8 @@ impl Sealed {
         let number = draw.to_be_bytes();
         let derived = |part: &[u8]| keys.mac(Purpose::Result, &[part, meeting.as_bytes(), &number, &plain]);
         let key = derived(b"key");
-        let [a, b, c, d, e, f, g, h, ..] = derived(b"id");
-        Self { id: u64::from_be_bytes([a, b, c, d, e, f, g, h]), draw, key, plain }
+        let id = derived(b"id").first_chunk().map_or(0, |eight| u64::from_be_bytes(*eight));
+        Self { id, draw, key, plain }
     }
 
     fn name(&self) -> String {
@@ -58,6 +57,20 @@ impl Sealed {
         draw.winners.clear();
         let (log, code, key) = (log.clone(), code.clone(), hex::encode(self.key));
         let opened = OpenedEvent { draw, log, code, id: self.name(), key };
-        Some(encode(&Message { body: Body::Opened(Box::new(opened)), ..message.clone() }))
+        Some(encode(&Message { seq: message.seq, at: message.at, body: Body::Opened(Box::new(opened)) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_sealed_as_pages_open_it() {
+        let key: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        let sealed = seal_once(&key, r#"[{"name":"王"}]  "#.into());
+        // The same bytes stand in `web/src/shared/sealed.test.ts`.
+        let wanted = "43c3605fcc8bc3f32943bbef2461337ad891e55df691ffb7869af3216b5024411b6f";
+        assert_eq!(hex::encode(sealed), wanted);
     }
 }

@@ -156,18 +156,17 @@ struct Visit {
 impl Visit {
     async fn run(self, upgrade: Upgrade, permit: Permit, check: Option<Check>) {
         let stopping = self.app.stopping().clone();
-        // On the heap, and gone before the socket's long life: a task keeps room for the largest thing it ever awaits.
-        let beginning = Box::pin(self.begin(upgrade, permit));
         let seated = tokio::select! {
             () = stopping.cancelled() => None,
-            seated = beginning => seated,
+            seated = self.begin(upgrade, permit) => seated,
         };
         let Some((outlet, early, seat)) = seated else { return };
-        let clock = self.app.clock().clone();
-        // The visit itself is no longer needed: ten thousand sockets each keep only what they use.
-        drop(self);
-        live::run(Live { outlet, early, clock, stopping, check }).await;
-        drop(seat);
+        let live = Live { outlet, early, clock: self.app.clock().clone(), stopping, check };
+        // A task of its own, without what only the beginning needed: ten thousand sockets each keep only what they use.
+        self.app.spawn(async move {
+            live::run(live).await;
+            drop(seat);
+        });
     }
 
     async fn begin(&self, upgrade: Upgrade, permit: Permit) -> Option<(Arc<Outlet>, Vec<u8>, Seat)> {
@@ -185,21 +184,22 @@ impl Visit {
         Some((outlet, early, seat))
     }
 
-    /// What comes first, and the number of the event up to which it tells.
+    /// What comes first, and the number of the event up to which it tells. What asks SQL is on the heap: most sockets
+    /// need none of it, and all would keep room for it.
     async fn first(&self, seat: &Seat) -> ApiResult<(i64, Vec<Frame>)> {
         let missed = match self.after {
-            Some(after) => seat.missed(after, self.missed(after)).await?,
+            Some(after) => seat.missed(after, || Box::pin(self.missed(after))).await?,
             None => None,
         };
         let (seq, mut frames) = if let Some((seq, frame)) = missed {
             (seq, Vec::from_iter(frame))
         } else {
-            let (seq, frame) = seat.snapshot(self.snapshot()).await?;
+            let (seq, frame) = seat.snapshot(|| Box::pin(self.snapshot())).await?;
             (seq, vec![frame])
         };
         frames.extend(seat.present());
         if let Some(openid) = &self.openid {
-            let me = people::me::view(&self.app, &self.meeting, openid).await?;
+            let me = Box::pin(people::me::view(&self.app, &self.meeting, openid)).await?;
             frames.push(Frame::text(0, &self.text(None, Body::Me(Box::new(me)))));
         }
         Ok((seq, frames))

@@ -11,10 +11,10 @@ use tokio::{
 };
 
 use super::{
+    super::usage::{self, Usage},
     Door, LiveArgs,
     child::nanos,
     peer::Peer,
-    usage::{self, Usage},
 };
 use crate::keys;
 

@@ -20,7 +20,6 @@ use self::{
     door::{Door, Phone},
     host::Host,
 };
-use super::usage;
 
 /// Longest wait for everybody to have a message, or to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
