@@ -8,7 +8,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{counts, encode, envelope::{Told, What}, events, frames::Frame, hub::Hub, room::Room};
+use super::{
+    counts, encode,
+    envelope::{Told, What},
+    events,
+    frames::Frame,
+    hub::Hub,
+    room::Room,
+};
 use crate::wire::{Body, Counts, Entered, Message, PersonCard, Taps};
 
 /// What comes too often is sent once in this time.

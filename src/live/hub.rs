@@ -247,7 +247,8 @@ impl Hub {
         }
         // One text for all sockets of a session.
         let known = open.sessions.get_key_value(session);
-        let (session, mine) = known.map_or_else(|| (session.into(), 0), |(key, mine)| (Arc::clone(key), *mine));
+        let (session, mine) =
+            known.map_or_else(|| (session.into(), 0), |(key, mine)| (Arc::clone(key), *mine));
         if mine >= self.parts().sockets_per_session {
             return Err(ApiError::too_many("sockets", "您打开的页面太多，请关闭一些后重试。", 5));
         }

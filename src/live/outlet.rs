@@ -22,7 +22,16 @@ pub struct Outlet {
     out: Mutex<Out>,
     /// Something waits, or the outlet fell behind.
     pub(super) wake: Notify,
-    hall: bool,
+    wants: Wants,
+}
+
+/// What a socket wants beside that which is for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    /// What only screens and control pages show.
+    pub hall: bool,
+    /// Winners sealed before they are told.
+    pub sealed: bool,
 }
 
 #[derive(Debug)]
@@ -67,7 +76,8 @@ pub(super) enum Standing {
 impl Outlet {
     /// Paused until [`Self::open`].
     pub fn new(io: TcpStream, wants: Wants) -> Self {
-        let out = Out { state: State::Paused, last: 0, holds: 0, queue: VecDeque::new(), offset: 0, written: 0 };
+        let out =
+            Out { state: State::Paused, last: 0, holds: 0, queue: VecDeque::new(), offset: 0, written: 0 };
         Self { io, out: Mutex::new(out), wake: Notify::new(), wants }
     }
 

@@ -229,7 +229,8 @@ async fn serve(live: &mut Live) -> End {
             Standing::Closed => return End::Gone,
             Standing::Idle | Standing::Waiting(_) => watch.stands(standing, Instant::now()),
         }
-        let interest = if watch.stuck.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let interest =
+            if watch.stuck.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         tokio::select! {
             () = live.stopping.cancelled() => return End::Code(frames::GOING_AWAY),
             () = outlet.wake.notified() => {}

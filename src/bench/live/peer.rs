@@ -20,12 +20,8 @@ impl Peer {
     pub(super) fn of(args: &LiveArgs, sockets: &str) -> anyhow::Result<Self> {
         let rest = sockets.strip_prefix("ws://").context("--peer is ws://HOST:PORT/PATH")?;
         let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let door = Door {
-            address: address.to_owned(),
-            target: format!("/{path}"),
-            headers: vec![],
-            ours: false,
-        };
+        let door =
+            Door { address: address.to_owned(), target: format!("/{path}"), headers: vec![], ours: false };
         let publish = args.publish.clone().context("--publish is missing")?;
         Ok(Self { door, publish, client: reqwest::Client::builder().no_proxy().build()?, seq: 0 })
     }

@@ -22,8 +22,7 @@ async fn rehearsal(backend: Backend, overrides: Value) -> (Hall, String) {
         "prize_id": prize["id"], "seats": 3, "sources": [{ "s": "dice", "sides": 10, "count": 12 }],
     });
     host.post(&format!("{root}/rounds"), round).await;
-    let new =
-        json!({ "name": "彩排", "rehearsal_of": hall.meeting, "settings": { "commit_show_ms": 0 } });
+    let new = json!({ "name": "彩排", "rehearsal_of": hall.meeting, "settings": { "commit_show_ms": 0 } });
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     hall.meeting = id(&host.post("/api/meetings", new).await);
     let root = format!("/api/meetings/{}", hall.meeting);
@@ -107,7 +106,10 @@ async fn nobody_reads_the_winners_before_the_moment() {
             let said = said.to_string();
             assert!(!said.contains(key), "the key was told before the moment");
             for winner in winners.as_array().unwrap() {
-                assert!(!said.contains(winner["pid"].as_str().unwrap()), "a winner was told before the moment");
+                assert!(
+                    !said.contains(winner["pid"].as_str().unwrap()),
+                    "a winner was told before the moment"
+                );
             }
         }
     }
