@@ -16,7 +16,7 @@ use super::{
     child::nanos,
     peer::Peer,
 };
-use crate::keys;
+use crate::{keys, wechat::tls::install_ring};
 
 /// A server that has not answered by then is stuck.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -104,6 +104,7 @@ impl Own {
 impl Host {
     /// Starts or finds it.
     pub(super) async fn start(args: &LiveArgs) -> anyhow::Result<Self> {
+        install_ring();
         if let Some(sockets) = &args.peer {
             let peer = Box::new(Peer::of(args, sockets)?);
             return Ok(Self::Peer { peer, pids: args.pids.clone() });
