@@ -13,6 +13,7 @@ use aes_gcm::{
 use anyhow::{Context, bail};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
+use ring::aead::{self, CHACHA20_POLY1305, LessSafeKey, UnboundKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -43,6 +44,8 @@ pub enum Purpose {
     Bus,
     /// Secrets of second factors.
     Totp,
+    /// Results that are sent sealed before their moment.
+    Result,
 }
 
 impl Purpose {
@@ -59,6 +62,7 @@ impl Purpose {
             Self::Ticket => b"kaijiang/ticket",
             Self::Bus => b"kaijiang/bus",
             Self::Totp => b"kaijiang/totp",
+            Self::Result => b"kaijiang/result",
         }
     }
 }
@@ -169,6 +173,16 @@ impl Macs {
         }
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Seals `plain` under a key that seals nothing else: ChaCha20-Poly1305 (RFC 8439) with a nonce of zeros.
+pub fn seal_once(key: &[u8; 32], mut plain: Vec<u8>) -> Vec<u8> {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, key).expect("the key has 32 bytes");
+    let nonce = aead::Nonce::assume_unique_for_key([0; NONCE_BYTES]);
+    LessSafeKey::new(key)
+        .seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut plain)
+        .expect("it seals anything below 256 GiB");
+    plain
 }
 
 /// Random bytes from the operating system.

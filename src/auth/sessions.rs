@@ -1,5 +1,11 @@
 //! Staff sessions and screen tickets in SQL, stored by hash.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use sqlx::Row;
 
 use super::{Screen, Staff, staff};
@@ -76,12 +82,43 @@ pub(super) async fn by_cookie(app: &App, token: &str) -> Result<Option<Staff>, s
     Ok(Some(staff))
 }
 
+/// Tickets that were found a moment ago, by hash, with their meeting: a hall's screens come back together.
+#[derive(Debug, Default)]
+struct Tickets(Mutex<HashMap<String, (Instant, String)>>);
+
+/// How long a ticket is believed without asking SQL again.
+const TICKET_LIFE: Duration = Duration::from_secs(2);
+/// Tickets kept.
+const TICKETS_MAX: usize = 1_000;
+
+impl Tickets {
+    fn find(&self, hash: &str) -> Option<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|(at, _)| at.elapsed() < TICKET_LIFE).map(|(_, meeting)| meeting.clone())
+    }
+
+    fn keep(&self, hash: &str, meeting: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, (at, _)| at.elapsed() < TICKET_LIFE);
+        if known.len() < TICKETS_MAX {
+            known.insert(hash.to_owned(), (Instant::now(), meeting.to_owned()));
+        }
+    }
+}
+
 /// The screen behind a ticket.
 pub(super) async fn by_ticket(app: &App, ticket: &str) -> Result<Option<Screen>, sqlx::Error> {
     let ticket_hash = token_hash(ticket);
+    let tickets = app.kept::<Tickets>();
+    if let Some(meeting) = tickets.find(&ticket_hash) {
+        return Ok(Some(Screen { meeting, ticket_hash }));
+    }
     let row = sqlx::query("select meeting_id from screen_ticket where ticket_hash = $1")
         .bind(&ticket_hash)
         .fetch_optional(app.db().read())
         .await?;
-    row.map(|row| Ok(Screen { meeting: row.try_get(0)?, ticket_hash })).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let meeting: String = row.try_get(0)?;
+    tickets.keep(&ticket_hash, &meeting);
+    Ok(Some(Screen { meeting, ticket_hash }))
 }

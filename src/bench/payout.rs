@@ -225,7 +225,7 @@ impl Rig {
         tx.commit().await?;
         let config = app.config().clone();
         app.stop().await;
-        let rss = || usage::of(Some(std::process::id())).map_or(0, |usage| usage.rss);
+        let rss = || usage::of(&[std::process::id()]).map_or(0, |usage| usage.rss);
         let begun = Instant::now();
         let app = App::open(config, Clock::System).await?;
         app.spawn(payout::run(app.clone()));

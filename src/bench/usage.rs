@@ -6,7 +6,7 @@ use std::{fs, time::Duration};
 const TICK: Duration = Duration::from_millis(10);
 
 /// Processor time and memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
     /// User and system time.
     pub(super) cpu: Duration,
@@ -14,9 +14,18 @@ pub(super) struct Usage {
     pub(super) rss: u64,
 }
 
-/// Of a process.
-pub(super) fn of(pid: Option<u32>) -> Option<Usage> {
-    let pid = pid?;
+/// Of some processes together.
+pub(super) fn of(pids: &[u32]) -> Option<Usage> {
+    if pids.is_empty() {
+        return None;
+    }
+    pids.iter().try_fold(Usage::default(), |sum, pid| {
+        let one = of_one(*pid)?;
+        Some(Usage { cpu: sum.cpu + one.cpu, rss: sum.rss + one.rss })
+    })
+}
+
+fn of_one(pid: u32) -> Option<Usage> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in brackets may hold anything, blanks too.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -34,7 +43,9 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_uses_memory_and_an_absent_one_nothing() {
-        assert!(of(Some(std::process::id())).is_some_and(|usage| usage.rss > 100_000));
-        assert!(of(Some(u32::MAX)).is_none());
+        let me = std::process::id();
+        assert!(of(&[me]).is_some_and(|usage| usage.rss > 100_000));
+        assert!(of(&[me, u32::MAX]).is_none());
+        assert!(of(&[]).is_none());
     }
 }

@@ -109,7 +109,9 @@ impl Db {
         }
         let options = AnyConnectOptions::from_str(&format!("sqlite:{path}?mode=rwc"))?;
         let pool = |connections| {
-            pool_options(connections).after_connect(|connection, _| {
+            // A file does not go away like a server: asking each connection before each use whether it still answers
+            // would double the cost of a small question.
+            pool_options(connections).test_before_acquire(false).after_connect(|connection, _| {
                 Box::pin(async move {
                     for pragma in [
                         "pragma busy_timeout = 10000",

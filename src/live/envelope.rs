@@ -19,12 +19,34 @@ pub(super) struct Envelope {
 /// What is published.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum What {
-    /// Events, each with its number and text.
-    Events(Vec<(i64, String)>),
+    /// Events.
+    Events(Vec<Told>),
+    /// A box with winners that are told later.
+    Sealed(Ahead),
     /// A message without number, for all.
     Ephemeral(Box<Body>),
     /// A [`Private`], sealed: openids do not travel in clear.
     Private(String),
+}
+
+/// An event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// Its number.
+    pub(super) seq: i64,
+    /// Its text.
+    pub(super) text: String,
+    /// What those get in its place who have the box that it opens.
+    pub(super) opens: Option<Ahead>,
+}
+
+/// A box, or what opens it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Ahead {
+    /// Names the box.
+    pub(super) id: u64,
+    /// Text of the message.
+    pub(super) text: String,
 }
 
 /// A message to one person.

@@ -8,7 +8,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{counts, encode, envelope::What, events, frames::Frame, hub::Hub, room::Room};
+use super::{
+    counts, encode,
+    envelope::{Told, What},
+    events,
+    frames::Frame,
+    hub::Hub,
+    room::Room,
+};
 use crate::wire::{Body, Counts, Entered, Message, PersonCard, Taps};
 
 /// What comes too often is sent once in this time.
@@ -94,14 +101,19 @@ impl Follower {
 
     async fn take(&mut self, what: What) {
         match what {
-            What::Events(texts) => {
-                for (seq, text) in texts {
-                    if seq == self.seq + 1 {
-                        self.event(seq, &text).await;
-                    } else if seq > self.seq {
+            What::Events(events) => {
+                for told in events {
+                    if told.seq == self.seq + 1 {
+                        self.event(&told).await;
+                    } else if told.seq > self.seq {
                         self.catch_up().await;
                     }
                 }
+            }
+            What::Sealed(ahead) => {
+                let frame = Frame::ahead(&ahead);
+                self.room.set_ahead(Some(frame.clone()));
+                self.send(frame).await;
             }
             What::Ephemeral(body) => match *body {
                 Body::Counts(_) => self.counts_due = true,
@@ -125,11 +137,15 @@ impl Follower {
         }
     }
 
-    async fn event(&mut self, seq: i64, text: &str) {
-        self.seq = seq;
+    async fn event(&mut self, told: &Told) {
+        self.seq = told.seq;
         // Before it is sent: who reads this number and then SQL will not be missing the event.
-        self.room.set_last(seq);
-        self.send(Frame::text(seq, text)).await;
+        self.room.set_last(told.seq);
+        // Only one draw is under way at a time: when it moves, what was sealed before is opened or never will be.
+        if told.text.contains(r#""type":"draw""#) {
+            self.room.set_ahead(None);
+        }
+        self.send(Frame::event(told)).await;
     }
 
     /// Sends what SQL has after the last event sent.
@@ -140,7 +156,7 @@ impl Follower {
                 Ok(texts) if texts.is_empty() => return,
                 Ok(texts) => {
                     for (seq, text) in texts {
-                        self.event(seq, &text).await;
+                        self.event(&Told { seq, text, opens: None }).await;
                     }
                 }
                 Err(error) => {

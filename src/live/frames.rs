@@ -1,8 +1,12 @@
 //! WebSocket frames (RFC 6455). Frames of a server carry no mask, so one encoded frame serves every socket; what a
 //! client may send is so little that reading it takes no library and no buffer while it is silent.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
+
+use super::envelope::{Ahead, Told};
 
 /// Largest message of a client, bytes.
 pub(super) const MESSAGE_MAX: usize = 4096;
@@ -16,6 +20,19 @@ pub(super) enum To {
     All,
     /// Screens and control pages: phones would pay for what they do not show.
     Hall,
+    /// Those who can open what is sealed.
+    Openers,
+}
+
+/// What a frame has to do with a box of winners that are told later.
+#[derive(Clone, Debug)]
+pub(super) enum Boxed {
+    /// Nothing.
+    No,
+    /// It is the box.
+    Is(u64),
+    /// Whoever has the box gets these bytes in its place.
+    Opens(Arc<(u64, Bytes)>),
 }
 
 /// An encoded frame, shared by all sockets.
@@ -27,12 +44,40 @@ pub struct Frame {
     pub(super) to: To,
     /// Header and payload.
     pub bytes: Bytes,
+    /// The box.
+    pub(super) boxed: Boxed,
 }
 
 impl Frame {
     /// A text message.
     pub fn text(seq: i64, text: &str) -> Self {
-        Self { seq, to: To::All, bytes: encode(0x1, text.as_bytes()) }
+        Self::new(seq, To::All, encode(0x1, text.as_bytes()))
+    }
+
+    fn new(seq: i64, to: To, bytes: Bytes) -> Self {
+        Self { seq, to, bytes, boxed: Boxed::No }
+    }
+
+    /// A box.
+    pub(super) fn ahead(ahead: &Ahead) -> Self {
+        let bytes = encode(0x1, ahead.text.as_bytes());
+        Self { boxed: Boxed::Is(ahead.id), ..Self::new(0, To::Openers, bytes) }
+    }
+
+    /// An event.
+    pub(super) fn event(told: &Told) -> Self {
+        let boxed = told.opens.as_ref().map_or(Boxed::No, |opens| {
+            Boxed::Opens(Arc::new((opens.id, encode(0x1, opens.text.as_bytes()))))
+        });
+        Self { boxed, ..Self::text(told.seq, &told.text) }
+    }
+
+    /// The bytes for a socket that has this box (0: none).
+    pub(super) fn for_holder(&self, of: u64) -> &Bytes {
+        match &self.boxed {
+            Boxed::Opens(opens) if opens.0 == of => &opens.1,
+            _ => &self.bytes,
+        }
     }
 
     /// Several text messages, written as one; `None` when there are none.
@@ -41,23 +86,23 @@ impl Frame {
         for text in texts {
             all.extend_from_slice(&encode(0x1, text.as_bytes()));
         }
-        (!all.is_empty()).then(|| Self { seq: 0, to: To::All, bytes: all.freeze() })
+        (!all.is_empty()).then(|| Self::new(0, To::All, all.freeze()))
     }
 
     pub(super) fn hall(text: &str) -> Self {
-        Self { seq: 0, to: To::Hall, bytes: encode(0x1, text.as_bytes()) }
+        Self::new(0, To::Hall, encode(0x1, text.as_bytes()))
     }
 
     pub(super) fn ping() -> Self {
-        Self { seq: 0, to: To::All, bytes: encode(0x9, b"") }
+        Self::new(0, To::All, encode(0x9, b""))
     }
 
     pub(super) fn pong(payload: &[u8]) -> Self {
-        Self { seq: 0, to: To::All, bytes: encode(0xA, payload) }
+        Self::new(0, To::All, encode(0xA, payload))
     }
 
     pub(super) fn close(code: u16) -> Self {
-        Self { seq: 0, to: To::All, bytes: encode(0x8, &code.to_be_bytes()) }
+        Self::new(0, To::All, encode(0x8, &code.to_be_bytes()))
     }
 }
 

@@ -10,9 +10,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     encode,
-    envelope::{Envelope, Private, What},
+    envelope::{Ahead, Envelope, Private, Told, What},
     outlet::Outlet,
     room::{self, Room},
+    sealed::Sealed,
     shards::Shards,
 };
 use crate::{
@@ -69,14 +70,14 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Open {
     all: usize,
-    sessions: HashMap<String, usize>,
+    sessions: HashMap<Arc<str>, usize>,
 }
 
 /// The right to one open socket; given back when dropped.
 #[derive(Debug)]
 pub struct Permit {
     hub: Hub,
-    session: String,
+    session: Arc<str>,
 }
 
 /// A socket's place in its room; left when dropped.
@@ -85,7 +86,7 @@ pub struct Seat {
     pub(super) room: Arc<Room>,
     place: super::shards::Place,
     outlet: Arc<Outlet>,
-    openid: Option<String>,
+    openid: Option<Arc<str>>,
     _permit: Permit,
 }
 
@@ -138,11 +139,30 @@ impl Hub {
 
     /// Brings events to all sockets on all servers. Their transaction is committed.
     pub fn publish(&self, meeting: &str, messages: &[Message]) {
-        let texts: Vec<_> =
-            messages.iter().filter_map(|message| Some((message.seq?, encode(message)))).collect();
-        if !texts.is_empty() {
-            self.tell(meeting, What::Events(texts));
+        self.publish_events(meeting, messages, |_| None);
+    }
+
+    /// The same for the result of a draw: whoever has its winners sealed gets the key in their place.
+    pub fn publish_result(&self, meeting: &str, messages: &[Message], sealed: &Sealed) {
+        self.publish_events(meeting, messages, |message| {
+            Some(Ahead { id: sealed.id, text: sealed.opening(message)? })
+        });
+    }
+
+    fn publish_events(&self, meeting: &str, messages: &[Message], opens: impl Fn(&Message) -> Option<Ahead>) {
+        let told = |message: &Message| {
+            Some(Told { seq: message.seq?, text: encode(message), opens: opens(message) })
+        };
+        let events: Vec<_> = messages.iter().filter_map(told).collect();
+        if !events.is_empty() {
+            self.tell(meeting, What::Events(events));
         }
+    }
+
+    /// Brings winners that are told later to all sockets on all servers that can open them.
+    pub fn publish_ahead(&self, meeting: &str, sealed: &Sealed) {
+        let message = Message { seq: None, at: self.parts().clock.now(), body: sealed.ahead() };
+        self.tell(meeting, What::Sealed(Ahead { id: sealed.id, text: encode(&message) }));
     }
 
     /// Brings a message without number to one person's sockets on all servers.
@@ -225,18 +245,26 @@ impl Hub {
         if open.all >= self.parts().sockets {
             return Err(ApiError::unavailable("在线连接已满，请稍后重试。"));
         }
-        let mine = open.sessions.entry(session.to_owned()).or_insert(0);
-        if *mine >= self.parts().sockets_per_session {
+        // One text for all sockets of a session.
+        let known = open.sessions.get_key_value(session);
+        let (session, mine) =
+            known.map_or_else(|| (session.into(), 0), |(key, mine)| (Arc::clone(key), *mine));
+        if mine >= self.parts().sockets_per_session {
             return Err(ApiError::too_many("sockets", "您打开的页面太多，请关闭一些后重试。", 5));
         }
-        *mine += 1;
+        open.sessions.insert(Arc::clone(&session), mine + 1);
         open.all += 1;
-        Ok(Permit { hub: self.clone(), session: session.to_owned() })
+        Ok(Permit { hub: self.clone(), session })
     }
 
     /// Most sockets that this process takes.
     pub fn most(&self) -> usize {
         self.parts().sockets
+    }
+
+    /// Whether a room follows this meeting's events, so that the meeting is known to exist.
+    pub fn follows(&self, meeting: &str) -> bool {
+        self.room(meeting).is_some_and(|room| room.last() > 0)
     }
 
     /// Open sockets of this process.
@@ -251,7 +279,7 @@ impl Hub {
         permit: Permit,
         meeting: &str,
         outlet: &Arc<Outlet>,
-        openid: Option<String>,
+        openid: Option<Arc<str>>,
     ) -> Seat {
         let seat = {
             let mut rooms = self.rooms();

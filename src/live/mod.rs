@@ -13,6 +13,7 @@ mod frames;
 mod hub;
 mod outlet;
 mod room;
+mod sealed;
 mod shards;
 mod socket;
 
@@ -20,7 +21,8 @@ pub use self::{
     counts::counts,
     frames::Frame,
     hub::{Hub, HubParts, Permit, Seat},
-    outlet::Outlet,
+    outlet::{Outlet, Wants},
+    sealed::Sealed,
     socket::{Check, Live, Upgrade, run},
 };
 

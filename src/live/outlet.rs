@@ -7,10 +7,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
 use tokio::{net::TcpStream, sync::Notify};
 
-use super::frames::{Frame, To};
+use super::frames::{Boxed, Frame, To};
 use crate::watch;
 
 /// Frames that may wait for a socket; with more it is closed and comes back with `after`.
@@ -23,7 +22,16 @@ pub struct Outlet {
     out: Mutex<Out>,
     /// Something waits, or the outlet fell behind.
     pub(super) wake: Notify,
-    hall: bool,
+    wants: Wants,
+}
+
+/// What a socket wants beside that which is for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    /// What only screens and control pages show.
+    pub hall: bool,
+    /// Winners sealed before they are told.
+    pub sealed: bool,
 }
 
 #[derive(Debug)]
@@ -31,6 +39,8 @@ struct Out {
     state: State,
     /// Number of the last event that was sent or queued.
     last: i64,
+    /// The box of winners that was sent or queued last; 0 for none.
+    holds: u64,
     queue: VecDeque<Frame>,
     /// Bytes of the first frame in the queue that are written.
     offset: usize,
@@ -64,10 +74,19 @@ pub(super) enum Standing {
 }
 
 impl Outlet {
-    /// Paused until [`Self::open`]. `hall` says whether it wants what only screens and control pages show.
-    pub fn new(io: TcpStream, hall: bool) -> Self {
-        let out = Out { state: State::Paused, last: 0, queue: VecDeque::new(), offset: 0, written: 0 };
-        Self { io, out: Mutex::new(out), wake: Notify::new(), hall }
+    /// Paused until [`Self::open`].
+    pub fn new(io: TcpStream, wants: Wants) -> Self {
+        let out =
+            Out { state: State::Paused, last: 0, holds: 0, queue: VecDeque::new(), offset: 0, written: 0 };
+        Self { io, out: Mutex::new(out), wake: Notify::new(), wants }
+    }
+
+    fn takes(&self, frame: &Frame) -> bool {
+        match frame.to {
+            To::All => true,
+            To::Hall => self.wants.hall,
+            To::Openers => self.wants.sealed,
+        }
     }
 
     pub(super) fn io(&self) -> &TcpStream {
@@ -80,7 +99,7 @@ impl Outlet {
 
     /// Sends, or lets it wait. Events that this socket had already are passed over.
     pub(super) fn push(&self, frame: &Frame) {
-        if frame.to == To::Hall && !self.hall {
+        if !self.takes(frame) {
             return;
         }
         let mut out = self.out();
@@ -95,8 +114,17 @@ impl Outlet {
             out.queue.truncate(keep);
         } else {
             out.last = out.last.max(frame.seq);
-            out.queue.push_back(frame.clone());
-            if out.state == State::Paused || (out.queue.len() == 1 && out.flush(&self.io)) {
+            if let Boxed::Is(id) = frame.boxed {
+                out.holds = id;
+            }
+            let bytes = frame.for_holder(out.holds);
+            if out.at_once(&self.io, bytes) {
+                return;
+            }
+            if out.state != State::Closed {
+                out.queue.push_back(Frame { bytes: bytes.clone(), ..frame.clone() });
+            }
+            if out.state == State::Paused {
                 return;
             }
         }
@@ -106,10 +134,16 @@ impl Outlet {
 
     /// Sends `first` and then what has waited: messages without number, and events after `seq`, of which `first`
     /// tells.
-    pub fn open(&self, seq: i64, first: Vec<Frame>) {
+    pub fn open(&self, seq: i64, mut first: Vec<Frame>) {
         let mut out = self.out();
         if out.state != State::Paused {
             return;
+        }
+        first.retain(|frame| self.takes(frame));
+        for frame in &first {
+            if let Boxed::Is(id) = frame.boxed {
+                out.holds = id;
+            }
         }
         let waited = std::mem::take(&mut out.queue);
         out.queue = first.into();
@@ -159,32 +193,42 @@ impl Outlet {
 }
 
 impl Out {
-    /// Writes; true when nothing waits any more.
+    /// Writes a frame if nothing waits before it; true when all of it went out. Nearly every frame does, so it costs
+    /// no place in a queue, and no count of who shares its bytes, which all threads would change at once.
+    fn at_once(&mut self, io: &TcpStream, bytes: &[u8]) -> bool {
+        self.state == State::Open && self.queue.is_empty() && self.write(io, bytes)
+    }
+
+    /// Writes what waits; true when nothing waits any more.
     fn flush(&mut self, io: &TcpStream) -> bool {
         while let Some(frame) = self.queue.front() {
-            let rest: Bytes = frame.bytes.slice(self.offset..);
-            match io.try_write(&rest) {
-                Ok(count) => {
+            let bytes = frame.bytes.clone();
+            if !self.write(io, &bytes) {
+                return false;
+            }
+            self.queue.pop_front();
+        }
+        // Who is idle keeps no memory for it.
+        self.queue = VecDeque::new();
+        true
+    }
+
+    /// Writes a frame from where it stands; true when it is done.
+    fn write(&mut self, io: &TcpStream, bytes: &[u8]) -> bool {
+        while self.offset < bytes.len() {
+            match io.try_write(&bytes[self.offset..]) {
+                Ok(count) if count > 0 => {
+                    self.offset += count;
                     self.written += u64::try_from(count).unwrap_or(0);
-                    if count == rest.len() {
-                        self.offset = 0;
-                        self.queue.pop_front();
-                    } else {
-                        self.offset += count;
-                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(_) => {
-                    self.state = State::Closed;
-                    self.queue = VecDeque::new();
+                Ok(_) | Err(_) => {
+                    (self.state, self.offset, self.queue) = (State::Closed, 0, VecDeque::new());
                     return false;
                 }
             }
         }
         self.offset = 0;
-        if self.queue.capacity() > 4 {
-            self.queue = VecDeque::new();
-        }
         true
     }
 }

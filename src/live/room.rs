@@ -1,7 +1,7 @@
 //! One meeting's room in this process: follows the meeting's events in order and sends each to its crowd once.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -29,6 +30,9 @@ const INBOX: usize = 1024;
 /// A snapshot serves everybody who comes within this time, unless an event comes first.
 const SNAPSHOT_LIFE: Duration = Duration::from_secs(1);
 
+/// Different gaps kept at once.
+const GAPS: usize = 15;
+
 /// A room.
 #[derive(Debug)]
 pub(super) struct Room {
@@ -38,9 +42,13 @@ pub(super) struct Room {
     last: watch::Sender<i64>,
     inbox: mpsc::Sender<What>,
     missed: AtomicBool,
-    people: Mutex<HashMap<String, Vec<Arc<Outlet>>>>,
+    people: Mutex<HashMap<Arc<str>, Vec<Arc<Outlet>>>>,
     counts: Mutex<Option<Frame>>,
+    /// Winners that are told later, for those who come meanwhile.
+    ahead: Mutex<Option<Frame>>,
     snapshot: tokio::sync::Mutex<Option<(i64, Instant, Frame)>>,
+    /// What who had seen everything up to the first number missed, up to the second one; newest first.
+    gaps: tokio::sync::Mutex<VecDeque<(i64, i64, Option<Frame>)>>,
 }
 
 /// Makes a room and starts its task.
@@ -54,7 +62,9 @@ pub(super) fn start(hub: &Hub, meeting: &str) -> Arc<Room> {
         missed: AtomicBool::new(false),
         people: Mutex::default(),
         counts: Mutex::default(),
+        ahead: Mutex::default(),
         snapshot: tokio::sync::Mutex::default(),
+        gaps: tokio::sync::Mutex::default(),
     });
     hub.spawn(Follower::new(hub.clone(), Arc::clone(&room)).run(told));
     room
@@ -103,9 +113,9 @@ impl Room {
         }
     }
 
-    pub(super) fn seat_person(&self, openid: &str, outlet: &Arc<Outlet>) {
+    pub(super) fn seat_person(&self, openid: &Arc<str>, outlet: &Arc<Outlet>) {
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
-        people.entry(openid.to_owned()).or_default().push(Arc::clone(outlet));
+        people.entry(Arc::clone(openid)).or_default().push(Arc::clone(outlet));
     }
 
     pub(super) fn unseat_person(&self, openid: &str, outlet: &Arc<Outlet>) {
@@ -126,14 +136,23 @@ impl Room {
     pub(super) fn set_counts(&self, frame: Frame) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame);
     }
+
+    /// The box of winners that are not told yet.
+    pub(super) fn ahead(&self) -> Option<Frame> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_ahead(&self, frame: Option<Frame>) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = frame;
+    }
 }
 
 impl Seat {
     /// The snapshot and its number: one that was built a moment ago if it tells of every event that this socket
     /// will not be sent, else a new one. Many who come at once wait for the same one.
-    pub async fn snapshot<F>(&self, build: F) -> ApiResult<(i64, Frame)>
+    pub async fn snapshot<'a, F>(&self, build: F) -> ApiResult<(i64, Frame)>
     where
-        F: Future<Output = ApiResult<(i64, String)>>,
+        F: FnOnce() -> BoxFuture<'a, ApiResult<(i64, String)>>,
     {
         let mut kept = self.room.snapshot.lock().await;
         if let Some((seq, built, frame)) = &*kept
@@ -142,7 +161,7 @@ impl Seat {
         {
             return Ok((*seq, frame.clone()));
         }
-        let (seq, text) = build.await?;
+        let (seq, text) = build().await?;
         let mut frame = Frame::text(seq, &text);
         // It is no event itself: it must not count as the one that it is numbered after.
         frame.seq = 0;
@@ -150,8 +169,30 @@ impl Seat {
         Ok((seq, frame))
     }
 
-    /// How many are here, as last said in this room.
-    pub fn counts(&self) -> Option<Frame> {
-        self.room.counts()
+    /// What a socket missed that had everything up to event `after`, and the number up to which that tells. Those who
+    /// come back together, after a restart say, missed the same: it is read once for all of them. `None` when nobody
+    /// can say it in few events.
+    pub async fn missed<'a, F>(&self, after: i64, read: F) -> ApiResult<Option<(i64, Option<Frame>)>>
+    where
+        F: FnOnce() -> BoxFuture<'a, ApiResult<Option<(i64, Option<Frame>)>>>,
+    {
+        if after == self.room.last() {
+            return Ok(Some((after, None)));
+        }
+        let mut kept = self.room.gaps.lock().await;
+        let last = self.room.last();
+        if let Some((_, seq, frame)) = kept.iter().find(|(from, seq, _)| *from == after && *seq >= last) {
+            return Ok(Some((*seq, frame.clone())));
+        }
+        let Some((seq, frame)) = read().await? else { return Ok(None) };
+        kept.retain(|(_, seq, _)| *seq >= last);
+        kept.truncate(GAPS);
+        kept.push_front((after, seq, frame.clone()));
+        Ok(Some((seq, frame)))
+    }
+
+    /// What comes after the snapshot: how many are here, and winners that are told later, sealed.
+    pub fn present(&self) -> impl Iterator<Item = Frame> {
+        self.room.counts().into_iter().chain(self.room.ahead())
     }
 }

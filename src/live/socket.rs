@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::Interest,
     net::TcpStream,
     time::{Instant, sleep_until, timeout},
 };
@@ -228,15 +229,15 @@ async fn serve(live: &mut Live) -> End {
             Standing::Closed => return End::Gone,
             Standing::Idle | Standing::Waiting(_) => watch.stands(standing, Instant::now()),
         }
+        let interest =
+            if watch.stuck.is_some() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         tokio::select! {
             () = live.stopping.cancelled() => return End::Code(frames::GOING_AWAY),
             () = outlet.wake.notified() => {}
-            ready = outlet.io().writable(), if watch.stuck.is_some() => if ready.is_err() { return End::Gone },
-            ready = outlet.io().readable() => {
-                if ready.is_err() {
-                    return End::Gone;
-                }
-                if let Err(end) = read(outlet, &mut reader, &mut watch) {
+            ready = outlet.io().ready(interest) => {
+                let Ok(ready) = ready else { return End::Gone };
+                // Otherwise it takes more, and the next turn writes.
+                if ready.is_readable() && let Err(end) = read(outlet, &mut reader, &mut watch) {
                     return end;
                 }
             }
@@ -301,14 +302,15 @@ async fn leave(outlet: &Outlet, last: &[Frame]) {
         done = outlet.finish();
     }
     let _ = socket2::SockRef::from(outlet.io()).shutdown(std::net::Shutdown::Write);
+    while outlet.io().readable().await.is_ok() && ignore(outlet) {}
+}
+
+/// Reads and forgets; false when the far end has closed.
+fn ignore(outlet: &Outlet) -> bool {
     let mut buffer = [0; 1024];
-    while outlet.io().readable().await.is_ok() {
-        match outlet.io().try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
+    match outlet.io().try_read(&mut buffer) {
+        Ok(count) => count > 0,
+        Err(error) => error.kind() == ErrorKind::WouldBlock,
     }
 }
 

@@ -14,38 +14,33 @@ use crate::{
 
 /// The page of `openid`, as it stands in SQL now.
 pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
-    let (meeting, bound) = {
-        let mut conn = app.db().read().acquire().await?;
-        let meeting = meeting::load(&mut conn, meeting_id).await?;
-        (meeting, mine(&mut conn, meeting_id, openid).await?)
-    };
-    let Some(bound) = bound.filter(|bound| bound.active) else {
-        let follows = !meeting.settings.require_follow || follow::follows(app, openid).await.unwrap_or(true);
-        let step = if follows { Step::Bind } else { Step::Follow };
-        return Ok(Me {
-            step,
-            name: String::new(),
-            phone: String::new(),
-            place: None,
-            wins: Vec::new(),
-            confirm: Vec::new(),
-            tapped: None,
-            code_problem: trouble::find(app, meeting_id, openid).await,
-        });
-    };
     let mut conn = app.db().read().acquire().await?;
-    let wins = wins(&mut conn, meeting_id, &bound.id).await?;
-    let confirm = confirm::waiting(app, &mut conn, (meeting_id, openid)).await?;
-    let tapped = tapped(&mut conn, meeting_id, bound.place.index).await?;
+    if let Some(bound) = mine(&mut conn, meeting_id, openid).await?.filter(|bound| bound.active) {
+        return Ok(Me {
+            step: Step::In,
+            wins: wins(&mut conn, meeting_id, &bound.id).await?,
+            confirm: confirm::waiting(app, &mut conn, (meeting_id, openid)).await?,
+            tapped: tapped(&mut conn, meeting_id, bound.place.index).await?,
+            name: bound.name,
+            phone: bound.phone,
+            place: Some(bound.place),
+            code_problem: None,
+        });
+    }
+    let meeting = meeting::load(&mut conn, meeting_id).await?;
+    // WeChat may have to be asked: that needs no connection.
+    drop(conn);
+    let follows = !meeting.settings.require_follow || follow::follows(app, openid).await.unwrap_or(true);
+    let step = if follows { Step::Bind } else { Step::Follow };
     Ok(Me {
-        step: Step::In,
-        name: bound.name,
-        phone: bound.phone,
-        place: Some(bound.place),
-        wins,
-        confirm,
-        tapped,
-        code_problem: None,
+        step,
+        name: String::new(),
+        phone: String::new(),
+        place: None,
+        wins: Vec::new(),
+        confirm: Vec::new(),
+        tapped: None,
+        code_problem: trouble::find(app, meeting_id, openid).await,
     })
 }
 

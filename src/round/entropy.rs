@@ -4,7 +4,7 @@ use anyhow::Context;
 use sqlx::{AnyConnection, Row};
 
 use super::{
-    beacon, convert,
+    ahead, beacon, convert,
     rows::{self, DrawRow, Stored},
     taps, views,
 };
@@ -20,7 +20,7 @@ use crate::{
     drawlog::{self, Appended},
     error::{ApiError, ApiResult},
     meeting::{self, tell},
-    wire::{Body, DrawEvent, DrawView, EntropyInput, EntropyRequest},
+    wire::{Body, DrawEvent, DrawState, DrawView, EntropyInput, EntropyRequest},
 };
 
 /// How far a draw has come, read from its lines.
@@ -98,6 +98,9 @@ pub async fn close_source(
         Deed { who, what: "draw.entropy", meeting, target: &n.to_string(), note: &request.i.to_string() };
     let view = views::draw(tx.conn(), meeting, n).await?;
     finish(app, tx, &deed, (&view, logged)).await?;
+    if view.state == DrawState::Closed {
+        ahead::send(app, meeting, n);
+    }
     Ok(view)
 }
 

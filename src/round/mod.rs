@@ -4,6 +4,7 @@
 //! tells it, the audit record. The live side is only read at the commit; every later step needs SQL alone, so a
 //! server that was killed between two lines goes on where the log stands.
 
+mod ahead;
 mod audits;
 mod beacon;
 mod check;

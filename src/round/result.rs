@@ -20,6 +20,7 @@ use crate::{
     drawlog::{self, Appended},
     error::{ApiError, ApiResult},
     failpoint, keys,
+    live::Sealed,
     meeting::{self, Meeting, tell},
     payout::{self, Grant, NewAward},
     watch,
@@ -221,11 +222,12 @@ async fn finish(
     told.push(rounds::told(app, &mut tx, id).await?);
     let deed = Deed { who, what: "draw.result", meeting: id, target: &draw.n.to_string(), note: "" };
     audit::record(&mut tx, now, &deed).await?;
+    let sealed = Sealed::of(app.keys(), id, draw.n, &view.winners);
     failpoint::hit("draw.before_result_commit");
     tx.commit().await?;
     // Durable, and nobody was told.
     failpoint::hit("draw.after_result_commit");
-    app.publish(id, &told);
+    app.hub().publish_result(id, &told, &sealed);
     super::tell_winners(app, id, draw.n);
     if draw.parent > 0 {
         super::tell_winners(app, id, draw.parent);

@@ -14,15 +14,22 @@ use crate::{app::App, payout::sender::Sender, watch};
 /// Between two looks at how late the event loop is.
 const LAG_EVERY: Duration = Duration::from_millis(500);
 
-/// Measures how late a timer comes: what every other task of this process waits, too.
+/// Ticks of [`LAG_EVERY`] between two gatherings of what was measured.
+const UPKEEP_TICKS: u32 = 20;
+
+/// Measures how late a timer comes: what every other task of this process waits, too. Also puts what was measured into
+/// its histograms: that would otherwise wait, one number per request, until somebody asks for `/metrics`.
 pub(super) async fn measure_lag(app: App) {
-    loop {
+    for tick in 1_u32.. {
         let begun = Instant::now();
         tokio::select! {
             () = app.stopping().cancelled() => return,
             () = tokio::time::sleep(LAG_EVERY) => {}
         }
         histogram!(watch::LOOP_LAG).record(begun.elapsed().saturating_sub(LAG_EVERY));
+        if tick.is_multiple_of(UPKEEP_TICKS) {
+            super::health::upkeep();
+        }
     }
 }
 

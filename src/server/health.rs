@@ -27,6 +27,13 @@ fn record() -> Option<PrometheusHandle> {
     Some(handle)
 }
 
+/// Gathers what was measured since the last time.
+pub(super) fn upkeep() {
+    if let Some(handle) = METRICS.get().and_then(Option::as_ref) {
+        handle.run_upkeep();
+    }
+}
+
 /// Whether this server can take requests.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct ServerReadiness {

@@ -26,6 +26,9 @@ pub use openapi::document;
 
 /// A request that takes longer was forgotten by its sender.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Connections that may wait to be accepted, if the system allows as many: a hall comes back within seconds, and who
+/// finds no place tries again only after a second or three.
+const BACKLOG: i32 = 8192;
 
 /// The whole table of routes.
 pub fn router(app: &App) -> Router {
@@ -113,9 +116,11 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
 
 /// Binds an address, with a sentence when that fails.
 pub async fn bind(addr: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(addr).await.with_context(|| {
+    let listener = TcpListener::bind(addr).await.with_context(|| {
         format!("cannot listen on {addr}: is another server running there? set server.listen")
-    })
+    })?;
+    socket2::SockRef::from(&listener).listen(BACKLOG).context("cannot listen with a longer queue")?;
+    Ok(listener)
 }
 
 /// A 500 for what should never happen; the detail is in the log.

@@ -17,7 +17,7 @@ use crate::{
     error::{ApiError, ApiResult, ProblemBody},
     http::{Path, Query},
     keys::token_hash,
-    live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, events},
+    live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, Wants, events},
     people,
     wire::{Body, Message},
 };
@@ -47,6 +47,9 @@ pub(super) struct SocketQuery {
     /// Number of the last event that was seen: when it is recent, the missed events come instead of a snapshot.
     #[param(minimum = 0)]
     after: Option<i64>,
+    /// The client can open winners that are sent sealed before they are told (`sealed`, `opened`).
+    #[serde(default)]
+    sealed: bool,
 }
 
 /// Open a socket. Server messages have the schema `Message`; the first is a `snapshot`, or the events after `after`.
@@ -72,15 +75,15 @@ pub(super) async fn connect(
         return Err(ApiError::invalid("query", "after", "after 不能是负数。"));
     }
     let caller = admit(&app, &mut parts, &meeting, query.role).await?;
-    if events::last(app.db(), &meeting).await?.is_none() {
+    if !app.hub().follows(&meeting) && events::last(app.db(), &meeting).await?.is_none() {
         return Err(ApiError::not_found("该活动"));
     }
     let upgrade = Upgrade::of(&mut parts)?;
     let permit = app.hub().permit(&caller.session)?;
     let response = upgrade.response();
     let check = (query.role == SocketRole::Control).then(|| still_staff(&app, &parts.headers));
-    let visit =
-        Visit { app: app.clone(), meeting, role: query.role, after: query.after, openid: caller.openid };
+    let wants = Wants { hall: query.role != SocketRole::Attendee, sealed: query.sealed };
+    let visit = Visit { app: app.clone(), meeting, wants, after: query.after, openid: caller.openid };
     app.spawn(visit.run(upgrade, permit, check));
     Ok(response)
 }
@@ -88,7 +91,7 @@ pub(super) async fn connect(
 struct Caller {
     /// Names the session in limits without being its secret.
     session: String,
-    openid: Option<String>,
+    openid: Option<Arc<str>>,
 }
 
 /// Who is asking; 401 without a session, 403 for a foreign page (or, with a cookie, no page at all).
@@ -107,7 +110,7 @@ async fn admit(app: &App, parts: &mut Parts, meeting: &str, role: SocketRole) ->
             let attendee = Attendee::from_request_parts(parts, app).await?;
             Caller {
                 session: format!("attendee:{}", token_hash(&attendee.openid)),
-                openid: Some(attendee.openid),
+                openid: Some(attendee.openid.into()),
             }
         }
         SocketRole::Screen => {
@@ -145,31 +148,30 @@ fn still_staff(app: &App, headers: &HeaderMap) -> Check {
 struct Visit {
     app: App,
     meeting: String,
-    role: SocketRole,
+    wants: Wants,
     after: Option<i64>,
-    openid: Option<String>,
+    openid: Option<Arc<str>>,
 }
 
 impl Visit {
     async fn run(self, upgrade: Upgrade, permit: Permit, check: Option<Check>) {
         let stopping = self.app.stopping().clone();
-        // On the heap, and gone before the socket's long life: a task keeps room for the largest thing it ever awaits.
-        let beginning = Box::pin(self.begin(upgrade, permit));
         let seated = tokio::select! {
             () = stopping.cancelled() => None,
-            seated = beginning => seated,
+            seated = self.begin(upgrade, permit) => seated,
         };
         let Some((outlet, early, seat)) = seated else { return };
-        let clock = self.app.clock().clone();
-        // The visit itself is no longer needed: ten thousand sockets each keep only what they use.
-        drop(self);
-        live::run(Live { outlet, early, clock, stopping, check }).await;
-        drop(seat);
+        let live = Live { outlet, early, clock: self.app.clock().clone(), stopping, check };
+        // A task of its own, without what only the beginning needed: ten thousand sockets each keep only what they use.
+        self.app.spawn(async move {
+            live::run(live).await;
+            drop(seat);
+        });
     }
 
     async fn begin(&self, upgrade: Upgrade, permit: Permit) -> Option<(Arc<Outlet>, Vec<u8>, Seat)> {
         let (stream, early) = upgrade.stream().await?;
-        let outlet = Arc::new(Outlet::new(stream, self.role != SocketRole::Attendee));
+        let outlet = Arc::new(Outlet::new(stream, self.wants));
         let seat = self.app.hub().enter(permit, &self.meeting, &outlet, self.openid.clone()).await;
         match self.first(&seat).await {
             Ok((seq, frames)) => outlet.open(seq, frames),
@@ -182,25 +184,29 @@ impl Visit {
         Some((outlet, early, seat))
     }
 
-    /// What comes first, and the number of the event up to which it tells.
+    /// What comes first, and the number of the event up to which it tells. What asks SQL is on the heap: most sockets
+    /// need none of it, and all would keep room for it.
     async fn first(&self, seat: &Seat) -> ApiResult<(i64, Vec<Frame>)> {
-        let (seq, mut frames) = if let Some((seq, frame)) = self.missed().await? {
+        let missed = match self.after {
+            Some(after) => seat.missed(after, || Box::pin(self.missed(after))).await?,
+            None => None,
+        };
+        let (seq, mut frames) = if let Some((seq, frame)) = missed {
             (seq, Vec::from_iter(frame))
         } else {
-            let (seq, frame) = seat.snapshot(self.snapshot()).await?;
+            let (seq, frame) = seat.snapshot(|| Box::pin(self.snapshot())).await?;
             (seq, vec![frame])
         };
-        frames.extend(seat.counts());
+        frames.extend(seat.present());
         if let Some(openid) = &self.openid {
-            let me = people::me::view(&self.app, &self.meeting, openid).await?;
+            let me = Box::pin(people::me::view(&self.app, &self.meeting, openid)).await?;
             frames.push(Frame::text(0, &self.text(None, Body::Me(Box::new(me)))));
         }
         Ok((seq, frames))
     }
 
     /// The events after `after`, when they are few.
-    async fn missed(&self) -> ApiResult<Option<(i64, Option<Frame>)>> {
-        let Some(after) = self.after.filter(|after| *after >= 0) else { return Ok(None) };
+    async fn missed(&self, after: i64) -> ApiResult<Option<(i64, Option<Frame>)>> {
         let last = events::last(self.app.db(), &self.meeting).await?.unwrap_or(0);
         if after > last || last - after > RESUME_MAX {
             return Ok(None);

@@ -40,6 +40,12 @@ pub enum Body {
     /// A draw was committed, an entropy value closed, a result logged, or it ended void: the whole draw anew.
     #[serde(rename = "draw")]
     Draw(Box<DrawEvent>),
+    /// Without `seq`, only to sockets with `sealed=true`: the winners of a draw whose sources are all closed, sealed.
+    #[serde(rename = "sealed")]
+    Sealed(SealedWinners),
+    /// In place of a `draw`, only to sockets that were sent its winners sealed: all but the winners, and the key.
+    #[serde(rename = "opened")]
+    Opened(Box<OpenedEvent>),
     /// Some seats of a draw changed: confirmed, set aside, replaced, packet moved.
     #[serde(rename = "seats")]
     Seats(SeatsEvent),
@@ -100,6 +106,33 @@ pub struct DrawEvent {
     pub log: Checkpoint,
     /// Its log code.
     pub code: String,
+}
+
+/// The winners of a draw before the moment in which they are told: slow phones have them by then, and nobody can read
+/// them. A draw that ends void is never opened.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SealedWinners {
+    /// Number of the draw.
+    pub draw: i64,
+    /// Names what is sealed: only an `opened` of the same id opens it. 16 hex digits.
+    pub id: String,
+    /// Base64 of ChaCha20-Poly1305 (RFC 8439; nonce of zeros, nothing added) over the JSON of `winners` and blanks.
+    pub text: String,
+}
+
+/// A draw has its result.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OpenedEvent {
+    /// The draw anew, with an empty list of winners.
+    pub draw: DrawView,
+    /// Signed head of the log after the result.
+    pub log: Checkpoint,
+    /// Its log code.
+    pub code: String,
+    /// Names what it opens.
+    pub id: String,
+    /// The key, 32 bytes, hex.
+    pub key: String,
 }
 
 /// Seats changed.

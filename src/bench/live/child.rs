@@ -16,6 +16,7 @@ use figment::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use super::stage;
 use crate::{
     app::App,
     auth::{self, Attendee},
@@ -23,14 +24,12 @@ use crate::{
     config::{Config, DEFAULTS},
     keys,
     live::{Frame, events},
-    meeting, server,
-    wire::{Body, Me, MeetingSettings, NewMeeting, Scene, Step},
+    server,
+    wire::{Body, Me, Step},
 };
 
 /// Whose phone gets private messages.
 const OPENID: &str = "openid-of-the-benchmark";
-/// What a message carries beside its text, bytes, about.
-const AROUND: usize = 88;
 /// Where a restarted server finds what it served.
 const KEPT: &str = "bench.json";
 /// More sockets than a benchmark opens.
@@ -76,8 +75,7 @@ fn say(value: &Value) {
 }
 
 async fn begin(app: &App, folder: &Path, listen: &str) -> anyhow::Result<Value> {
-    let new = NewMeeting { name: "测速".into(), settings: MeetingSettings::default(), rehearsal_of: None };
-    let meeting = meeting::create(app, "bench", new).await?.id;
+    let meeting = stage::set(app).await?;
     let ticket = hex::encode(keys::random::<32>());
     let mut tx = app.db().begin().await?;
     sqlx::query("insert into screen_ticket (ticket_hash, meeting_id, created_at) values ($1, $2, $3)")
@@ -99,7 +97,12 @@ async fn begin(app: &App, folder: &Path, listen: &str) -> anyhow::Result<Value> 
 async fn obey(app: &App, meeting: &str, bare: &mut Bare, line: &str) -> anyhow::Result<Value> {
     let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     match command {
-        "event" => event(app, meeting, rest.parse()?).await,
+        "event" => Ok(json!({ "nanos": stage::event(app, meeting, rest.parse()?).await? })),
+        "draw" => Ok(json!({ "draw": stage::draw(app, meeting).await? })),
+        "result" => {
+            stage::result(app, meeting, rest.parse()?).await?;
+            Ok(json!({}))
+        }
         "whisper" => {
             let sent = nanos();
             app.publish_to(meeting, OPENID, Body::Me(Box::new(me(rest))));
@@ -116,17 +119,6 @@ async fn obey(app: &App, meeting: &str, bare: &mut Bare, line: &str) -> anyhow::
         }
         _ => anyhow::bail!("{command} is no command"),
     }
-}
-
-async fn event(app: &App, meeting: &str, bytes: usize) -> anyhow::Result<Value> {
-    let text = "x".repeat(bytes.saturating_sub(AROUND));
-    let mut tx = app.db().begin().await?;
-    let scene = Body::Scene(Scene { name: "pause".into(), text, ..Scene::default() });
-    let message = events::append(&mut tx, meeting, app.now(), &scene).await?;
-    tx.commit().await?;
-    let sent = nanos();
-    app.publish(meeting, [message]);
-    Ok(json!({ "nanos": sent }))
 }
 
 fn me(name: &str) -> Me {

@@ -1,6 +1,8 @@
 //! The viewers: each a task that reads its socket, notes when a message came, and comes back when it is sent away.
 
 use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -43,6 +45,8 @@ struct Seen {
     at: AtomicU64,
     /// Number of the last event.
     seq: AtomicI64,
+    /// Of the winners that were told last; 0 before.
+    winners: AtomicU64,
 }
 
 /// All of them.
@@ -152,6 +156,10 @@ impl Crowd {
         let mut first = true;
         loop {
             let next = if let Ok(socket) = self.open(&door, self.seen[id].seq.load(SeqCst)).await {
+                if first && !door.ours {
+                    first = false;
+                    self.enter();
+                }
                 self.read(id, socket, first).await
             } else {
                 self.refused.fetch_add(1, SeqCst);
@@ -228,7 +236,13 @@ impl Crowd {
             return bye.flatten()?["data"]["within_ms"].as_u64();
         };
         let last = seen.seq.load(SeqCst);
-        if is_snapshot(text) {
+        let kind = kind(text);
+        if matches!(kind, "snapshot" | "draw")
+            && let Some(winners) = winners(text)
+        {
+            seen.winners.store(winners, SeqCst);
+        }
+        if kind == "snapshot" {
             seen.seq.store(seq, SeqCst);
             return None;
         }
@@ -290,6 +304,11 @@ impl Crowd {
         Ok(())
     }
 
+    /// How many different results of the last draw viewers were told, those who were told none included.
+    pub(super) fn results(&self) -> usize {
+        self.seen.iter().map(|seen| seen.winners.load(SeqCst)).collect::<HashSet<_>>().len()
+    }
+
     /// Viewers.
     pub(super) fn size(&self) -> usize {
         self.seen.len()
@@ -315,11 +334,23 @@ impl Crowd {
 
 /// Number of an event.
 fn number(text: &str) -> Option<i64> {
-    text.strip_prefix(r#"{"seq":"#)?.split_once(',')?.0.parse().ok()
+    text.strip_prefix(r#"{"seq":"#)?.split_once(',')?.0.trim_start().parse().ok()
 }
 
-fn is_snapshot(text: &str) -> bool {
-    text.split_once(r#""type":""#).is_some_and(|(_, kind)| kind.starts_with(r#"snapshot""#))
+/// Type of a message with a number.
+fn kind(text: &str) -> &str {
+    let rest = text.split_once(r#""type":""#).map_or("", |(_, rest)| rest);
+    rest.split_once('"').map_or("", |(kind, _)| kind)
+}
+
+/// Names the winners of the last draw that a message tells of, when they are known.
+fn winners(text: &str) -> Option<u64> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let draws = value["data"]["draws"].as_array();
+    let draw = draws.map_or(Some(&value["data"]["draw"]), |draws| draws.last())?;
+    let mut hasher = DefaultHasher::new();
+    draw["winners"].to_string().hash(&mut hasher);
+    (draw["state"] == "revealed").then(|| hasher.finish())
 }
 
 #[cfg(test)]

@@ -14,9 +14,11 @@ use super::child::nanos;
 #[derive(Clone, Debug)]
 pub(super) struct Door {
     pub(super) address: String,
-    pub(super) meeting: String,
-    pub(super) role: &'static str,
+    /// Path and query.
+    pub(super) target: String,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// It is our protocol: a first message comes by itself, and missed events are asked for.
+    pub(super) ours: bool,
 }
 
 /// An open socket.
@@ -30,8 +32,8 @@ pub(super) fn settings() -> WebSocketConfig {
 impl Door {
     /// Opens it; with `after` not 0 as one that was there before.
     pub(super) async fn open(&self, after: i64) -> anyhow::Result<Socket> {
-        let resume = if after > 0 { format!("&after={after}") } else { String::new() };
-        let url = format!("ws://{}/ws/{}?role={}{resume}", self.address, self.meeting, self.role);
+        let resume = if self.ours && after > 0 { format!("&after={after}") } else { String::new() };
+        let url = format!("ws://{}{}{resume}", self.address, self.target);
         let mut request = url.into_client_request()?;
         for (name, value) in &self.headers {
             request.headers_mut().insert(*name, value.parse()?);

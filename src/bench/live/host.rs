@@ -10,8 +10,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Door, LiveArgs, child::nanos};
-use crate::keys;
+use super::{
+    super::usage::{self, Usage},
+    Door, LiveArgs,
+    child::nanos,
+    peer::Peer,
+};
+use crate::{keys, wechat::tls::install_ring};
 
 /// A server that has not answered by then is stuck.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -26,12 +31,21 @@ pub(super) enum Host {
     Running {
         /// Where.
         door: Door,
+        /// Where events are made.
+        scene: String,
         /// A host's token.
         token: String,
         /// Its process.
-        pid: Option<u32>,
+        pids: Vec<u32>,
         /// For its API.
         client: reqwest::Client,
+    },
+    /// Another one, for comparison.
+    Peer {
+        /// The server.
+        peer: Box<Peer>,
+        /// Its processes.
+        pids: Vec<u32>,
     },
 }
 
@@ -77,18 +91,24 @@ impl Own {
     }
 
     fn door(&self) -> Door {
-        Door {
-            address: self.text("listen"),
-            meeting: self.text("meeting"),
-            role: "screen",
-            headers: vec![("authorization", format!("Bearer {}", self.text("ticket")))],
-        }
+        let headers = vec![("authorization", format!("Bearer {}", self.text("ticket")))];
+        self.door_as("screen", headers)
+    }
+
+    fn door_as(&self, role: &str, headers: Vec<(&'static str, String)>) -> Door {
+        let target = format!("/ws/{}?role={role}", self.text("meeting"));
+        Door { address: self.text("listen"), target, headers, ours: true }
     }
 }
 
 impl Host {
     /// Starts or finds it.
     pub(super) async fn start(args: &LiveArgs) -> anyhow::Result<Self> {
+        install_ring();
+        if let Some(sockets) = &args.peer {
+            let peer = Box::new(Peer::of(args, sockets)?);
+            return Ok(Self::Peer { peer, pids: args.pids.clone() });
+        }
         let Some(url) = &args.url else {
             let folder = std::env::temp_dir().join(format!("kaijiang-bench-{}", keys::short_id()));
             std::fs::create_dir_all(&folder)?;
@@ -98,26 +118,27 @@ impl Host {
         let given = |value: &Option<String>| value.clone().unwrap_or_default();
         let door = Door {
             address: address.context("--url is http://HOST:PORT: measure without TLS in between")?.to_owned(),
-            meeting: given(&args.meeting),
-            role: "screen",
+            target: format!("/ws/{}?role=screen", given(&args.meeting)),
             headers: vec![("authorization", format!("Bearer {}", given(&args.ticket)))],
+            ours: true,
         };
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self::Running { door, token: given(&args.token), pid: args.pid, client })
+        let scene = format!("http://{}/api/meetings/{}/scene", door.address, given(&args.meeting));
+        Ok(Self::Running { door, scene, token: given(&args.token), pids: args.pids.clone(), client })
     }
 
     fn own(&mut self) -> anyhow::Result<&mut Box<Own>> {
         match self {
             Self::Own(own) => Ok(own),
-            Self::Running { .. } => anyhow::bail!("only a server of our own can do this"),
+            _ => anyhow::bail!("only a server of our own can do this"),
         }
     }
 
-    /// Its process.
-    pub(super) fn pid(&self) -> Option<u32> {
+    /// What its processes use; `None` when that is not known.
+    pub(super) fn usage(&self) -> Option<Usage> {
         match self {
-            Self::Own(own) => own.child.id(),
-            Self::Running { pid, .. } => *pid,
+            Self::Own(own) => usage::of(&[own.child.id()?]),
+            Self::Running { pids, .. } | Self::Peer { pids, .. } => usage::of(pids),
         }
     }
 
@@ -126,37 +147,43 @@ impl Host {
         match self {
             Self::Own(own) => own.door(),
             Self::Running { door, .. } => door.clone(),
+            Self::Peer { peer, .. } => peer.door(),
         }
     }
 
     /// Where the phone comes in.
-    pub(super) fn phone(&self) -> Door {
-        match self {
-            Self::Own(own) => Door {
-                role: "attendee",
-                headers: vec![("cookie", own.text("cookie")), ("origin", own.text("origin"))],
-                ..own.door()
-            },
-            Self::Running { door, .. } => door.clone(),
-        }
+    pub(super) fn phone(&mut self) -> anyhow::Result<Door> {
+        let own = self.own()?;
+        let headers = vec![("cookie", own.text("cookie")), ("origin", own.text("origin"))];
+        Ok(own.door_as("attendee", headers))
     }
 
     /// Makes an event; the moment in which it was published, or in which the command was sent.
     pub(super) async fn event(&mut self, bytes: usize) -> anyhow::Result<u64> {
         match self {
             Self::Own(own) => stamp(&own.ask(&format!("event {bytes}")).await?),
-            Self::Running { door, token, client, .. } => {
+            Self::Peer { peer, .. } => peer.event(bytes).await,
+            Self::Running { scene: url, token, client, .. } => {
                 let sent = nanos();
                 let text: String =
                     sent.to_string().chars().chain(std::iter::repeat('开')).take(SCENE_CHARS).collect();
-                let url = format!("http://{}/api/meetings/{}/scene", door.address, door.meeting);
                 let scene = json!({ "name": "pause", "text": text }).to_string();
                 let request =
-                    client.post(url).bearer_auth(&*token).header("content-type", "application/json");
+                    client.post(&*url).bearer_auth(&*token).header("content-type", "application/json");
                 request.body(scene).send().await?.error_for_status().context("no event was made")?;
                 Ok(sent)
             }
         }
+    }
+
+    /// Runs a draw up to its closed randomness; its number.
+    pub(super) async fn draw(&mut self) -> anyhow::Result<i64> {
+        self.own()?.ask("draw").await?["draw"].as_i64().context("a number")
+    }
+
+    /// Has its result told.
+    pub(super) async fn result(&mut self, draw: i64) -> anyhow::Result<()> {
+        self.own()?.ask(&format!("result {draw}")).await.map(drop)
     }
 
     /// Sends a private message.

@@ -5,6 +5,8 @@ mod child;
 mod crowd;
 mod door;
 mod host;
+mod peer;
+mod stage;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,7 +20,6 @@ use self::{
     door::{Door, Phone},
     host::Host,
 };
-use super::usage;
 
 /// Longest wait for everybody to have a message, or to be there.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,7 +45,7 @@ pub struct LiveArgs {
     /// Also freeze this many of a hundred viewers (they stop reading), and see what it does to the others
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=50))]
     frozen: u32,
-    /// Also restart the server, and see when all are back
+    /// Also restart the server in the middle of a draw, and see when all are back with the same winners
     #[arg(long)]
     restart: bool,
     /// A running server in place of one of our own; then events are scenes that replace each other
@@ -59,9 +60,15 @@ pub struct LiveArgs {
     /// A host's API token, for making events
     #[arg(long)]
     token: Option<String>,
-    /// Its process id on this machine, for time and memory
-    #[arg(long)]
-    pid: Option<u32>,
+    /// Process ids on this machine of the server that runs, for time and memory: `--pids 12,13`
+    #[arg(long, value_delimiter = ',')]
+    pids: Vec<u32>,
+    /// Another server in place of ours: what is posted to `--publish` it sends to all sockets of this ws:// address
+    #[arg(long, requires = "publish", conflicts_with_all = ["url", "frozen", "restart"])]
+    peer: Option<String>,
+    /// Where that server takes messages, http://
+    #[arg(long, requires = "peer")]
+    publish: Option<String>,
     /// Be the server (used by the benchmark itself)
     #[arg(long, hide = true, value_name = "FOLDER")]
     serve_in: Option<PathBuf>,
@@ -83,19 +90,22 @@ async fn measure(args: &LiveArgs, host: &mut Host) -> anyhow::Result<Value> {
     let count = usize::try_from(args.viewers)?;
     let bytes = usize::try_from(args.bytes)?;
     let mut report = json!({ "bench": "live", "viewers": count, "bytes": bytes, "rounds": args.rounds });
-    let bare = if args.url.is_none() { Some(bare(args, host).await?) } else { None };
+    let own = args.url.is_none() && args.peer.is_none();
+    let bare = if own { Some(bare(args, host).await?) } else { None };
 
-    let (before, begun) = (usage::of(host.pid()), Instant::now());
+    let (before, begun) = (host.usage(), Instant::now());
     let crowd = Crowd::gather(count, &host.door()).await?;
     let connecting = begun.elapsed();
     report["connecting"] = json!({ "sockets_per_second": per_second(count, connecting) });
-    if let (Some(before), Some(after)) = (before, usage::of(host.pid())) {
+    if let (Some(before), Some(after)) = (before, host.usage()) {
+        let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
+        report["connecting"]["cpu_ms_per_socket"] = json!(cpu * 1e3 / f64::from(args.viewers));
         let grown = after.rss.saturating_sub(before.rss) / u64::from(args.viewers);
         report["memory"] = json!({ "rss_bytes_per_viewer": grown, "rss_bytes": after.rss });
     }
-    let before = usage::of(host.pid());
+    let before = host.usage();
     let times = rounds(&crowd, host, (args.rounds, bytes)).await?;
-    if let (Some(before), Some(after)) = (before, usage::of(host.pid())) {
+    if let (Some(before), Some(after)) = (before, host.usage()) {
         let millions = f64::from(args.viewers) * f64::from(args.rounds) / 1e6;
         report["cpu_seconds_per_million"] =
             json!(after.cpu.saturating_sub(before.cpu).as_secs_f64() / millions);
@@ -106,7 +116,7 @@ async fn measure(args: &LiveArgs, host: &mut Host) -> anyhow::Result<Value> {
         report["bare_send_from_two_threads"] = bare.report();
         report["last_in_relation_to_bare"] = json!(ratio);
     }
-    if args.url.is_none() {
+    if own {
         report["private"] = whispers(host).await?;
     }
     if args.frozen > 0 {
@@ -192,7 +202,7 @@ async fn bare(args: &LiveArgs, host: &mut Host) -> anyhow::Result<Times> {
 
 /// One person's private message among all the others.
 async fn whispers(host: &mut Host) -> anyhow::Result<Value> {
-    let mut phone = Phone::open(&host.phone()).await?;
+    let mut phone = Phone::open(&host.phone()?).await?;
     let mut times = Vec::new();
     for nth in 0..WHISPERS {
         let name = format!("whisper-{nth}");
@@ -213,17 +223,17 @@ async fn frozen(
     without: &Times,
 ) -> anyhow::Result<Value> {
     let ice = usize::try_from(args.viewers * args.frozen / 100)?.max(1);
-    let before = usage::of(host.pid());
+    let before = host.usage();
     crowd.freeze(ice);
     rounds(crowd, host, (1, usize::try_from(args.bytes)?)).await?;
     let begun = Instant::now();
     let with = rounds(crowd, host, (args.rounds, usize::try_from(args.bytes)?)).await?;
-    let mut most = usage::of(host.pid()).map_or(0, |usage| usage.rss);
+    let mut most = host.usage().map_or(0, |usage| usage.rss);
     let wanted = crowd.size() - ice;
     while host.open().await? > wanted {
         ensure!(begun.elapsed() < 2 * PATIENCE, "frozen readers are never closed");
         host.event(LARGE).await?;
-        most = most.max(usage::of(host.pid()).map_or(0, |usage| usage.rss));
+        most = most.max(host.usage().map_or(0, |usage| usage.rss));
         sleep(BEAT).await;
     }
     let closed = begun.elapsed();
@@ -239,16 +249,22 @@ async fn frozen(
     }))
 }
 
+/// In the middle of a draw: committed before, told after.
 async fn restart(crowd: &Arc<Crowd>, host: &mut Host, bytes: usize) -> anyhow::Result<Value> {
+    let draw = host.draw().await?;
     let begun = Instant::now();
     host.restart().await?;
     let up = begun.elapsed();
-    // Made while they are on their way: it must reach those who are back and those who are not yet.
+    // Made while they are on their way: both must reach those who are back and those who are not yet.
     host.event(bytes).await?;
+    host.result(draw).await?;
     let last = host.last().await?;
     crowd.all_have(last, PATIENCE).await.context("not everybody was back within a minute")?;
+    let back = begun.elapsed();
+    let results = crowd.results();
+    ensure!(results == 1, "viewers were told {results} different results");
     Ok(json!({
-        "server_up_after_s": up.as_secs_f64(), "all_back_and_identical_after_s": begun.elapsed().as_secs_f64(),
-        "target_s": 10, "reconnects": crowd.reconnects(),
+        "server_up_after_s": up.as_secs_f64(), "all_back_and_identical_after_s": back.as_secs_f64(),
+        "target_s": 10, "reconnects": crowd.reconnects(), "different_results": results,
     }))
 }

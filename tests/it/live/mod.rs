@@ -3,6 +3,7 @@
 mod limits;
 mod order;
 mod redis_faults;
+mod sealed;
 mod servers;
 pub(crate) mod show;
 mod socket;

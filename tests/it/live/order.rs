@@ -62,7 +62,9 @@ async fn who_was_away_a_short_time_gets_what_was_missed() {
     assert_eq!(current.read().await["type"], "counts", "nothing was missed");
     let mut ahead = hall.screen().after(begin + 7).open().await;
     assert_eq!(ahead.read().await["type"], "snapshot", "an event that does not exist");
-    hall.unpublished(600).await;
+    let last = hall.unpublished(600).await;
+    hall.evening.app.publish(&hall.meeting, [last]);
+    current.events_until(begin + 606).await;
     let mut old = hall.screen().after(begin + 6).open().await;
     assert_eq!(old.read().await["type"], "snapshot", "too many were missed");
     hall.evening.stop().await;

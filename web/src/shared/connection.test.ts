@@ -27,7 +27,7 @@ class FakeSocket implements Socket {
 }
 
 /** A connection in a world where time stands still until `wake` runs what waits. */
-function world(random = 0) {
+function world(random = 0, unpack?: (message: Event) => Event | 'nothing' | 'unreadable') {
   const sockets: FakeSocket[] = [];
   const waits: { ms: number; run: () => void; cancelled: boolean }[] = [];
   const got: (number | string)[] = [];
@@ -35,6 +35,7 @@ function world(random = 0) {
   const connection = new Connection<Event>(
     (after) => `after=${after}`,
     {
+      ...(unpack === undefined ? {} : { unpack }),
       message: ({ seq, type }) => got.push(seq ?? type),
       status: (status) => {
         if (statuses[statuses.length - 1] !== status) statuses.push(status);
@@ -195,6 +196,21 @@ describe('Connection', () => {
     expect(socket().closed).toBe(true);
     expect(sockets).toHaveLength(1);
     expect(statuses).toEqual(['connecting', 'stopped']);
+  });
+
+  it('asks again at once for an event that it cannot read, and never for one that it has', () => {
+    const kinds: Record<string, 'nothing' | 'unreadable'> = { sealed: 'nothing', opened: 'unreadable' };
+    const { sockets, socket, got, waits } = world(0, (message) => kinds[message.type] ?? message);
+    socket().send('snapshot', 5);
+    socket().send('sealed');
+    socket().send('opened', 5);
+    expect(sockets).toHaveLength(1);
+    socket().send('opened', 6);
+    expect(waits).toHaveLength(0);
+    expect(socket().url).toBe('after=5');
+    socket().send('draw', 6);
+    expect(sockets).toHaveLength(2);
+    expect(got).toEqual([5, 6]);
   });
 
   it('takes the least delayed message for the clock', () => {

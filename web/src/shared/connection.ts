@@ -26,6 +26,8 @@ export interface Surroundings {
 }
 
 export interface Listener<M extends Numbered> {
+  /** What a message comes to: something to tell, nothing yet, or an event that only the server can tell in full. */
+  unpack?(message: M): M | 'nothing' | 'unreadable';
   message(message: M): void;
   status(status: Status, failures: number): void;
 }
@@ -136,9 +138,16 @@ export class Connection<M extends Numbered> {
   }
 
   private receive(data: unknown): void {
-    const message = parse<M>(data);
-    if (message === null) return;
-    this.learnClock(message.at);
+    const packed = parse<M>(data);
+    if (packed === null) return;
+    this.learnClock(packed.at);
+    const message = this.listener.unpack?.(packed) ?? packed;
+    if (message === 'nothing') return;
+    if (message === 'unreadable') {
+      // Whoever comes back gets it whole.
+      if (this.last !== null && (packed.seq ?? 0) > this.last) this.refresh();
+      return;
+    }
     if (message.type === 'bye') {
       this.sentAway(message);
       return;

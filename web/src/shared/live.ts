@@ -1,5 +1,6 @@
 import { onScopeDispose, type Ref, ref, type ShallowRef, shallowRef } from 'vue';
 import { Connection, type Status } from './connection';
+import { Seals } from './sealed';
 import { apply, type Message, type State } from './state';
 
 export type Role = 'screen' | 'attendee' | 'control';
@@ -25,7 +26,7 @@ const DOUBTFUL_AFTER_MS = 20_000;
 function address(meeting: string, role: Role, after: number | null): string {
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
   const resume = after === null ? '' : `&after=${after}`;
-  return `${scheme}//${location.host}/ws/${encodeURIComponent(meeting)}?role=${role}${resume}`;
+  return `${scheme}//${location.host}/ws/${encodeURIComponent(meeting)}?role=${role}&sealed=true${resume}`;
 }
 
 /** Wakes the connection when the page is seen again or the network is back. The answer ends it. */
@@ -59,9 +60,12 @@ export function useLive(meeting: string, role: Role): Live {
   const status = ref<Status>('connecting');
   const failures = ref(0);
   const listeners = new Set<(message: Message) => void>();
+  const seals = new Seals();
   const connection = new Connection<Message>((after) => address(meeting, role, after), {
+    unpack: (message) => seals.unpack(message),
     message: (message) => {
       state.value = apply(state.value, message);
+      if (message.type === 'snapshot') void seals.prepare();
       for (const run of listeners) run(message);
     },
     status: (now, count) => {

@@ -2302,6 +2302,16 @@ export interface components {
             /** @enum {string} */
             type: "draw";
         } | {
+            /** @description Without `seq`, only to sockets with `sealed=true`: the winners of a draw whose sources are all closed, sealed. */
+            data: components["schemas"]["SealedWinners"];
+            /** @enum {string} */
+            type: "sealed";
+        } | {
+            /** @description In place of a `draw`, only to sockets that were sent its winners sealed: all but the winners, and the key. */
+            data: components["schemas"]["OpenedEvent"];
+            /** @enum {string} */
+            type: "opened";
+        } | {
             /** @description Some seats of a draw changed: confirmed, set aside, replaced, packet moved. */
             data: components["schemas"]["SeatsEvent"];
             /** @enum {string} */
@@ -3651,6 +3661,19 @@ export interface components {
              */
             winners: boolean;
         };
+        /** @description A draw has its result. */
+        OpenedEvent: {
+            /** @description Its log code. */
+            code: string;
+            /** @description The draw anew, with an empty list of winners. */
+            draw: components["schemas"]["DrawView"];
+            /** @description Names what it opens. */
+            id: string;
+            /** @description The key, 32 bytes, hex. */
+            key: string;
+            /** @description Signed head of the log after the result. */
+            log: components["schemas"]["Checkpoint"];
+        };
         /** @description Packets that match. */
         PacketPage: {
             /** @description What matches but for the state, by state. */
@@ -4347,6 +4370,21 @@ export interface components {
             round_id?: string | null;
             /** @description Text of a pause, at most 80 characters. */
             text?: string;
+        };
+        /**
+         * @description The winners of a draw before the moment in which they are told: slow phones have them by then, and nobody can read
+         *     them. A draw that ends void is never opened.
+         */
+        SealedWinners: {
+            /**
+             * Format: int64
+             * @description Number of the draw.
+             */
+            draw: number;
+            /** @description Names what is sealed: only an `opened` of the same id opens it. 16 hex digits. */
+            id: string;
+            /** @description Base64 of ChaCha20-Poly1305 (RFC 8439; nonce of zeros, nothing added) over the JSON of `winners` and blanks. */
+            text: string;
         };
         /** @description Say something of one winner, or of all who still wait. */
         SeatRequest: {
@@ -19806,6 +19844,8 @@ export interface operations {
                 role: "screen" | "attendee" | "control";
                 /** @description Number of the last event that was seen: when it is recent, the missed events come instead of a snapshot. */
                 after?: number;
+                /** @description The client can open winners that are sent sealed before they are told (`sealed`, `opened`). */
+                sealed?: boolean;
             };
             header?: never;
             path: {

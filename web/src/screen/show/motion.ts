@@ -1,10 +1,9 @@
 /** How names move: everything here is a function of the server's clock alone, so that a reload lands in the same frame. */
 
-/** After the result is known names go on moving, ms, */
-export const SPIN_MS = 3_600;
-/** then winners come forward and stand where their cards will be, */
-export const FLY_MS = 1_200;
-/** then the cards take their place. */
+import { FLY_MS, SPIN_MS } from '../../shared/moment';
+
+export { FLY_MS, SPIN_MS };
+/** Then the cards take their place, ms. */
 export const STAND_MS = 400;
 /** Confetti falls for so long after that. */
 export const CONFETTI_MS = 9_000;
