@@ -74,6 +74,10 @@ lint: needs ## the linters alone, Rust and web
 bench: build ## measure this machine; prints JSON
 	@for what in $(or $(WHAT),draw live); do ./target/release/kaijiang bench $$what || exit 1; done
 
+.PHONY: soak
+soak: build ## evenings in a row with faults on this machine; fails when memory, files or tasks grow (ARGS="--evenings 20")
+	@./target/release/kaijiang bench soak $(ARGS)
+
 RELEASE := kaijiang-$(VERSION)
 .PHONY: release
 release: build ## target/kaijiang-VERSION.tar.gz: binary, configuration, units, proxies, dashboard, manual, licences

@@ -120,3 +120,6 @@ pub mod demo;
 pub mod bench;
 
 pub mod cli;
+
+#[cfg(test)]
+mod hostile;

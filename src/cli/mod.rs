@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod doctor;
+mod dying;
 mod remote;
 mod serve;
 mod verify;
@@ -99,6 +100,7 @@ enum Command {
 /// Runs the command that was typed.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
+    dying::keep_secrets();
     let done = match cli.command {
         Command::Verify(args) => return verify::run(&args),
         Command::Audit(args) => return audit::run(&args),

@@ -25,6 +25,8 @@ pub struct Frame {
     pub seq: i64,
     /// Who gets it.
     pub(super) to: To,
+    /// A number for show, which a newer one replaces: left out for a socket that is behind already.
+    pub(super) passing: bool,
     /// Header and payload.
     pub bytes: Bytes,
 }
@@ -32,7 +34,7 @@ pub struct Frame {
 impl Frame {
     /// A text message.
     pub fn text(seq: i64, text: &str) -> Self {
-        Self { seq, to: To::All, bytes: encode(0x1, text.as_bytes()) }
+        Self { seq, to: To::All, passing: false, bytes: encode(0x1, text.as_bytes()) }
     }
 
     /// Several text messages, written as one; `None` when there are none.
@@ -41,23 +43,28 @@ impl Frame {
         for text in texts {
             all.extend_from_slice(&encode(0x1, text.as_bytes()));
         }
-        (!all.is_empty()).then(|| Self { seq: 0, to: To::All, bytes: all.freeze() })
+        (!all.is_empty()).then(|| Self { seq: 0, to: To::All, passing: false, bytes: all.freeze() })
     }
 
-    pub(super) fn hall(text: &str) -> Self {
-        Self { seq: 0, to: To::Hall, bytes: encode(0x1, text.as_bytes()) }
+    /// A message for show.
+    pub(super) fn passing(to: To, text: &str) -> Self {
+        Self { to, passing: true, ..Self::text(0, text) }
     }
 
     pub(super) fn ping() -> Self {
-        Self { seq: 0, to: To::All, bytes: encode(0x9, b"") }
+        Self::control(0x9, b"")
     }
 
     pub(super) fn pong(payload: &[u8]) -> Self {
-        Self { seq: 0, to: To::All, bytes: encode(0xA, payload) }
+        Self::control(0xA, payload)
     }
 
     pub(super) fn close(code: u16) -> Self {
-        Self { seq: 0, to: To::All, bytes: encode(0x8, &code.to_be_bytes()) }
+        Self::control(0x8, &code.to_be_bytes())
+    }
+
+    fn control(opcode: u8, payload: &[u8]) -> Self {
+        Self { seq: 0, to: To::All, passing: false, bytes: encode(opcode, payload) }
     }
 }
 
@@ -273,5 +280,59 @@ mod tests {
         assert_eq!(&Frame::text(1, &"x".repeat(300)).bytes[..4], &[0x81, 126, 1, 44]);
         assert_eq!(&Frame::text(1, &"x".repeat(70_000)).bytes[..10], &[0x81, 127, 0, 0, 0, 0, 0, 1, 17, 112]);
         assert_eq!(&Frame::close(1001).bytes[..], &[0x88, 2, 3, 233]);
+    }
+}
+
+#[cfg(test)]
+mod hostile {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::{Incoming, MESSAGE_MAX, Reader};
+    use crate::hostile::{cases, damaged, quickly};
+
+    /// Good frames, one after the other: text in two parts with a ping between, a pong, a close.
+    fn frames() -> Vec<u8> {
+        let frame = |first: u8, payload: &[u8]| {
+            let length = 0x80 | u8::try_from(payload.len()).unwrap();
+            [&[first, length, 0, 0, 0, 0][..], payload].concat()
+        };
+        [
+            frame(0x01, b"{\"a\":"),
+            frame(0x89, b"hi"),
+            frame(0x80, b"[1,2]}"),
+            frame(0x8a, b""),
+            frame(0x81, b"{}"),
+            frame(0x88, &[3, 232]),
+        ]
+        .concat()
+    }
+
+    fn read(bytes: &[u8], cuts: &[usize]) -> (Vec<Incoming>, Option<u16>) {
+        let (mut reader, mut found, mut from) = (Reader::default(), Vec::new(), 0);
+        for to in cuts.iter().copied().chain([bytes.len()]) {
+            match reader.take(&bytes[from..to]) {
+                Ok(some) => found.extend(some),
+                Err(code) => return (found, Some(code)),
+            }
+            assert!(reader.held.len() <= MESSAGE_MAX + 14 && reader.message.len() <= MESSAGE_MAX);
+            from = to;
+        }
+        (found, None)
+    }
+
+    proptest! {
+        #![proptest_config(cases(300))]
+
+        #[test]
+        fn whatever_comes_is_read_alike_in_all_pieces_and_never_held_without_end(
+            bytes in damaged(vec![frames()]),
+            cuts in vec(any::<Index>(), 0..12),
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let (_, whole) = quickly(|| read(&bytes, &[]));
+            let (_, parts) = quickly(|| read(&bytes, &cuts));
+            prop_assert_eq!(whole, parts);
+        }
     }
 }

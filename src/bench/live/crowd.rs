@@ -290,6 +290,11 @@ impl Crowd {
         Ok(())
     }
 
+    /// Number of the newest event that anybody has.
+    pub(super) fn newest(&self) -> i64 {
+        self.seen.iter().map(|seen| seen.seq.load(SeqCst)).max().unwrap_or_default()
+    }
+
     /// Viewers.
     pub(super) fn size(&self) -> usize {
         self.seen.len()

@@ -5,6 +5,7 @@ mod child;
 mod crowd;
 mod door;
 mod host;
+pub(super) mod soak;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
