@@ -83,7 +83,7 @@ RELEASE := kaijiang-$(VERSION)
 release: build ## target/kaijiang-VERSION.tar.gz: binary, configuration, units, proxies, dashboard, manual, licences
 	@rm -rf target/$(RELEASE) && mkdir -p target/$(RELEASE)
 	@cp -r target/release/kaijiang README.md CHANGELOG.md LICENSE SECURITY.md docs deploy target/$(RELEASE)/
-	@cp src/config.default.toml target/$(RELEASE)/kaijiang.toml
+	@sed 's#^dir = "data"#dir = "/var/lib/kaijiang"#' src/config.default.toml > target/$(RELEASE)/kaijiang.toml
 	@node deploy/licenses.mjs > target/$(RELEASE)/LICENSES.txt
 	@rm target/$(RELEASE)/deploy/licenses.mjs target/$(RELEASE)/deploy/watch/alerts.test.yml
 	@tar -C target --owner=0 --group=0 -czf target/$(RELEASE).tar.gz $(RELEASE)

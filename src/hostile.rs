@@ -55,8 +55,8 @@ enum Damage {
     Splice(Index, Vec<u8>),
 }
 
-const OPENINGS: [&str; 6] = ["[", "{\"a\":", "<a>", "<![CDATA[", "(", "&amp;"];
-const WORDS: [&str; 16] = [
+static OPENINGS: [&str; 6] = ["[", "{\"a\":", "<a>", "<![CDATA[", "(", "&amp;"];
+static WORDS: [&str; 16] = [
     "\0",
     "\u{feff}",
     "\u{202e}",
@@ -74,7 +74,7 @@ const WORDS: [&str; 16] = [
     "%00",
     "=HYPERLINK(\"http://x\")",
 ];
-const LENGTHS: [u32; 5] = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+static LENGTHS: [u32; 5] = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
 fn damage() -> impl Strategy<Value = Damage> {
     let at = any::<Index>;
@@ -94,7 +94,8 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 impl Damage {
     fn done(&self, bytes: &mut Vec<u8>) {
-        let place = |at: &Index| at.index(bytes.len() + 1);
+        let length = bytes.len();
+        let place = |at: &Index| at.index(length + 1);
         let part = |from: &Index, to: &Index| {
             let (from, to) = (place(from), place(to));
             from.min(to)..from.max(to)

@@ -88,7 +88,7 @@ fn transferred() -> Vec<u8> {
         .to_vec()
 }
 
-fn callback() -> Vec<u8> {
+fn finished() -> Vec<u8> {
     let resource = Resource::seal(KEY, "fdasflkja484", br#"{"out_bill_no":"B1"}"#).unwrap();
     json!({ "id": "E1", "resource": resource }).to_string().into()
 }
@@ -148,8 +148,8 @@ proptest! {
     }
 
     #[test]
-    fn a_callback_counts_as_it_was_signed(body in damaged(vec![callback()])) {
-        let good = callback();
+    fn a_callback_counts_as_it_was_signed(body in damaged(vec![finished()])) {
+        let good = finished();
         let signed = headers(&Signed::make(&PAYER.0, "PUB_KEY_ID_1", (NOW / 1_000, "n"), &good));
         let read = quickly(|| callback::opened(&PAYER.1, &signed, &body, NOW));
         prop_assert_eq!(read.is_some(), body == good);

@@ -9,10 +9,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use super::super::{crowd::Crowd, door::Door};
 use super::{
-    super::{crowd::Crowd, door::Door},
-    SoakArgs, guest,
-    guest::GUESTS,
+    SoakArgs,
+    guest::{self, GUESTS},
     server::{LOOK, PATIENCE, Server},
 };
 use crate::people::xlsx_out::demo_people;
