@@ -66,6 +66,10 @@ simulate: needs ## the long forms: 100 million steps of the sender alone, 5 mill
 	KAIJIANG_SIM_SQL=2500000 tests/with-services cargo test --release --locked --lib -- payout::sim::no_week_on --nocapture
 	KAIJIANG_KILLS=all tests/with-services cargo test --locked --test it -- kill:: --nocapture
 
+.PHONY: fuzz
+fuzz: needs ## damaged and made-up input for every parser that faces strangers, fifty times as much as the tests
+	KAIJIANG_FUZZ=50 cargo test --locked -- hostile
+
 .PHONY: lint
 lint: needs ## the linters alone, Rust and web
 	@tests/all fmt clippy machete deny typos web-lint web-types
