@@ -228,17 +228,17 @@ mod tests {
         }
         assert!(matches!(outlet.flush(), Standing::Waiting(_)), "it is not behind");
         outlet.push(&Frame::text(seq + 1, "the winners"));
-        let last = [outlet.out().queue.back().cloned().unwrap().bytes, Bytes::new()].concat();
+        let last = outlet.out().queue.back().cloned().unwrap().bytes.to_vec();
         let mut seen = Vec::new();
+        let mut piece = vec![0; 65_536];
         while !seen.ends_with(&last) {
-            outlet.flush();
-            let mut piece = [0; 65_536];
-            let count = reader.read(&mut piece).await.unwrap();
-            seen.extend_from_slice(&piece[..count]);
+            tokio::select! {
+                _ = outlet.io().writable() => { outlet.flush(); }
+                count = reader.read(&mut piece) => seen.extend_from_slice(&piece[..count.unwrap()]),
+            }
         }
         assert!(!String::from_utf8_lossy(&seen).contains("for show"));
         outlet.push(&Frame::passing(To::All, "a number for show"));
-        let mut piece = [0; 64];
         let count = reader.read(&mut piece).await.unwrap();
         assert!(String::from_utf8_lossy(&piece[..count]).contains("for show"), "it has caught up");
     }
