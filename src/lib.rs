@@ -42,6 +42,7 @@
 
 pub mod wire;
 
+pub mod answer;
 pub mod clock;
 pub mod config;
 pub mod error;
