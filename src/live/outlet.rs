@@ -196,19 +196,14 @@ impl Out {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{
-        io::AsyncReadExt,
-        net::{TcpListener, TcpSocket},
-    };
+    use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
 
     /// A reader that takes nothing yet, and the sending side of its socket.
     async fn slow() -> (TcpStream, Outlet) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        let reader = socket.connect(listener.local_addr().unwrap()).await.unwrap();
+        let reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let outlet = Outlet::new(listener.accept().await.unwrap().0, true);
         outlet.open(0, Vec::new());
         (reader, outlet)

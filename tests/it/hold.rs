@@ -27,16 +27,20 @@ async fn paid_once(rig: &Rig, draws: &[i64], winners: usize) {
     rig.books(0, spent).await;
 }
 
-/// Nothing moves before its time.
+/// Nothing moves before its time: what was asked about waits for it, what never left stands in the queue.
 fn rests(packets: &[Value], now: i64) -> bool {
     let waits = |packet: &Value| packet["next_at"].as_i64().is_some_and(|at| at > now);
-    packets.iter().all(|packet| packet["state"] != "sending" && waits(packet))
+    let rests =
+        |packet: &Value| packet["state"] == "queued" || (packet["state"] != "sending" && waits(packet));
+    packets.iter().all(rests)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_hour_without_wechat_pay_costs_the_hour_and_nothing_else() {
     let rig = Rig::new(Backend::Light, 3).await;
     rig.budget(10_000).await;
+    let first = rig.win(2, FEN).await;
+    rig.until(first, "received").await;
     rig.fault(json!({ "kind": "drop_before", "on": "any", "count": 1_000 })).await;
     let mut draws = vec![rig.win(2, FEN).await];
     let until = rig.evening.app.now() + HOUR;
@@ -50,8 +54,8 @@ async fn an_hour_without_wechat_pay_costs_the_hour_and_nothing_else() {
             draws.push(rig.win(2, FEN).await);
         }
     }
-    assert_eq!(rig.paid_fen().await, 0);
-    rig.books(600, 0).await;
+    assert_eq!(rig.paid_fen().await, 200);
+    rig.books(600, 200).await;
     for packet in rig.packets(draws[0]).await {
         let calls = packet["sends"].as_i64().unwrap() + packet["queries"].as_i64().unwrap();
         assert!(
@@ -62,6 +66,7 @@ async fn an_hour_without_wechat_pay_costs_the_hour_and_nothing_else() {
     let sandbox = Api::new(&rig.evening.sandbox, String::new());
     let cleared = sandbox.request(Method::DELETE, "/sandbox/faults").send().await.unwrap();
     assert_eq!(cleared.status(), StatusCode::OK);
+    draws.push(first);
     paid_once(&rig, &draws, 2).await;
     rig.evening.stop().await;
 }
