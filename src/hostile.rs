@@ -16,7 +16,7 @@ const MANY: usize = 3_000;
 /// This many inputs, or as often as the environment asks for.
 pub(crate) fn cases(count: u32) -> ProptestConfig {
     let times = std::env::var("KAIJIANG_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(1_u32);
-    ProptestConfig::with_cases(count.saturating_mul(3 * times))
+    ProptestConfig::with_cases(count.saturating_mul(times))
 }
 
 /// Reads an input, which must not take long.

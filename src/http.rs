@@ -293,7 +293,7 @@ mod hostile {
     };
 
     proptest! {
-        #![proptest_config(cases(200))]
+        #![proptest_config(cases(600))]
 
         #[test]
         fn a_body_is_read_or_refused_with_a_sentence(

@@ -248,7 +248,7 @@ mod hostile {
     static SEALED: LazyLock<Vec<u8>> = LazyLock::new(|| KEYS.seal(Purpose::Cookie, "kj_me", b"oGuest"));
 
     proptest! {
-        #![proptest_config(cases(200))]
+        #![proptest_config(cases(600))]
 
         #[test]
         fn only_the_very_bytes_that_we_sealed_open(bytes in damaged(vec![SEALED.clone()])) {

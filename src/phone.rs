@@ -239,7 +239,7 @@ mod hostile {
     use crate::hostile::{cases, damaged_text, quickly};
 
     proptest! {
-        #![proptest_config(cases(300))]
+        #![proptest_config(cases(900))]
 
         #[test]
         fn what_is_taken_for_a_number_is_one_and_its_mask_hides_it(

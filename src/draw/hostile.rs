@@ -19,7 +19,7 @@ fn meaning(bytes: &[u8]) -> Option<Value> {
 }
 
 proptest! {
-    #![proptest_config(cases(120))]
+    #![proptest_config(cases(360))]
 
     #[test]
     fn a_damaged_proof_proves_the_same_or_nothing(bytes in damaged(vec![BUNDLE.clone().into_bytes()])) {

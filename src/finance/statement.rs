@@ -220,7 +220,7 @@ mod hostile {
         资金流水总笔数,收入笔数\n`2,`1\n";
 
     proptest! {
-        #![proptest_config(cases(200))]
+        #![proptest_config(cases(600))]
 
         #[test]
         fn a_statement_is_read_line_by_line_or_refused(file in damaged(vec![STATEMENT.into()])) {

@@ -321,7 +321,7 @@ mod hostile {
     }
 
     proptest! {
-        #![proptest_config(cases(300))]
+        #![proptest_config(cases(900))]
 
         #[test]
         fn whatever_comes_is_read_alike_in_all_pieces_and_never_held_without_end(

@@ -72,7 +72,7 @@ async fn upload(body: Vec<u8>) -> Result<usize, u16> {
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(180))]
 
     #[test]
     fn a_workbook_with_a_strange_part_is_read_or_refused((part, bytes) in tampered()) {
@@ -86,7 +86,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(150))]
+    #![proptest_config(cases(450))]
 
     #[test]
     fn a_damaged_text_table_is_read_or_refused(

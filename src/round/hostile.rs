@@ -34,7 +34,7 @@ fn sources() -> [Source; 5] {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(cases(900))]
 
     #[test]
     fn only_what_fits_its_source_enters_a_seed(body in damaged(examples())) {

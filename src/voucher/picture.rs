@@ -211,7 +211,7 @@ mod hostile {
     }
 
     proptest! {
-        #![proptest_config(cases(100))]
+        #![proptest_config(cases(300))]
 
         #[test]
         fn a_photo_is_made_anew_or_refused(bytes in damaged(PHOTOS.clone())) {

@@ -325,7 +325,7 @@ mod hostile {
     }
 
     proptest! {
-        #![proptest_config(cases(300))]
+        #![proptest_config(cases(900))]
 
         #[test]
         fn a_piece_lies_within_its_photo(

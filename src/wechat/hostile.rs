@@ -86,7 +86,7 @@ static GENUINE: LazyLock<(CallbackQuery, Vec<u8>, Message)> = LazyLock::new(|| {
 });
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn a_damaged_safe_message_says_the_same_or_nothing(body in damaged(vec![GENUINE.1.clone(), event().into()])) {
@@ -135,7 +135,7 @@ fn resource() -> Resource {
 }
 
 proptest! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn only_the_very_bytes_that_the_payer_signed_are_its_own(body in damaged(vec![event().into()])) {

@@ -102,7 +102,7 @@ fn headers(signed: &Signed) -> HeaderMap {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn a_damaged_answer_to_a_send_call_is_no_success(raw in damaged(vec![sent(), found()])) {

@@ -20,7 +20,7 @@ pub struct SoakArgs {
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(10..=60_000))]
     viewers: u32,
     /// Evenings
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     evenings: u32,
     /// Draws of each evening
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10))]
