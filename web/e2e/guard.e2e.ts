@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page, Response } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LAPTOP, launch, open, PHONE } from './browser';
 import { Demo } from './demo';
 
@@ -124,6 +124,7 @@ describe('what guards the pages', () => {
     await page.getByRole('button', { name: new RegExp(`复制请求编号 ${id}`) }).click();
     await page.getByText('已复制').waitFor();
     expect(await page.locator('body').textContent()).not.toMatch(/panic|failpoint|\.rs\b/);
+    await vi.waitFor(() => expect(demo.log).toMatch(new RegExp(`"request".*${id}`)));
     const lines: { level: string; fields: Record<string, unknown>; span?: { id?: string } }[] = demo.log
       .split('\n')
       .filter((line) => line.includes(id))
