@@ -6,12 +6,12 @@ mod evening;
 mod guest;
 mod server;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::server::{Rest, Server};
+use self::server::{OVER, Rest, Server};
 
 /// What `bench soak` takes.
 #[derive(Clone, Debug, Args)]
@@ -57,11 +57,11 @@ pub(in crate::bench) async fn run(args: SoakArgs) -> anyhow::Result<Option<Value
 }
 
 async fn measure(args: &SoakArgs, server: &Server) -> anyhow::Result<Value> {
-    let before = server.at_rest(None).await?;
+    let before = server.at_rest(Duration::ZERO).await?;
     let (mut evenings, mut rests) = (Vec::new(), Vec::new());
     for number in 0..args.evenings {
         let told = evening::play(args, server, number).await?;
-        let rest = server.at_rest(Some(before)).await?;
+        let rest = server.at_rest(OVER).await?;
         eprintln!("evening {}: {told} {}", number + 1, rest.report());
         evenings.push(json!({ "evening": told, "afterwards": rest.report() }));
         rests.push(rest);

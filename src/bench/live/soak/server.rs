@@ -26,8 +26,8 @@ use crate::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two looks.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
-/// Longest wait until an evening is over for the server, too: it keeps an empty room for half a minute.
-const CALM: Duration = Duration::from_secs(75);
+/// An evening is over for the server, too: it keeps an empty room for half a minute.
+pub(super) const OVER: Duration = Duration::from_secs(32);
 /// More sockets than a measurement opens.
 const SOCKETS: u32 = 100_000;
 
@@ -190,20 +190,23 @@ impl Server {
         Ok(whole.unwrap_or_default().parse()?)
     }
 
-    /// What it uses when the evening is over for it, too: no socket, and no more tasks than `before`.
-    pub(super) async fn at_rest(&self, before: Option<Rest>) -> anyhow::Result<Rest> {
+    /// What it uses while nothing goes on: after so long without a socket.
+    pub(super) async fn at_rest(&self, after: Duration) -> anyhow::Result<Rest> {
         let begun = Instant::now();
         loop {
-            let (sockets, tasks) =
-                (self.number("kaijiang_sockets").await?, self.number("kaijiang_tasks").await?);
-            let calm = sockets == 0 && before.is_none_or(|before| tasks <= before.tasks);
-            if calm || (sockets == 0 && begun.elapsed() > CALM) {
-                let memory = self.number("process_resident_memory_bytes").await?;
-                return Ok(Rest { memory, files: self.number("process_open_fds").await?, tasks });
+            let sockets = self.number("kaijiang_sockets").await?;
+            if sockets == 0 {
+                break;
             }
             ensure!(begun.elapsed() < PATIENCE, "{sockets} sockets are still open");
             sleep(LOOK).await;
         }
+        sleep(after).await;
+        Ok(Rest {
+            memory: self.number("process_resident_memory_bytes").await?,
+            files: self.number("process_open_fds").await?,
+            tasks: self.number("kaijiang_tasks").await?,
+        })
     }
 
     /// Enough people for all evenings.
