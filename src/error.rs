@@ -28,7 +28,24 @@ pub struct ProblemBody {
     /// The field it is about, when it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Id of the request, as in the header `x-request-id`: whoever runs the server finds its lines in the log by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
+
+tokio::task_local! {
+    /// Id of the request that is being answered.
+    static REQUEST: String;
+}
+
+/// Answers the request of this id: what goes wrong meanwhile carries it.
+pub async fn within<F: Future>(id: String, answer: F) -> F::Output {
+    REQUEST.scope(id, answer).await
+}
+
+/// The code of a refusal, beside its answer: for the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal(pub &'static str);
 
 /// An answer that is not the wished-for one.
 #[derive(Debug)]
@@ -126,6 +143,7 @@ impl ApiError {
             code: self.code.into(),
             detail: self.detail.clone(),
             field: self.field.clone(),
+            request: REQUEST.try_with(Clone::clone).ok(),
         }
     }
 }
@@ -207,6 +225,7 @@ impl IntoResponse for ApiError {
         }
         let body = serde_json::to_string(&self.body()).unwrap_or_default();
         let mut response = (self.status, body).into_response();
+        response.extensions_mut().insert(Refusal(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

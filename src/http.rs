@@ -280,3 +280,37 @@ mod tests {
         assert!(Body::<Outer>::from_request(untyped, &()).await.is_err());
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    use http::StatusCode;
+    use proptest::prelude::*;
+
+    use super::parse;
+    use crate::{
+        hostile::{cases, damaged, quickly},
+        wire::{NewMeeting, NewRound},
+    };
+
+    proptest! {
+        #![proptest_config(cases(600))]
+
+        #[test]
+        fn a_body_is_read_or_refused_with_a_sentence(
+            body in damaged(vec![
+                br#"{"name":"n","settings":{"four_eyes":true},"rehearsal_of":null}"#.to_vec(),
+                br#"{"prize_id":"p","name":"n","seats":3,"exclude":"event","group":"","eligible":{"departments":["a"],
+                    "groups":[]},"award":{"mode":"fixed","fen":18800},"sources":[{"s":"dice","sides":10,"count":12}]}"#
+                    .to_vec(),
+            ]),
+        ) {
+            for refused in [
+                quickly(|| parse::<NewMeeting>(&body)).err(),
+                quickly(|| parse::<NewRound>(&body)).err(),
+            ].into_iter().flatten() {
+                let usual = matches!(refused.status(), StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
+                prop_assert!(usual && !refused.detail().is_empty(), "{}", refused);
+            }
+        }
+    }
+}

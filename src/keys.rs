@@ -248,3 +248,27 @@ mod tests {
         assert_eq!(first.fingerprint(), Keys::open(&file).unwrap().fingerprint());
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    use std::{path::Path, sync::LazyLock};
+
+    use proptest::prelude::*;
+
+    use super::{Keys, Purpose};
+    use crate::hostile::{cases, damaged};
+
+    static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::from_master(&[7; 32], Path::new("k")));
+    static SEALED: LazyLock<Vec<u8>> = LazyLock::new(|| KEYS.seal(Purpose::Cookie, "kj_me", b"oGuest"));
+
+    proptest! {
+        #![proptest_config(cases(600))]
+
+        #[test]
+        fn only_the_very_bytes_that_we_sealed_open(bytes in damaged(vec![SEALED.clone()])) {
+            let opened = KEYS.unseal(Purpose::Cookie, "kj_me", &bytes);
+            prop_assert_eq!(opened.is_some(), bytes == *SEALED);
+            prop_assert!(KEYS.unseal(Purpose::Cookie, "kj_oauth", &bytes).is_none());
+        }
+    }
+}

@@ -42,6 +42,7 @@
 
 pub mod wire;
 
+pub mod answer;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -120,3 +121,6 @@ pub mod demo;
 pub mod bench;
 
 pub mod cli;
+
+#[cfg(test)]
+mod hostile;

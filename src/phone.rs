@@ -230,3 +230,27 @@ mod tests {
         assert_eq!(mask_any("张三"), "**");
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::{Phone, mask_any};
+    use crate::hostile::{cases, damaged_text, quickly};
+
+    proptest! {
+        #![proptest_config(cases(900))]
+
+        #[test]
+        fn what_is_taken_for_a_number_is_one_and_its_mask_hides_it(
+            text in damaged_text(&["13800138000", "+86 138-0013-8000", "+1 (202) 555-0143"]),
+        ) {
+            let _ = quickly(|| mask_any(&text));
+            let Ok(phone) = quickly(|| Phone::parse(&text)) else { return Ok(()) };
+            let digits = phone.e164().strip_prefix('+').unwrap_or_default();
+            prop_assert!((8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()));
+            prop_assert!(!phone.mask().contains(&digits[2..]), "{}", phone.mask());
+            prop_assert_eq!(Phone::parse(phone.e164()).ok().map(|same| same.e164().to_owned()), Some(phone.e164().to_owned()));
+        }
+    }
+}

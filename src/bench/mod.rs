@@ -23,6 +23,8 @@ pub enum Bench {
     Draw(DrawArgs),
     /// Sockets: how soon, and at what cost, many viewers see an event
     Live(live::LiveArgs),
+    /// Several evenings in a row with faults: what the server uses afterwards must not grow
+    Soak(live::soak::SoakArgs),
     /// Packets: how many a second, how soon, and what a long queue costs
     Payout(payout::PayoutArgs),
     /// Bindings (with a later version)
@@ -58,12 +60,20 @@ pub async fn run(what: Bench) -> anyhow::Result<()> {
             Some(report) => report,
             None => return Ok(()),
         },
+        Bench::Soak(args) => match live::soak::run(args).await? {
+            Some(report) => report,
+            None => return Ok(()),
+        },
         Bench::Payout(args) => json!({ "bench": "payout", "rows": payout::rows(&args).await? }),
         Bench::Bind => {
             anyhow::bail!("this measurement comes with a later version; there is nothing to show yet")
         }
     };
     println!("{}", serde_json::to_string_pretty(&report)?);
+    anyhow::ensure!(
+        report["holds"] != false,
+        "it does not hold: something grows from one evening to the next"
+    );
     Ok(())
 }
 

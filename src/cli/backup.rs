@@ -36,7 +36,7 @@ impl BackupArgs {
 }
 
 pub(super) async fn backup(args: &BackupArgs) -> anyhow::Result<()> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = super::existing(args.config.as_deref())?;
     let passphrase = args.passphrase()?;
     let head = backup::backup(&config, &args.file, passphrase.as_ref()).await?;
     tell("saved", &head, &args.file);

@@ -7,13 +7,12 @@ use anyhow::bail;
 use crate::{
     app::App,
     clock::Clock,
-    config::Config,
     doctor,
     wire::{Check, CheckState},
 };
 
 pub(super) async fn doctor(file: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    let app = App::open(Config::load(file)?, Clock::System).await?;
+    let app = App::open(super::existing(file)?, Clock::System).await?;
     let found = doctor::examine(&app).await;
     app.stop().await;
     if json {

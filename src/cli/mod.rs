@@ -3,11 +3,15 @@
 mod audit;
 mod backup;
 mod doctor;
+mod dying;
 mod remote;
 mod serve;
 mod verify;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -99,6 +103,7 @@ enum Command {
 /// Runs the command that was typed.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
+    dying::keep_secrets();
     let done = match cli.command {
         Command::Verify(args) => return verify::run(&args),
         Command::Audit(args) => return audit::run(&args),
@@ -130,7 +135,21 @@ fn openapi() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_config(file: Option<&std::path::Path>) -> anyhow::Result<()> {
+/// The configuration of a server that has been started before. Its commands make no second, empty one somewhere else: a
+/// backup of that would be noticed only when it is needed.
+fn existing(file: Option<&Path>) -> anyhow::Result<Config> {
+    let config = Config::load(file)?;
+    let key = &config.secrets.master_key_file;
+    anyhow::ensure!(
+        key.exists(),
+        "there is no server's data here: {} does not exist. Give --config, set data.dir to the server's folder, and run this as \
+         the server's user; before the first start there is nothing to look at",
+        key.display()
+    );
+    Ok(config)
+}
+
+fn check_config(file: Option<&Path>) -> anyhow::Result<()> {
     let config = Config::load(file)?;
     let mut faults = config.faults();
     if faults.is_empty() {

@@ -51,7 +51,7 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
 
 /// Whoever can run this on the server owns it anyway; the audit trail keeps that it was done.
 pub(super) async fn recover(file: Option<&Path>) -> anyhow::Result<()> {
-    let app = App::open(Config::load(file)?, Clock::System).await?;
+    let app = App::open(super::existing(file)?, Clock::System).await?;
     let code = auth::make_setup_code(&app).await?;
     println!("a new owner's account, once: {}/control#setup={code}", app.config().origin());
     app.stop().await;

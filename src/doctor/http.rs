@@ -8,6 +8,7 @@ use crate::{
     app::App,
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
+    failpoint,
     store::Hit,
     wire::{Checks, Role},
 };
@@ -28,6 +29,7 @@ pub fn router() -> OpenApiRouter<App> {
 ))]
 async fn checks(State(app): State<App>, staff: Staff) -> ApiResult<Json<Checks>> {
     staff.need(&[Role::Host, Role::Finance])?;
+    failpoint::hit("checks");
     if let Ok(Hit::RetryAfter(ms)) = app.store().hit("checks", APART, 1).await {
         let detail = "刚刚检查过，请过几秒再试。";
         return Err(ApiError::too_many("checks", detail, ms / 1000 + 1));

@@ -83,13 +83,13 @@ async fn write_something(app: &App) -> Result<(), sqlx::Error> {
 }
 
 pub(super) async fn ledger(app: &App) -> Finding {
-    const TODO: &str = "请不要付款，保留现场并联系技术人员。";
+    const STOP_PAYING: &str = "请不要付款，保留现场并联系技术人员。";
     match ledger::replay(app.db()).await {
         Ok(Ok(())) => {}
-        Ok(Err(fault)) => return Finding::bad(format!("账本与余额不一致：{fault}"), TODO),
+        Ok(Err(fault)) => return Finding::bad(format!("账本与余额不一致：{fault}"), STOP_PAYING),
         Err(error) => {
             tracing::warn!(%error, "the ledger cannot be read");
-            return Finding::bad("账本读不出来。", TODO);
+            return Finding::bad("账本读不出来。", STOP_PAYING);
         }
     }
     match ledger::behind_mark(app).await {

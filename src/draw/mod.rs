@@ -53,4 +53,6 @@ mod differential;
 #[cfg(test)]
 mod evening;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod vectors;

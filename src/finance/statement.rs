@@ -206,3 +206,37 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::{fen, read};
+    use crate::hostile::{cases, damaged, damaged_text, quickly};
+
+    const STATEMENT: &str = "\u{feff}记账时间,微信支付业务单号,业务凭证号,业务名称,收支类型,收支金额(元)\n\
+        `2026-11-23 20:00:00,`1,`1900000109202611230000000001,`微信红包,`支出,`8.88\n\
+        `2026-11-23 20:00:01,`2,`1900000109202611230000000002,`微信红包,`收入,`1.00\n\
+        资金流水总笔数,收入笔数\n`2,`1\n";
+
+    proptest! {
+        #![proptest_config(cases(600))]
+
+        #[test]
+        fn a_statement_is_read_line_by_line_or_refused(file in damaged(vec![STATEMENT.into()])) {
+            match quickly(|| read(&file, "1900000109")) {
+                Ok(statement) => for line in statement.lines {
+                    prop_assert!(line.fen >= 0 && line.bill.starts_with("1900000109"));
+                },
+                Err(error) => prop_assert!(matches!(error.status().as_u16(), 413 | 415 | 422), "{}", error),
+            }
+        }
+
+        #[test]
+        fn an_amount_is_digits_or_nothing(text in damaged_text(&["8.88", "¥1,000.00", "0"])) {
+            if let Some(amount) = fen(&text) {
+                prop_assert!(amount >= 0);
+            }
+        }
+    }
+}

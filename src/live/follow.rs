@@ -12,7 +12,7 @@ use super::{
     counts, encode,
     envelope::{Told, What},
     events,
-    frames::Frame,
+    frames::{Frame, To},
     hub::Hub,
     room::Room,
 };
@@ -177,13 +177,13 @@ impl Follower {
         }
         if let Some(taps) = self.taps.take() {
             let text = self.text(Body::Taps(taps));
-            self.send(Frame::text(0, &text)).await;
+            self.send(Frame::passing(To::All, &text)).await;
         }
         if !self.entered.is_empty() {
             let some = self.entered.len().min(ENTERED_MAX);
             let people = self.entered.drain(..some).collect();
             let text = self.text(Body::Entered(Entered { people }));
-            self.send(Frame::hall(&text)).await;
+            self.send(Frame::passing(To::Hall, &text)).await;
         }
         let open = i64::try_from(self.room.crowd.size()).unwrap_or(i64::MAX);
         let changed = open != self.reported && self.tick.is_multiple_of(VIEWERS_TICKS);
@@ -216,7 +216,7 @@ impl Follower {
             && self.counted != Some(counts)
         {
             self.counted = Some(counts);
-            let frame = Frame::text(0, &self.text(Body::Counts(counts)));
+            let frame = Frame::passing(To::All, &self.text(Body::Counts(counts)));
             self.room.set_counts(frame.clone());
             self.send(frame).await;
         }

@@ -42,6 +42,8 @@ pub struct Frame {
     pub seq: i64,
     /// Who gets it.
     pub(super) to: To,
+    /// A number for show, which a newer one replaces: left out for a socket that is behind already.
+    pub(super) passing: bool,
     /// Header and payload.
     pub bytes: Bytes,
     /// The box.
@@ -55,7 +57,7 @@ impl Frame {
     }
 
     fn new(seq: i64, to: To, bytes: Bytes) -> Self {
-        Self { seq, to, bytes, boxed: Boxed::No }
+        Self { seq, to, passing: false, bytes, boxed: Boxed::No }
     }
 
     /// A box.
@@ -89,8 +91,9 @@ impl Frame {
         (!all.is_empty()).then(|| Self::new(0, To::All, all.freeze()))
     }
 
-    pub(super) fn hall(text: &str) -> Self {
-        Self::new(0, To::Hall, encode(0x1, text.as_bytes()))
+    /// A message for show.
+    pub(super) fn passing(to: To, text: &str) -> Self {
+        Self { to, passing: true, ..Self::text(0, text) }
     }
 
     pub(super) fn ping() -> Self {
@@ -318,5 +321,59 @@ mod tests {
         assert_eq!(&Frame::text(1, &"x".repeat(300)).bytes[..4], &[0x81, 126, 1, 44]);
         assert_eq!(&Frame::text(1, &"x".repeat(70_000)).bytes[..10], &[0x81, 127, 0, 0, 0, 0, 0, 1, 17, 112]);
         assert_eq!(&Frame::close(1001).bytes[..], &[0x88, 2, 3, 233]);
+    }
+}
+
+#[cfg(test)]
+mod hostile {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::{Incoming, MESSAGE_MAX, Reader};
+    use crate::hostile::{cases, damaged, quickly};
+
+    /// Good frames, one after the other: text in two parts with a ping between, a pong, a close.
+    fn frames() -> Vec<u8> {
+        let frame = |first: u8, payload: &[u8]| {
+            let length = 0x80 | u8::try_from(payload.len()).unwrap();
+            [&[first, length, 0, 0, 0, 0][..], payload].concat()
+        };
+        [
+            frame(0x01, b"{\"a\":"),
+            frame(0x89, b"hi"),
+            frame(0x80, b"[1,2]}"),
+            frame(0x8a, b""),
+            frame(0x81, b"{}"),
+            frame(0x88, &[3, 232]),
+        ]
+        .concat()
+    }
+
+    fn read(bytes: &[u8], cuts: &[usize]) -> (Vec<Incoming>, Option<u16>) {
+        let (mut reader, mut found, mut from) = (Reader::default(), Vec::new(), 0);
+        for to in cuts.iter().copied().chain([bytes.len()]) {
+            match reader.take(&bytes[from..to]) {
+                Ok(some) => found.extend(some),
+                Err(code) => return (found, Some(code)),
+            }
+            assert!(reader.held.len() <= MESSAGE_MAX + 14 && reader.message.len() <= MESSAGE_MAX);
+            from = to;
+        }
+        (found, None)
+    }
+
+    proptest! {
+        #![proptest_config(cases(900))]
+
+        #[test]
+        fn whatever_comes_is_read_alike_in_all_pieces_and_never_held_without_end(
+            bytes in damaged(vec![frames()]),
+            cuts in vec(any::<Index>(), 0..12),
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let (_, whole) = quickly(|| read(&bytes, &[]));
+            let (_, parts) = quickly(|| read(&bytes, &cuts));
+            prop_assert_eq!(whole, parts);
+        }
     }
 }

@@ -28,6 +28,8 @@ use crate::{
 
 /// Messages that may wait for the bus; more are dropped, and other servers find their events in SQL.
 const OUTGOING: usize = 4096;
+/// One socket in so many is kept for screens and control pages.
+const KEPT_FOR_THE_HALL: usize = 50;
 
 /// What a hub is made of.
 #[derive(Debug)]
@@ -239,10 +241,12 @@ impl Hub {
         }
     }
 
-    /// Reserves one socket for a session (a name of it that is not its secret).
-    pub fn permit(&self, session: &str) -> ApiResult<Permit> {
+    /// Reserves one socket for a session (a name of it that is not its secret). When the server is nearly full only the
+    /// `hall` comes in any more: the evening goes on without some of its phones, not without its host.
+    pub fn permit(&self, session: &str, hall: bool) -> ApiResult<Permit> {
         let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.all >= self.parts().sockets {
+        let kept = if hall { 0 } else { self.parts().sockets / KEPT_FOR_THE_HALL };
+        if open.all >= self.parts().sockets - kept {
             return Err(ApiError::unavailable("在线连接已满，请稍后重试。"));
         }
         // One text for all sockets of a session.

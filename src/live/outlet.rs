@@ -12,6 +12,8 @@ use tokio::{net::TcpStream, sync::Notify};
 use super::frames::{Boxed, Frame, To};
 use crate::watch;
 
+/// With so many waiting for a socket already, numbers for show are left out for it.
+const PASSING_MAX: usize = 4;
 /// Frames that may wait for a socket; with more it is closed and comes back with `after`.
 const QUEUE_MAX: usize = 256;
 
@@ -104,6 +106,9 @@ impl Outlet {
         }
         let mut out = self.out();
         if matches!(out.state, State::Behind | State::Closed) || (frame.seq != 0 && frame.seq <= out.last) {
+            return;
+        }
+        if frame.passing && out.queue.len() >= PASSING_MAX {
             return;
         }
         if out.queue.len() >= QUEUE_MAX {
@@ -230,5 +235,50 @@ impl Out {
         }
         self.offset = 0;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use super::*;
+
+    /// A reader that takes nothing yet, and the sending side of its socket.
+    async fn slow() -> (TcpStream, Outlet) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let outlet = Outlet::new(listener.accept().await.unwrap().0, true);
+        outlet.open(0, Vec::new());
+        (reader, outlet)
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_goes_without_numbers_for_show_and_misses_no_event() {
+        let (mut reader, outlet) = slow().await;
+        let large = "x".repeat(60_000);
+        let mut seq = 0;
+        while outlet.out().queue.len() < PASSING_MAX {
+            seq += 1;
+            outlet.push(&Frame::text(seq, &large));
+        }
+        for _ in 0..10 * QUEUE_MAX {
+            outlet.push(&Frame::passing(To::All, "a number for show"));
+        }
+        assert!(matches!(outlet.flush(), Standing::Waiting(_)), "it is not behind");
+        outlet.push(&Frame::text(seq + 1, "the winners"));
+        let last = outlet.out().queue.back().cloned().unwrap().bytes.to_vec();
+        let mut seen = Vec::new();
+        let mut piece = vec![0; 65_536];
+        while !seen.ends_with(&last) {
+            tokio::select! {
+                _ = outlet.io().writable() => { outlet.flush(); }
+                count = reader.read(&mut piece) => seen.extend_from_slice(&piece[..count.unwrap()]),
+            }
+        }
+        assert!(!String::from_utf8_lossy(&seen).contains("for show"));
+        outlet.push(&Frame::passing(To::All, "a number for show"));
+        let count = reader.read(&mut piece).await.unwrap();
+        assert!(String::from_utf8_lossy(&piece[..count]).contains("for show"), "it has caught up");
     }
 }

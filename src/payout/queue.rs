@@ -98,7 +98,8 @@ impl<'a> Matched<'a> {
             bill: if bill { format!("%{escaped}") } else { String::new() },
             phone: if digits { format!("%{search}") } else { String::new() },
             fen: (least, most),
-            until: app.now() - older * 60_000,
+            // Not "until now": after a clock was set back, what was made before lies in the future.
+            until: if older == 0 { Ms::MAX } else { app.now() - older * 60_000 },
             trial: filter.trial.map_or(0, |only| if only { 1 } else { 2 }),
         })
     }

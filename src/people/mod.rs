@@ -15,6 +15,9 @@ pub mod table;
 pub mod trouble;
 pub mod xlsx_out;
 
+#[cfg(test)]
+mod hostile;
+
 pub use export::{packet_word, yuan};
 pub use http::{file as uploaded_file, router};
 

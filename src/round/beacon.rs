@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
+    answer,
     app::App,
     draw::{
         entropy::{QUICKNET, drand_due_ms},
@@ -72,12 +73,8 @@ async fn ask(relay: &str, round: u64) -> anyhow::Result<DrandSig> {
     let client = reqwest::Client::builder().timeout(TIMEOUT);
     // A relay in the own network must not need the platform's certificate store.
     let client = if url.scheme() == "http" { client.tls_certs_only([]) } else { client };
-    let mut answer = client.build()?.get(url).send().await?.error_for_status()?;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        bytes.extend_from_slice(&chunk);
-        anyhow::ensure!(bytes.len() <= ANSWER_BYTES, "the answer is too long");
-    }
+    let answer = client.build()?.get(url).send().await?.error_for_status()?;
+    let bytes = answer::read(answer, ANSWER_BYTES).await?;
     let beacon: Beacon = serde_json::from_slice(&bytes).context("the answer is no beacon")?;
     anyhow::ensure!(beacon.round == round, "the relay answered with round {}", beacon.round);
     beacon.signature.parse().ok().context("the signature has not the form of quicknet's")

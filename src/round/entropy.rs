@@ -64,10 +64,14 @@ pub(super) async fn progress(conn: &mut AnyConnection, meeting: &str, n: i64) ->
     Ok(Progress { commit, head, values })
 }
 
-/// 409 `too_early` while the commit has to be shown.
+/// Clocks of two servers differ by less.
+const SET_BACK_MS: i64 = 60_000;
+
+/// 409 `too_early` while the commit has to be shown. A clock that was set back since says nothing about that: a hall
+/// waits for no clock to come round again, and the log keeps both times.
 pub(super) fn not_early(app: &App, draw: &DrawRow) -> ApiResult<()> {
-    let wait = draw.randomness_at - app.now();
-    if wait <= 0 {
+    let (now, wait) = (app.now(), draw.randomness_at - app.now());
+    if wait <= 0 || now + SET_BACK_MS < draw.committed_at {
         return Ok(());
     }
     let detail = format!("锁定内容还须展示 {} 秒，请稍后再封存随机数。", (wait + 999) / 1000);

@@ -33,6 +33,9 @@ mod taps;
 pub mod views;
 mod void;
 
+#[cfg(test)]
+mod hostile;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},

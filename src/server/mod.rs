@@ -6,7 +6,7 @@ mod openapi;
 mod pages;
 mod trace;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use anyhow::Context;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
@@ -14,7 +14,6 @@ use http::{HeaderName, HeaderValue, header};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower_http::{
     catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer,
-    timeout::TimeoutLayer,
 };
 
 use crate::{
@@ -24,8 +23,6 @@ use crate::{
 
 pub use openapi::document;
 
-/// A request that takes longer was forgotten by its sender.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Connections that may wait to be accepted, if the system allows as many: a hall comes back within seconds, and who
 /// finds no place tries again only after a second or three.
 const BACKLOG: i32 = 8192;
@@ -41,7 +38,7 @@ pub fn router(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::replay))
         .layer(middleware::from_fn_with_state(app.clone(), auth::same_origin))
         .layer(DefaultBodyLimit::max(parts::BODY_BYTES))
-        .layer(TimeoutLayer::with_status_code(http::StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(trace::in_time))
         .layer(CompressionLayer::new())
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, fixed(pages::POLICY)))
         .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff")))

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{SmsError, client, host, transport};
+use super::{ANSWER_BYTES, SmsError, client, host, transport, unread};
 use crate::{
+    answer,
     clock::Ms,
     config::{Secret, SmsConfig},
     keys,
@@ -88,7 +89,7 @@ impl Aliyun {
             request = request.header(name, value);
         }
         let answer = request.send().await.map_err(|error| transport(&error))?;
-        let body = answer.bytes().await.map_err(|error| transport(&error))?;
+        let body = answer::read(answer, ANSWER_BYTES).await.map_err(unread)?;
         let answer: Answer =
             serde_json::from_slice(&body).map_err(|_| SmsError::Unknown("not JSON".to_owned()))?;
         judge(&answer.code)

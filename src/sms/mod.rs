@@ -10,6 +10,7 @@ use url::Url;
 
 use self::{aliyun::Aliyun, tencent::Tencent};
 use crate::{
+    answer::ReadError,
     clock::Ms,
     config::{Config, SmsProvider},
     phone::Phone,
@@ -20,6 +21,8 @@ use crate::{
 /// A call that takes longer is given up; the person may ask again after a minute.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Answers are a few hundred bytes.
+const ANSWER_BYTES: usize = 64 * 1024;
 
 /// Who sends.
 #[derive(Clone, Debug)]
@@ -110,6 +113,14 @@ fn client(configured: &str, own: &str) -> anyhow::Result<(reqwest::Client, Url)>
 /// No answer: a code may be on its way all the same.
 fn transport(error: &reqwest::Error) -> SmsError {
     SmsError::Unknown(if error.is_timeout() { "timeout" } else { "connection" }.to_owned())
+}
+
+/// An answer that broke off, or has no end.
+fn unread(error: ReadError) -> SmsError {
+    match error {
+        ReadError::Broken(error) => transport(&error),
+        ReadError::TooLong(_) => SmsError::Unknown("too long".to_owned()),
+    }
 }
 
 fn host(base: &Url) -> String {

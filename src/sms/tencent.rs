@@ -7,8 +7,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{SmsError, client, host, transport};
+use super::{ANSWER_BYTES, SmsError, client, host, transport, unread};
 use crate::{
+    answer,
     clock::Ms,
     config::{Secret, SmsConfig},
     phone::Phone,
@@ -103,7 +104,7 @@ impl Tencent {
             .header("x-tc-region", &self.region)
             .body(body);
         let answer = request.send().await.map_err(|error| transport(&error))?;
-        let bytes = answer.bytes().await.map_err(|error| transport(&error))?;
+        let bytes = answer::read(answer, ANSWER_BYTES).await.map_err(unread)?;
         read(&bytes)
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn connect(
         return Err(ApiError::not_found("该活动"));
     }
     let upgrade = Upgrade::of(&mut parts)?;
-    let permit = app.hub().permit(&caller.session)?;
+    let permit = app.hub().permit(&caller.session, query.role != SocketRole::Attendee)?;
     let response = upgrade.response();
     let check = (query.role == SocketRole::Control).then(|| still_staff(&app, &parts.headers));
     let wants = Wants { hall: query.role != SocketRole::Attendee, sealed: query.sealed };

@@ -159,3 +159,67 @@ mod tests {
         assert_eq!((made.width, made.height), (2_560, 640));
     }
 }
+
+#[cfg(test)]
+mod hostile {
+    use std::{io::Cursor, sync::LazyLock};
+
+    use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+    use proptest::prelude::*;
+
+    use super::{FULL, Fault, kind, make};
+    use crate::hostile::{cases, damaged, quickly};
+
+    static PHOTOS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+        let shade = |x: u32, y: u32| u8::try_from((x * 7 + y * 13) % 256).unwrap();
+        let picture = DynamicImage::ImageRgb8(RgbImage::from_fn(48, 40, |x, y| Rgb([shade(x, y); 3])));
+        let bytes = |kind| {
+            let mut out = Cursor::new(Vec::new());
+            picture.write_to(&mut out, kind).unwrap();
+            out.into_inner()
+        };
+        [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP].map(bytes).to_vec()
+    });
+
+    fn crc(bytes: &[u8]) -> u32 {
+        let step = |crc: u32, byte: &u8| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+        };
+        !bytes.iter().fold(u32::MAX, step)
+    }
+
+    /// A small PNG that says it is of this size, with a header that is in itself right.
+    fn says(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = PHOTOS[1].clone();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let sum = crc(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&sum.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn the_header_is_judged_before_anything_is_decoded() {
+        assert!(make(&says(48, 40)).unwrap().is_ok(), "the sum is right");
+        for (width, height) in
+            [(20_000, 20_000), (0x7fff_ffff, 1), (0x7fff_ffff, 0x7fff_ffff), (1, 25_000_001)]
+        {
+            let fault = quickly(|| make(&says(width, height)).unwrap().err());
+            assert!(matches!(fault, Some(Fault::Pixels | Fault::Broken)), "{width} x {height}: {fault:?}");
+        }
+        assert_eq!(make(&says(20_000, 20_000)).unwrap().err(), Some(Fault::Pixels));
+    }
+
+    proptest! {
+        #![proptest_config(cases(300))]
+
+        #[test]
+        fn a_photo_is_made_anew_or_refused(bytes in damaged(PHOTOS.clone())) {
+            if let Ok(made) = quickly(|| make(&bytes)).unwrap() {
+                prop_assert!(made.width.max(made.height) <= FULL);
+                prop_assert_eq!(kind(&made.full), Some(ImageFormat::Jpeg));
+                prop_assert_eq!(kind(&made.small), Some(ImageFormat::Jpeg));
+            }
+        }
+    }
+}

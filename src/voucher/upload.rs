@@ -311,3 +311,32 @@ async fn drop_photo(tx: &mut Tx, id: &str, n: i64) -> ApiResult<Vec<String>> {
         .await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
+
+#[cfg(test)]
+mod hostile {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::{PHOTO_BYTES, Piece, check};
+    use crate::hostile::{cases, damaged_text};
+
+    fn number() -> impl Strategy<Value = i64> {
+        prop_oneof![any::<i64>(), -2..2 * PHOTO_BYTES, prop::sample::select(vec![i64::MIN, -1, 0, i64::MAX])]
+    }
+
+    proptest! {
+        #![proptest_config(cases(900))]
+
+        #[test]
+        fn a_piece_lies_within_its_photo(
+            (n, offset, size, length) in (number(), number(), number(), 0..70_000_usize),
+            sha256 in damaged_text(&["0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"]),
+        ) {
+            let piece = Piece { n, offset, size, sha256: &sha256, bytes: Bytes::from(vec![0; length]) };
+            if check(&piece).is_ok() {
+                let end = offset + i64::try_from(length).unwrap();
+                prop_assert!(offset >= 0 && end <= size && size <= PHOTO_BYTES && sha256.len() == 64);
+            }
+        }
+    }
+}

@@ -15,6 +15,9 @@ pub mod v3;
 pub mod xml;
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 pub(crate) mod vectors {
     //! The shared test vectors, checked against two independent implementations when they were made.
 

@@ -185,3 +185,16 @@ async fn a_backup_that_cannot_be_trusted_is_not_restored() {
     restore(&config, rig.evening.app.clock(), &archive, Some(&words)).await.unwrap();
     rig.evening.stop().await;
 }
+
+/// Run by the wrong user, or in the wrong folder: an empty backup would be noticed only when it is needed.
+#[test]
+fn commands_about_a_server_make_no_second_one() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    for command in [&["backup", "saved.zip"][..], &["doctor"], &["recover"]] {
+        let mut kaijiang = std::process::Command::new(env!("CARGO_BIN_EXE_kaijiang"));
+        let done = kaijiang.args(command).current_dir(elsewhere.path()).env_clear().output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(!done.status.success() && said.contains("data.dir"), "{command:?}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing was made");
+}

@@ -108,3 +108,20 @@ async fn a_newer_database_is_refused_with_a_sentence() {
         rig.evening.stop().await;
     }
 }
+
+/// A version that was published without its evening could not be upgraded from with any certainty.
+#[test]
+fn every_published_version_has_its_evening() {
+    let changes = fs::read_to_string(folder().join("../../../CHANGELOG.md")).unwrap();
+    let headings: Vec<&str> = changes.lines().filter_map(|line| line.strip_prefix("## [")).collect();
+    let version = |heading: &&str| heading.split(']').next().unwrap().to_owned();
+    assert_eq!(headings.first().map(version).as_deref(), Some("Unreleased"));
+    let newest = headings.get(1).map(version);
+    assert_eq!(newest.as_deref(), Some(env!("CARGO_PKG_VERSION")), "the version and its heading go together");
+    for heading in &headings[1..] {
+        for ending in ["zip", "key"] {
+            let file = folder().join(format!("{}.{ending}", version(heading)));
+            assert!(file.exists(), "{} is missing: KAIJIANG_MAKE_FIXTURE makes it", file.display());
+        }
+    }
+}

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
@@ -10,6 +10,7 @@ import { vi } from 'vitest';
 export const BIN = process.env.KAIJIANG_BIN ?? join(import.meta.dirname, '../../target/debug/kaijiang');
 const START_MS = 60_000;
 const DESCRIPTION = 'data/demo.json';
+const LOG = 'demo.log';
 
 interface Log {
   role: string;
@@ -35,10 +36,11 @@ export class Demo {
     private child: ChildProcess,
   ) {}
 
-  static async start(): Promise<Demo> {
+  /** Starts one, with more in its environment where a test wants that. */
+  static async start(more: Record<string, string> = {}): Promise<Demo> {
     const folder = mkdtempSync(join(tmpdir(), 'kaijiang-evening-'));
     try {
-      const [at, child] = await run(folder, '127.0.0.1:0');
+      const [at, child] = await run(folder, '127.0.0.1:0', more);
       return new Demo(at, folder, child);
     } catch (cause) {
       rmSync(folder, { recursive: true, force: true });
@@ -51,6 +53,11 @@ export class Demo {
     await this.end();
     meanwhile();
     [this.at, this.child] = await run(this.folder, new URL(this.at.base).host);
+  }
+
+  /** What it has written to its log so far. */
+  get log(): string {
+    return readFileSync(join(this.folder, LOG), 'utf8');
   }
 
   get sandboxOrigin(): string {
@@ -116,7 +123,11 @@ export class Demo {
 }
 
 /** Starts the program and waits until it says where it is. */
-async function run(folder: string, listen: string): Promise<[Description, ChildProcess]> {
+async function run(
+  folder: string,
+  listen: string,
+  more: Record<string, string> = {},
+): Promise<[Description, ChildProcess]> {
   const file = join(folder, DESCRIPTION);
   const written = (): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const before = written();
@@ -128,11 +139,13 @@ async function run(folder: string, listen: string): Promise<[Description, ChildP
       KAIJIANG__DATA__DIR: join(folder, 'data'),
       KAIJIANG__SERVER__LISTEN: listen,
       KAIJIANG__SANDBOX__LISTEN: '127.0.0.1:0',
+      ...more,
     },
   });
   let said = '';
   child.stderr?.on('data', (part: Buffer) => {
     said = (said + part.toString()).slice(-4000);
+    appendFileSync(join(folder, LOG), part);
   });
   child.on('error', (error) => {
     said += String(error);

@@ -309,6 +309,11 @@ impl Crowd {
         self.seen.iter().map(|seen| seen.winners.load(SeqCst)).collect::<HashSet<_>>().len()
     }
 
+    /// Number of the newest event that anybody has.
+    pub(super) fn newest(&self) -> i64 {
+        self.seen.iter().map(|seen| seen.seq.load(SeqCst)).max().unwrap_or_default()
+    }
+
     /// Viewers.
     pub(super) fn size(&self) -> usize {
         self.seen.len()

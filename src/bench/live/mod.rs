@@ -7,6 +7,7 @@ mod door;
 mod host;
 mod peer;
 mod stage;
+pub(super) mod soak;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -98,7 +98,12 @@ fn transfer(app: &App) -> Option<Transfer> {
 }
 
 /// The id and the bill number of a genuine callback. Why another one is none, the log says, not the answer.
-fn opened(ours: &Transfer, headers: &HeaderMap, body: &[u8], now: i64) -> Option<(String, String)> {
+pub(super) fn opened(
+    ours: &Transfer,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: i64,
+) -> Option<(String, String)> {
     let refused = |why: &dyn std::fmt::Display| tracing::warn!(%why, "a callback of transfers was refused");
     ours.proved(&Signed::read(headers), body, now).inspect_err(|error| refused(error)).ok()?;
     let envelope: Envelope = serde_json::from_slice(body).inspect_err(|error| refused(error)).ok()?;

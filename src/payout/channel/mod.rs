@@ -8,6 +8,9 @@ mod red_packet;
 mod transfer;
 mod transfer_answer;
 
+#[cfg(test)]
+mod hostile;
+
 use std::ops::RangeInclusive;
 
 pub use answer::{read_query, read_send};

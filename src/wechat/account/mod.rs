@@ -15,10 +15,13 @@ use url::Url;
 
 pub use super::account_error::AccountError;
 use super::tls;
+use crate::answer::{self, ReadError};
 use crate::config::WechatConfig;
 
 /// A call that takes longer is given up.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// Answers are a few hundred bytes, a code for a page a few thousand.
+const ANSWER_BYTES: usize = 256 * 1024;
 /// A connection that takes longer is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -290,7 +293,10 @@ async fn call<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T
     if !answer.status().is_success() {
         return Err(AccountError::Busy("the HTTP status is not 200"));
     }
-    let body = answer.bytes().await.map_err(|error| AccountError::from_transport(&error))?;
+    let body = answer::read(answer, ANSWER_BYTES).await.map_err(|error| match error {
+        ReadError::Broken(error) => AccountError::from_transport(&error),
+        ReadError::TooLong(_) => AccountError::Busy("the answer is too long"),
+    })?;
     read(&body)
 }
 

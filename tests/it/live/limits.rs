@@ -86,6 +86,24 @@ async fn a_session_has_only_so_many_sockets() {
     hall.evening.stop().await;
 }
 
+/// The evening goes on without some of its phones, not without its host.
+#[tokio::test]
+async fn the_last_sockets_are_kept_for_the_hall() {
+    let hall = Hall::open(json!({ "limits": { "sockets": 100 } })).await;
+    let mut phones = Vec::new();
+    for number in 0..98 {
+        phones.push(hall.phone(&format!("o{number}")).open().await);
+    }
+    assert_eq!(hall.phone("one more").try_open().await.err(), Some(503));
+    let host = Door::bearer(&hall.evening.base, &hall.meeting, "control", "token-of-host-for-tests");
+    let _control = host.open().await;
+    let _screen = hall.screen().open().await;
+    assert_eq!(hall.screen().try_open().await.err(), Some(503), "now it is full");
+    drop(phones);
+    hall.evening.eventually("phones come in again", async || hall.phone("o").try_open().await.ok()).await;
+    hall.evening.stop().await;
+}
+
 #[tokio::test]
 async fn who_does_not_read_is_closed_and_hurts_nobody() {
     let hall = Hall::open(json!({})).await;

@@ -24,3 +24,27 @@ async fn everybody_comes_back_from_a_restart_in_a_draw_to_the_same_winners() {
     assert!(report["last_in_relation_to_bare"].as_f64().unwrap() > 0.0, "{report}");
     assert!(report["private"]["p99"].as_f64().unwrap() > 0.0, "{report}");
 }
+
+/// One short evening: that it is played, paid and over is tested; what grows shows only in many.
+#[tokio::test]
+async fn a_small_soak_is_played_to_its_end() {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_kaijiang"))
+        .args(["bench", "soak", "--viewers", "40", "--evenings", "1", "--draws", "1", "--break", "true"])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["holds"], &report["evenings"][0]["evening"]["packets"]),
+        (&true.into(), &4.into()),
+        "{report}"
+    );
+    for evening in report["evenings"].as_array().unwrap() {
+        assert_eq!(evening["evening"]["losses"]["missing"], 0, "{report}");
+        for figure in ["rss_bytes", "open_files", "tasks"] {
+            assert!(evening["afterwards"][figure].as_i64().unwrap() > 0, "{figure} in {report}");
+        }
+    }
+}

@@ -50,6 +50,16 @@ describe('api', () => {
     });
   });
 
+  it('tells the number of a request that the server failed at, and keeps that of the others', async () => {
+    answer(500, '{"code":"internal","detail":"出错了","request":"7k2m9x0abc"}');
+    expect(await failure(api.get('/api/x'))).toMatchObject({
+      detail: '出错了 (#7k2m9x0abc)',
+      request: '7k2m9x0abc',
+    });
+    answer(422, '{"code":"text","detail":"太长"}', { 'x-request-id': '7k2m9x0abd' });
+    expect(await failure(api.get('/api/x'))).toMatchObject({ detail: '太长', request: '7k2m9x0abd' });
+  });
+
   it('survives an error page that is no JSON', async () => {
     answer(502, '<html>bad gateway</html>');
     expect(await failure(api.get('/api/x'))).toMatchObject({ status: 502, code: 'http_502', field: null });

@@ -13,6 +13,8 @@ export class ApiError extends Error {
     readonly field: string | null = null,
     /** Seconds to wait before trying again (Retry-After), if the server said so. */
     readonly retryAfter: number | null = null,
+    /** The server's id of the request, by which its operator finds it in the log; null when there was no answer. */
+    readonly request: string | null = null,
   ) {
     super(`${status} ${code}: ${detail}`);
     this.name = 'ApiError';
@@ -50,12 +52,16 @@ export async function toApiError(response: Response): Promise<ApiError> {
     // Not JSON: the status has to do.
   }
   const wait = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  const request = text(problem.request) ?? text(response.headers.get('x-request-id'));
+  const detail = text(problem.detail) ?? text(problem.title) ?? `HTTP ${response.status}`;
   return new ApiError(
     response.status,
     text(problem.code) ?? `http_${response.status}`,
-    text(problem.detail) ?? text(problem.title) ?? `HTTP ${response.status}`,
+    // What is the server's fault is told to its operator: with the number by which it is found.
+    response.status >= 500 && request !== null ? `${detail} (#${request})` : detail,
     text(problem.field),
     Number.isNaN(wait) ? null : wait,
+    request,
   );
 }
 

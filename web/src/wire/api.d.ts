@@ -3923,6 +3923,8 @@ export interface components {
             detail: string;
             /** @description The field it is about, when it is about one. */
             field?: string | null;
+            /** @description Id of the request, as in the header `x-request-id`: whoever runs the server finds its lines in the log by it. */
+            request?: string | null;
             /**
              * Format: int32
              * @description HTTP status.

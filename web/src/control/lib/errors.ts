@@ -24,7 +24,8 @@ export function say(error: ApiError): void {
   ElMessage({
     message: error.detail,
     type: isOvertaken(error) ? 'warning' : 'error',
-    duration: 6000,
+    // Long enough to write its number down.
+    duration: error.status >= 500 ? 30_000 : 6000,
     showClose: true,
     grouping: true,
   });
