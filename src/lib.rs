@@ -105,6 +105,8 @@ pub mod finance;
 
 pub mod backup;
 
+pub mod privacy;
+
 pub mod doctor;
 
 pub mod sandbox;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use sqlx::{Row, any::AnyRow};
 
-use super::{admitted, otp};
+use super::{admitted, consent, otp};
 use crate::{
     app::App,
     auth::Attendee,
@@ -47,6 +47,7 @@ pub(super) async fn bind(
 ) -> ApiResult<Bound> {
     let phone = phone(&request.phone)?;
     check_salt(&request.salt)?;
+    let consent = consent::agreed(app, request.consent.as_deref())?;
     if request.code.len() != 6 || !request.code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid("invalid", "code", "验证码是 6 位数字。"));
     }
@@ -58,6 +59,7 @@ pub(super) async fn bind(
     meeting.must_be_open()?;
     let invited = invited(app, &mut tx, meeting_id, &phone).await?;
     let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, &request.salt)).await?;
+    agree(&mut tx, (meeting_id, &attendee.openid), &consent).await?;
     if outcome.first {
         let (openid, salt) = (attendee.openid.as_str(), request.salt.as_str());
         let who = Newcomer { meeting: meeting_id, person: &invited.id, openid, salt, phone: &phone };
@@ -69,6 +71,19 @@ pub(super) async fn bind(
     }
     let (log, _) = drawlog::checkpoint(app, meeting_id).await?;
     Ok(Bound { name: invited.name, place: outcome.place, log })
+}
+
+/// Records which text was agreed to. Its time is the binding's.
+async fn agree(tx: &mut Tx, (meeting, openid): (&str, &str), version: &str) -> ApiResult<()> {
+    sqlx::query(
+        "update binding set consent_version = $1 where meeting_id = $2 and openid = $3 and consent_version <> $1",
+    )
+    .bind(version)
+    .bind(meeting)
+    .bind(openid)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// A phone as a person typed it.

@@ -12,15 +12,15 @@ use super::child::nanos;
 
 /// How a viewer comes in.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
-    pub(super) address: String,
-    pub(super) meeting: String,
-    pub(super) role: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
+pub(in crate::bench) struct Door {
+    pub(in crate::bench) address: String,
+    pub(in crate::bench) meeting: String,
+    pub(in crate::bench) role: &'static str,
+    pub(in crate::bench) headers: Vec<(&'static str, String)>,
 }
 
 /// An open socket.
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(in crate::bench) type Socket = WebSocketStream<TcpStream>;
 
 /// Small buffers: twenty thousand of the usual ones would be the benchmark's own burden.
 pub(super) fn settings() -> WebSocketConfig {
@@ -29,7 +29,7 @@ pub(super) fn settings() -> WebSocketConfig {
 
 impl Door {
     /// Opens it; with `after` not 0 as one that was there before.
-    pub(super) async fn open(&self, after: i64) -> anyhow::Result<Socket> {
+    pub(in crate::bench) async fn open(&self, after: i64) -> anyhow::Result<Socket> {
         let resume = if after > 0 { format!("&after={after}") } else { String::new() };
         let url = format!("ws://{}/ws/{}?role={}{resume}", self.address, self.meeting, self.role);
         let mut request = url.into_client_request()?;

@@ -7,6 +7,8 @@ export type Role = Wire['Role'];
 const staff = shallowRef<Wire['StaffView'] | null>(null);
 /** Known to be logged in or not; before it the page shows nothing but "loading". */
 const known = ref(false);
+/** The meeting whose pages are open: roles may hold there only. */
+const here = ref<string | null>(null);
 /** The session ended while somebody worked: the log-in form says so. */
 const expired = ref(false);
 
@@ -38,7 +40,8 @@ async function logout(): Promise<void> {
 
 /** True when one of these roles is mine; the owner has them all. The server checks it again. */
 function can(...roles: Role[]): boolean {
-  const mine = staff.value?.roles ?? [];
+  const local = staff.value?.meetings.filter(({ meeting }) => meeting === here.value) ?? [];
+  const mine = [...(staff.value?.roles ?? []), ...local.flatMap((grant) => grant.roles)];
   return mine.includes('owner') || roles.some((role) => mine.includes(role));
 }
 
@@ -53,6 +56,7 @@ function noticed(error: ApiError): void {
 export const session = {
   staff,
   known,
+  here,
   expired,
   refresh,
   enter,
