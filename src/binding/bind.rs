@@ -1,6 +1,7 @@
 //! The binding itself: one transaction under the meeting's row lock, with uniqueness by constraints beneath it.
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use sqlx::{Row, any::AnyRow};
 
 use super::{admitted, consent, otp};
@@ -54,23 +55,45 @@ pub(super) async fn bind(
     admitted(app, attendee, meeting_id).await?;
     let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
     otp::redeem(app, &holder, &request.code).await?;
-    let mut tx = app.db().begin().await?;
-    let meeting = meeting::lock(&mut tx, meeting_id).await?;
-    meeting.must_be_open()?;
-    let invited = invited(app, &mut tx, meeting_id, &phone).await?;
-    let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, &request.salt)).await?;
-    agree(&mut tx, (meeting_id, &attendee.openid), &consent).await?;
-    if outcome.first {
-        let (openid, salt) = (attendee.openid.as_str(), request.salt.as_str());
-        let who = Newcomer { meeting: meeting_id, person: &invited.id, openid, salt, phone: &phone };
-        invite::count(app, &mut tx, who).await?;
-    }
-    tx.commit().await?;
+    let wish = Wish {
+        meeting: meeting_id.to_owned(),
+        openid: attendee.openid.clone(),
+        salt: request.salt.clone(),
+        phone,
+        consent,
+    };
+    // Thousands come at once: those who wait at the same moment share one flush of the disk.
+    let server = app.clone();
+    let together = app.db().together(move |tx| async move { join(&server, tx, &wish).await }.boxed());
+    let (invited, outcome) = together.await?;
     if let Some(change) = outcome.change {
         tell(app, meeting_id, attendee, &invited, &change).await;
     }
     let (log, _) = drawlog::checkpoint(app, meeting_id).await?;
     Ok(Bound { name: invited.name, place: outcome.place, log })
+}
+
+/// Who wants to be bound to whom.
+struct Wish {
+    meeting: String,
+    openid: String,
+    salt: String,
+    phone: Phone,
+    consent: String,
+}
+
+async fn join(app: &App, tx: &mut Tx, wish: &Wish) -> ApiResult<(Invited, Outcome)> {
+    let Wish { openid, salt, phone, .. } = wish;
+    let meeting = meeting::lock(tx, &wish.meeting).await?;
+    meeting.must_be_open()?;
+    let invited = invited(app, tx, &meeting.id, phone).await?;
+    let outcome = store(app, tx, &meeting, &invited, (openid, salt)).await?;
+    agree(tx, (&meeting.id, openid), &wish.consent).await?;
+    if outcome.first {
+        let who = Newcomer { meeting: &meeting.id, person: &invited.id, openid, salt, phone };
+        invite::count(app, tx, who).await?;
+    }
+    Ok((invited, outcome))
 }
 
 /// Records which text was agreed to. Its time is the binding's.
