@@ -33,18 +33,25 @@ pub(super) async fn owner(app: &App, token: &str) -> Result<Option<Staff>, sqlx:
     .await?;
     let Some(row) = row else { return Ok(None) };
     let Some(found) = staff::from_row(&row)? else { return Ok(None) };
-    let (now, used): (Ms, Option<Ms>) = (app.now(), row.try_get("used_at")?);
-    if used.is_none_or(|used| now - used > MINUTE) {
-        let mut tx = app.db().begin().await?;
-        sqlx::query("update staff_token set used_at = $1 where id = $2")
-            .bind(now)
-            .bind(row.try_get::<String, _>("token")?)
-            .execute(tx.conn())
-            .await?;
-        tx.commit().await?;
+    let used: Option<Ms> = row.try_get("used_at")?;
+    if used.is_none_or(|used| app.now() - used > MINUTE)
+        && let Err(error) = note_use(app, row.try_get("token")?).await
+    {
+        // Reading must go on where nothing can be written.
+        tracing::warn!(%error, "the use of a token is not written down");
     }
     let found = grants::with(app.db().read(), found).await?;
     Ok(Some(only(found, &roles_of(&row.try_get::<String, _>("only_roles")?))))
+}
+
+async fn note_use(app: &App, id: &str) -> Result<(), sqlx::Error> {
+    let mut tx = app.db().begin().await?;
+    sqlx::query("update staff_token set used_at = $1 where id = $2")
+        .bind(app.now())
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    tx.commit().await
 }
 
 /// The member with no more than these roles; all of them where none is named. An owner has every role.

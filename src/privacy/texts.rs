@@ -73,7 +73,7 @@ pub(super) async fn scrub(tx: &mut Tx, meeting: &str, marks: &Marks) -> ApiResul
     for text in JSON {
         json(tx, text, meeting, marks).await?;
     }
-    for (find, put) in NOTES {
+    for &(find, put) in NOTES {
         for row in sqlx::query(find).bind(&marks.id).fetch_all(tx.conn()).await? {
             let (id, note): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             let clean = marks.out_of(&note);

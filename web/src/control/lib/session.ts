@@ -38,11 +38,15 @@ async function logout(): Promise<void> {
   }
 }
 
+/** The roles that I have on the page that is open. */
+const mine = computed<Role[]>(() => {
+  const local = staff.value?.meetings.filter(({ meeting }) => meeting === here.value) ?? [];
+  return [...new Set([...(staff.value?.roles ?? []), ...local.flatMap(({ roles }) => roles)])];
+});
+
 /** True when one of these roles is mine; the owner has them all. The server checks it again. */
 function can(...roles: Role[]): boolean {
-  const local = staff.value?.meetings.filter(({ meeting }) => meeting === here.value) ?? [];
-  const mine = [...(staff.value?.roles ?? []), ...local.flatMap((grant) => grant.roles)];
-  return mine.includes('owner') || roles.some((role) => mine.includes(role));
+  return mine.value.includes('owner') || roles.some((role) => mine.value.includes(role));
 }
 
 /** To be called with every error: a lost session brings back the log-in form. */
@@ -57,6 +61,7 @@ export const session = {
   staff,
   known,
   here,
+  mine,
   expired,
   refresh,
   enter,

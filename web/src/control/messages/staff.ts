@@ -62,6 +62,8 @@ const zh = {
     offWith: '输入密码以关闭',
     off: '关闭两步验证',
     totpIsOff: '两步验证已关闭。',
+    tokenHint: '程序用令牌代替密码；可以只给部分角色，也能看到最近一次使用的时间。',
+    tokens: '管理令牌',
   },
   join: {
     title: '设置您的账号',
@@ -134,6 +136,9 @@ const en: typeof zh = {
     offWith: 'Your password, to turn it off',
     off: 'Turn it off',
     totpIsOff: 'Two-step log-in is off.',
+    tokenHint:
+      'Programs use a token in place of the password; it may have fewer roles, and you see when it was used last.',
+    tokens: 'Manage tokens',
   },
   join: {
     title: 'Your account',
