@@ -142,7 +142,7 @@ async fn story(backend: Backend) -> (Desk, String) {
 
 fn read_archive(bytes: Vec<u8>) -> (String, Vec<String>) {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-    let names: Vec<String> = zip.file_names().map(ToOwned::to_owned).collect();
+    let names: Vec<String> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
     let mut text = String::new();
     zip.by_name("person.json").unwrap().read_to_string(&mut text).unwrap();
     (text, names)
