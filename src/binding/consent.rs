@@ -10,6 +10,9 @@ use crate::{
 /// Number of the text below.
 const NUMBER: u32 = 1;
 
+/// Longest name of a version that is looked at, characters.
+const VERSION_CHARS: usize = 32;
+
 /// The text in force.
 pub(super) fn text(app: &App) -> ConsentText {
     let days = app.config().privacy.keep_days;
@@ -40,6 +43,10 @@ pub(super) fn version(app: &App) -> String {
 /// said yes when they asked for the code.
 pub(super) fn agreed(app: &App, seen: Option<&str>) -> ApiResult<String> {
     let present = version(app);
+    if seen.is_some_and(|seen| seen.chars().count() > VERSION_CHARS) {
+        let detail = format!("此项最多 {VERSION_CHARS} 个字符。");
+        return Err(ApiError::invalid("text", "consent", detail));
+    }
     if seen.is_some_and(|seen| seen != present) {
         return Err(ApiError::conflict(
             "consent_changed",
