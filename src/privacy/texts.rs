@@ -70,6 +70,16 @@ pub(super) async fn scrub(tx: &mut Tx, meeting: &str, marks: &Marks) -> ApiResul
         .bind(meeting)
         .execute(tx.conn())
         .await?;
+    // Answers about vouchers hold what the person wrote: nothing of them is kept for a repeat.
+    sqlx::query(
+        "update idempotency set answer = '{}' where scope like '%/' || $1 || '/voucher%' \
+         and (answer like $2 escape '!' or answer like $3 escape '!')",
+    )
+    .bind(meeting)
+    .bind(pattern(&marks.name)?)
+    .bind(pattern(&marks.id)?)
+    .execute(tx.conn())
+    .await?;
     for text in JSON {
         json(tx, text, meeting, marks).await?;
     }
