@@ -86,13 +86,16 @@ sections! {
     DrandConfig { url: String }
     /// `[files]`
     FilesConfig { url: String }
+    /// `[privacy]`
+    PrivacyConfig { keep_days: u32 }
     /// `[sandbox]`
     SandboxSection { enabled: bool, listen: SocketAddr }
     /// The whole configuration.
     Config {
         server: ServerConfig, data: DataConfig, database: DatabaseConfig, redis: RedisConfig, wechat: WechatConfig,
         pay: PayConfig, transfer: TransferConfig, sms: SmsConfig, limits: LimitsConfig, secrets: SecretsConfig,
-        ledger: LedgerConfig, alerts: AlertsConfig, drand: DrandConfig, files: FilesConfig, sandbox: SandboxSection,
+        ledger: LedgerConfig, alerts: AlertsConfig, drand: DrandConfig, files: FilesConfig, privacy: PrivacyConfig,
+        sandbox: SandboxSection,
     }
 }
 

@@ -87,12 +87,13 @@ pub async fn get(app: &App, name: &str) -> ApiResult<Option<Bytes>> {
 
 /// Removes all files of a folder. What cannot be removed stays and is logged: nobody waits for it.
 pub async fn remove_under(app: &App, folder: &str) {
-    if let Err(error) = try_remove(app, folder).await {
+    if let Err(error) = erase_under(app, folder).await {
         tracing::warn!(folder, error = format!("{error:#}"), "files were not removed");
     }
 }
 
-async fn try_remove(app: &App, folder: &str) -> anyhow::Result<()> {
+/// The same, for those who have to know.
+pub async fn erase_under(app: &App, folder: &str) -> anyhow::Result<()> {
     let opened = opened(app)?;
     let store = opened.0.get().context("files are not open")?;
     let found: Vec<_> = store.list(Some(&Path::from(folder))).try_collect().await?;

@@ -46,12 +46,13 @@ pub struct Referrer {
     pub openid: String,
 }
 
-/// Whose code it is.
+/// Whose code it is; nobody's, once the person's data was removed.
 pub async fn referrer(conn: &mut AnyConnection, code: &str) -> ApiResult<Option<Referrer>> {
-    let row = sqlx::query("select meeting_id, person_id, openid from referrer where code = $1")
-        .bind(code)
-        .fetch_optional(conn)
-        .await?;
+    let row =
+        sqlx::query("select meeting_id, person_id, openid from referrer where code = $1 and openid <> ''")
+            .bind(code)
+            .fetch_optional(conn)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Referrer { meeting: row.try_get(0)?, person: row.try_get(1)?, openid: row.try_get(2)? }))
 }

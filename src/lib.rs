@@ -106,6 +106,8 @@ pub mod finance;
 
 pub mod backup;
 
+pub mod privacy;
+
 pub mod doctor;
 
 pub mod sandbox;

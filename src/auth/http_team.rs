@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     Staff,
     http::{at_most, begin},
-    links, team, totp,
+    links, team, tokens, totp,
 };
 use crate::{
     app::App,
@@ -17,8 +17,8 @@ use crate::{
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Path, Query},
     wire::{
-        AuditPage, Done, EditStaff, JoinRequest, NewStaffLink, PasswordChange, Role, StaffLink, StaffMember,
-        StaffToken, StaffView, TotpConfirm, TotpOff, TotpSecret,
+        AuditPage, Done, EditStaff, JoinRequest, NewStaffLink, NewToken, PasswordChange, Role, StaffLink,
+        StaffMember, StaffToken, StaffView, TokenView, TotpConfirm, TotpOff, TotpSecret,
     },
 };
 
@@ -30,6 +30,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(reset))
         .routes(routes!(join))
         .routes(routes!(make_token, end_token))
+        .routes(routes!(all_tokens, add_token))
+        .routes(routes!(remove_token))
         .routes(routes!(password))
         .routes(routes!(offer_totp))
         .routes(routes!(confirm_totp))
@@ -55,7 +57,7 @@ async fn all(State(app): State<App>, staff: Staff) -> ApiResult<Json<Vec<StaffMe
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
     (status = 409, description = "`last_owner`", body = ProblemBody),
-    (status = 422, description = "`roles`", body = ProblemBody),
+    (status = 422, description = "`roles`, `meetings`", body = ProblemBody),
 ))]
 async fn edit(
     State(app): State<App>,
@@ -63,6 +65,7 @@ async fn edit(
     Path(id): Path<String>,
     Body(wanted): Body<EditStaff>,
 ) -> ApiResult<Json<StaffMember>> {
+    staff.must_be_whole()?;
     staff.need(&[])?;
     team::edit(&app, &staff, &id, wanted).await.map(Json)
 }
@@ -72,13 +75,14 @@ async fn edit(
     security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = StaffLink),
     (status = 403, description = "`role`", body = ProblemBody),
-    (status = 422, description = "`roles`, `note`", body = ProblemBody),
+    (status = 422, description = "`roles`, `meetings`, `note`", body = ProblemBody),
 ))]
 async fn invite(
     State(app): State<App>,
     staff: Staff,
     Body(new): Body<NewStaffLink>,
 ) -> ApiResult<Json<StaffLink>> {
+    staff.must_be_whole()?;
     staff.need(&[])?;
     links::invite(&app, &staff, &new).await.map(Json)
 }
@@ -92,6 +96,7 @@ async fn invite(
     (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn reset(State(app): State<App>, staff: Staff, Path(id): Path<String>) -> ApiResult<Json<StaffLink>> {
+    staff.must_be_whole()?;
     staff.need(&[])?;
     links::reset(&app, &staff, &id).await.map(Json)
 }
@@ -115,10 +120,11 @@ async fn join(
 
 /// One's own token, or the owner for anybody.
 fn own_or_owner(staff: &Staff, id: &str) -> ApiResult<()> {
+    staff.must_be_whole()?;
     if staff.id == id { Ok(()) } else { staff.need(&[]) }
 }
 
-/// Make an API token; the one before stops working.
+/// Make the account's API token without a name; the one before stops working.
 #[utoipa::path(post, path = "/api/staff/{id}/token", tag = "staff",
     params(("id" = String, Path, description = "Id of the account.")),
     security(("cookie" = []), ("bearer" = [])), responses(
@@ -132,10 +138,10 @@ async fn make_token(
     Path(id): Path<String>,
 ) -> ApiResult<Json<StaffToken>> {
     own_or_owner(&staff, &id)?;
-    Ok(Json(StaffToken { token: team::make_token(&app, &staff, &id).await? }))
+    Ok(Json(StaffToken { token: tokens::replace(&app, &staff, &id).await? }))
 }
 
-/// Take the API token away.
+/// Take all API tokens away.
 #[utoipa::path(delete, path = "/api/staff/{id}/token", tag = "staff",
     params(("id" = String, Path, description = "Id of the account.")),
     security(("cookie" = []), ("bearer" = [])), responses(
@@ -145,7 +151,62 @@ async fn make_token(
 ))]
 async fn end_token(State(app): State<App>, staff: Staff, Path(id): Path<String>) -> ApiResult<Json<Done>> {
     own_or_owner(&staff, &id)?;
-    team::end_token(&app, &staff, &id).await?;
+    tokens::end_all(&app, &staff, &id).await?;
+    Ok(Json(Done::OK))
+}
+
+/// The account's API tokens, and when each was used last.
+#[utoipa::path(get, path = "/api/staff/{id}/tokens", tag = "staff",
+    params(("id" = String, Path, description = "Id of the account.")),
+    security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = [TokenView]),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn all_tokens(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+) -> ApiResult<Json<Vec<TokenView>>> {
+    own_or_owner(&staff, &id)?;
+    tokens::list(&app, &id).await.map(Json)
+}
+
+/// Make another API token, perhaps with fewer roles. It is shown only now.
+#[utoipa::path(post, path = "/api/staff/{id}/tokens", tag = "staff", request_body = NewToken,
+    params(("id" = String, Path, description = "Id of the account.")),
+    security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = StaffToken),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`too_many_tokens`", body = ProblemBody),
+    (status = 422, description = "`name`, `roles`: more than the account has", body = ProblemBody),
+))]
+async fn add_token(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+    Body(new): Body<NewToken>,
+) -> ApiResult<Json<StaffToken>> {
+    own_or_owner(&staff, &id)?;
+    Ok(Json(StaffToken { token: tokens::add(&app, &staff, &id, &new).await? }))
+}
+
+/// Take one API token away: it stops working at once.
+#[utoipa::path(delete, path = "/api/staff/{id}/tokens/{token}", tag = "staff",
+    params(("id" = String, Path, description = "Id of the account."), ("token" = String, Path, description = "Id of the token.")),
+    security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = Done),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn remove_token(
+    State(app): State<App>,
+    staff: Staff,
+    Path((id, token)): Path<(String, String)>,
+) -> ApiResult<Json<Done>> {
+    own_or_owner(&staff, &id)?;
+    tokens::end(&app, &staff, (&id, &token)).await?;
     Ok(Json(Done::OK))
 }
 
@@ -163,6 +224,7 @@ async fn password(
     Body(change): Body<PasswordChange>,
 ) -> ApiResult<Json<Done>> {
     at_most("old", &change.old, 256)?;
+    staff.must_be_whole()?;
     team::change_password(&app, &staff, &change).await?;
     Ok(Json(Done::OK))
 }
@@ -188,6 +250,7 @@ async fn confirm_totp(
     Body(confirm): Body<TotpConfirm>,
 ) -> ApiResult<Json<Done>> {
     at_most("secret", &confirm.secret, 64)?;
+    staff.must_be_whole()?;
     totp::confirm(&app, &staff, &confirm).await?;
     Ok(Json(Done::OK))
 }
@@ -202,6 +265,7 @@ async fn confirm_totp(
 ))]
 async fn totp_off(State(app): State<App>, staff: Staff, Body(off): Body<TotpOff>) -> ApiResult<Json<Done>> {
     at_most("password", &off.password, 256)?;
+    staff.must_be_whole()?;
     totp::off(&app, &staff, &off.password).await?;
     Ok(Json(Done::OK))
 }

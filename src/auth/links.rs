@@ -1,10 +1,11 @@
 //! One-time links: an invitation, or a new password. Whoever opens one chooses their own password; nobody else ever knows it.
 
+use anyhow::Context;
 use sqlx::Row;
 
 use super::{
-    NewStaff, Staff,
-    staff::{self, create_staff, hash_password, role_of},
+    NewStaff, Staff, grants,
+    staff::{self, create_staff, hash_password, roles_of},
     team,
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     clock::{DAY, Ms},
     error::{ApiError, ApiResult},
     keys::{random, token_hash},
-    wire::{JoinRequest, NewStaffLink, Role, StaffLink},
+    wire::{JoinRequest, MeetingRoles, NewStaffLink, Role, StaffLink},
 };
 
 /// Long enough for a message to be read, short enough to be forgotten in a chat.
@@ -22,23 +23,24 @@ const NOTE_CHARS: usize = 60;
 
 /// Invites somebody.
 pub(super) async fn invite(app: &App, by: &Staff, new: &NewStaffLink) -> ApiResult<StaffLink> {
-    team::check_roles(&new.roles)?;
+    team::check_roles(&new.roles, &new.meetings)?;
+    grants::check(app, &new.meetings).await?;
     if new.note.chars().count() > NOTE_CHARS {
         return Err(ApiError::invalid("note", "note", format!("备注最多 {NOTE_CHARS} 个字。")));
     }
-    make(app, by, (None, &new.roles), &new.note).await
+    make(app, by, (None, &new.roles, &new.meetings), &new.note).await
 }
 
 /// A link for a new password. The old one, the sessions and the second factor hold until it is used.
 pub(super) async fn reset(app: &App, by: &Staff, id: &str) -> ApiResult<StaffLink> {
     let member = team::one(app, id).await?;
-    make(app, by, (Some(id), &member.roles), &member.user).await
+    make(app, by, (Some(id), &member.roles, &[]), &member.user).await
 }
 
 async fn make(
     app: &App,
     by: &Staff,
-    (staff_id, roles): (Option<&str>, &[Role]),
+    (staff_id, roles, meetings): (Option<&str>, &[Role], &[MeetingRoles]),
     note: &str,
 ) -> ApiResult<StaffLink> {
     let (code, now) = (hex::encode(random::<16>()), app.now());
@@ -50,8 +52,8 @@ async fn make(
         .execute(tx.conn())
         .await?;
     sqlx::query(
-        "insert into staff_link (code_hash, staff_id, roles, note, made_by, made_at, ends_at) \
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into staff_link (code_hash, staff_id, roles, note, made_by, made_at, ends_at, meetings) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(token_hash(&code))
     .bind(staff_id)
@@ -60,10 +62,11 @@ async fn make(
     .bind(&by.id)
     .bind(now)
     .bind(now + LIFE)
+    .bind(serde_json::to_string(meetings).context("roles as JSON")?)
     .execute(tx.conn())
     .await?;
     let what = if staff_id.is_some() { "staff.reset" } else { "staff.invite" };
-    let names = staff::role_names(roles);
+    let names = grants::words(roles, meetings);
     let deed = Deed { who: &by.user, what, meeting: "", target: staff_id.unwrap_or_default(), note: &names };
     audit::record(&mut tx, now, &deed).await?;
     tx.commit().await?;
@@ -76,7 +79,7 @@ pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
     let mut tx = app.db().begin().await?;
     let row = sqlx::query(
         "update staff_link set used_at = $1 where code_hash = $2 and used_at is null and ends_at > $1 \
-         returning staff_id, roles",
+         returning staff_id, roles, meetings",
     )
     .bind(now)
     .bind(code)
@@ -87,12 +90,16 @@ pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
         return Err(ApiError::forbidden("staff_link", detail));
     };
     let (id, roles): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
-    let roles: Vec<Role> = roles.split(',').filter_map(role_of).collect();
+    let roles = roles_of(&roles);
+    let meetings: Vec<MeetingRoles> =
+        serde_json::from_str(&row.try_get::<String, _>(2)?).context("the roles of a link")?;
     let joined = match id {
         None => {
             let new =
                 NewStaff { user: &request.user, password: &request.password, roles: &roles, token: None };
-            create_staff(app, &mut tx, &new).await?
+            let made = create_staff(app, &mut tx, &new).await?;
+            grants::replace(&mut tx, &made.id, &meetings, now).await?;
+            Staff { grants: meetings, ..made }
         }
         Some(id) => {
             let hash = hash_password(&request.password).await?;
@@ -104,8 +111,9 @@ pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
             sqlx::query("delete from staff_session where staff_id = $1").bind(&id).execute(tx.conn()).await?;
             let row = sqlx::query("select id, username, roles, disabled from staff where id = $1");
             let row = row.bind(&id).fetch_one(tx.conn()).await?;
-            staff::from_row(&row)?
-                .ok_or_else(|| ApiError::forbidden("staff_link", "这个账号已停用，请联系负责人。"))?
+            let known = staff::from_row(&row)?
+                .ok_or_else(|| ApiError::forbidden("staff_link", "这个账号已停用，请联系负责人。"))?;
+            Staff { grants: grants::of(tx.conn(), &known.id).await?, ..known }
         }
     };
     tx.commit().await?;

@@ -1,6 +1,7 @@
 //! Who is asking: staff (cookie or API token), attendees (sealed cookie), screens (ticket).
 
 mod cookies;
+mod grants;
 mod http;
 mod http_team;
 mod links;
@@ -8,14 +9,16 @@ mod origin;
 mod sessions;
 mod staff;
 mod team;
+mod tokens;
 mod totp;
 
 use ::http::request::Parts;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawPathParams};
 
 pub use cookies::{
     Name, attendee_cookie, clear_cookie, oauth_cookie, oauth_state, screen_cookie, staff_cookie,
 };
+pub use grants::inherit;
 pub use http::router;
 pub use origin::{ours, refused, same_origin};
 pub use staff::{NewStaff, create_staff, make_setup_code, staff_count};
@@ -24,7 +27,7 @@ use crate::{
     app::App,
     draw::drand,
     error::{ApiError, ApiResult},
-    wire::{Role, StaffView},
+    wire::{MeetingRoles, Role, StaffView},
 };
 
 /// A member of staff who is logged in.
@@ -34,8 +37,12 @@ pub struct Staff {
     pub id: String,
     /// User name.
     pub user: String,
-    /// Roles.
+    /// Roles that count for this request: those that hold everywhere, and those of the meeting that it is about.
     pub roles: Vec<Role>,
+    /// Roles in one meeting only.
+    pub grants: Vec<MeetingRoles>,
+    /// Came with a token that has not all of them: may not make itself more.
+    pub limited: bool,
 }
 
 impl Staff {
@@ -47,12 +54,38 @@ impl Staff {
         Err(ApiError::forbidden("role", "您的角色不能执行此操作，请联系活动负责人。"))
     }
 
+    /// The same member in one meeting: 404 for whoever has no role there, as if there were no such meeting.
+    pub fn in_meeting(mut self, meeting: &str) -> ApiResult<Self> {
+        let here = self.grants.iter().filter(|grant| grant.meeting == meeting);
+        let more: Vec<Role> = here.flat_map(|grant| &grant.roles).copied().collect();
+        self.roles.extend(more.into_iter().filter(|role| !self.roles.contains(role)).collect::<Vec<_>>());
+        if self.roles.is_empty() {
+            return Err(ApiError::not_found("该活动"));
+        }
+        Ok(self)
+    }
+
+    /// Whether there is a role anywhere in this meeting. Only for a member who is not in one.
+    pub fn sees(&self, meeting: &str) -> bool {
+        !self.roles.is_empty() || self.grants.iter().any(|grant| grant.meeting == meeting)
+    }
+
+    /// 403 `role` for a token with fewer roles than its owner.
+    fn must_be_whole(&self) -> ApiResult<()> {
+        if self.limited {
+            let detail = "这个令牌的权限受限，不能管理账号和令牌。";
+            return Err(ApiError::forbidden("role", detail));
+        }
+        Ok(())
+    }
+
     /// As programs and pages see it.
     pub fn view(&self) -> StaffView {
         StaffView {
             id: self.id.clone(),
             user: self.user.clone(),
             roles: self.roles.clone(),
+            meetings: self.grants.clone(),
             drand: drand::VERIFIED,
         }
     }
@@ -65,17 +98,30 @@ impl FromRequestParts<App> for Staff {
         if let Some(known) = parts.extensions.get::<Self>() {
             return Ok(known.clone());
         }
-        let found = if let Some(token) = bearer(parts) {
-            staff::by_token(app, &token).await?
-        } else if let Some(cookie) = cookies::get(app, parts, Name::Staff) {
-            sessions::by_cookie(app, &cookie).await?
-        } else {
-            None
+        let staff = staff_of(app, parts).await?;
+        // The one place that knows which meeting a request is about: every route of a meeting names it so.
+        let staff = match RawPathParams::from_request_parts(parts, app).await {
+            Ok(params) => match params.iter().find(|(name, _)| *name == "meeting") {
+                Some((_, meeting)) => staff.in_meeting(meeting)?,
+                None => staff,
+            },
+            Err(_) => staff,
         };
-        let staff = found.ok_or_else(ApiError::login)?;
         parts.extensions.insert(staff.clone());
         Ok(staff)
     }
+}
+
+/// Who sent a request, by token or cookie, whatever it is about.
+pub async fn staff_of(app: &App, parts: &Parts) -> ApiResult<Staff> {
+    let found = if let Some(token) = bearer(parts) {
+        tokens::owner(app, &token).await?
+    } else if let Some(cookie) = cookies::get(app, parts, Name::Staff) {
+        sessions::by_cookie(app, &cookie).await?
+    } else {
+        None
+    };
+    found.ok_or_else(ApiError::login)
 }
 
 /// A phone that came through WeChat's log-in.

@@ -20,8 +20,13 @@ const MINUTE: Ms = 60_000;
 const HOUR: Ms = 60 * MINUTE;
 
 /// Idle and whole life of a session: shorter for those who move money.
-fn life(roles: &[Role]) -> (Ms, Ms) {
-    if roles.contains(&Role::Finance) { (15 * MINUTE, 4 * HOUR) } else { (30 * MINUTE, 12 * HOUR) }
+fn life(staff: &Staff) -> (Ms, Ms) {
+    let everywhere = staff.roles.contains(&Role::Finance);
+    if everywhere || staff.grants.iter().any(|grant| grant.roles.contains(&Role::Finance)) {
+        (15 * MINUTE, 4 * HOUR)
+    } else {
+        (30 * MINUTE, 12 * HOUR)
+    }
 }
 
 /// Starts a session and returns the cookie's value.
@@ -65,7 +70,7 @@ pub(super) async fn by_cookie(app: &App, token: &str) -> Result<Option<Staff>, s
     let (staff_id, created_at, seen_at): (String, Ms, Ms) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     let Some(staff) = staff::by_id(app, &staff_id).await? else { return Ok(None) };
-    let (idle, whole) = life(&staff.roles);
+    let (idle, whole) = life(&staff);
     let now = app.now();
     if now - seen_at > idle || now - created_at > whole {
         return Ok(None);

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use sqlx::{Row, any::AnyRow};
 
-use super::Staff;
+use super::{Staff, grants, tokens};
 use crate::{
     app::App,
     audit::{self, Deed},
@@ -40,13 +40,12 @@ pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResu
     }
     let (id, hash) = (row_id(), hash_password(new.password).await?);
     let done = sqlx::query(
-        "insert into staff (id, username, password_hash, token_hash, roles, created_at) \
-         values ($1, $2, $3, $4, $5, $6) on conflict (username) do nothing",
+        "insert into staff (id, username, password_hash, roles, created_at) \
+         values ($1, $2, $3, $4, $5) on conflict (username) do nothing",
     )
     .bind(&id)
     .bind(user)
     .bind(hash)
-    .bind(new.token.map(token_hash))
     .bind(role_names(new.roles))
     .bind(app.now())
     .execute(tx.conn())
@@ -54,7 +53,10 @@ pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResu
     if done.rows_affected() == 0 {
         return Err(ApiError::conflict("user_taken", "该用户名已被使用，请换一个。"));
     }
-    Ok(Staff { id, user: user.to_owned(), roles: new.roles.to_vec() })
+    if let Some(token) = new.token {
+        tokens::insert(tx, app.now(), (&id, "", &[]), token).await?;
+    }
+    Ok(Staff { id, user: user.to_owned(), roles: new.roles.to_vec(), grants: Vec::new(), limited: false })
 }
 
 /// How many there are: none means that the server was just installed.
@@ -127,7 +129,7 @@ pub(super) async fn check_password(app: &App, user: &str, password: &str) -> Api
     if let (true, Some(row)) = (right, &row)
         && let Some(staff) = from_row(row)?
     {
-        return Ok(staff);
+        return Ok(grants::with(app.db().read(), staff).await?);
     }
     note_failure(app, user).await?;
     Err(ApiError::new(::http::StatusCode::UNAUTHORIZED, "login_failed", "用户名或密码不对。"))
@@ -180,18 +182,13 @@ pub(super) async fn by_id(app: &App, id: &str) -> Result<Option<Staff>, sqlx::Er
         .bind(id)
         .fetch_optional(app.db().read())
         .await?;
-    row.as_ref().map_or(Ok(None), from_row)
+    match row.as_ref().map_or(Ok(None), from_row)? {
+        Some(staff) => grants::with(app.db().read(), staff).await.map(Some),
+        None => Ok(None),
+    }
 }
 
-/// By API token, unless disabled.
-pub(super) async fn by_token(app: &App, token: &str) -> Result<Option<Staff>, sqlx::Error> {
-    let row = sqlx::query("select id, username, roles, disabled from staff where token_hash = $1")
-        .bind(token_hash(token))
-        .fetch_optional(app.db().read())
-        .await?;
-    row.as_ref().map_or(Ok(None), from_row)
-}
-
+/// Without the roles that hold in one meeting only, see [`grants::with`].
 pub(super) fn from_row(row: &AnyRow) -> Result<Option<Staff>, sqlx::Error> {
     if row.try_get::<i64, _>("disabled")? != 0 {
         return Ok(None);
@@ -200,8 +197,15 @@ pub(super) fn from_row(row: &AnyRow) -> Result<Option<Staff>, sqlx::Error> {
     Ok(Some(Staff {
         id: row.try_get("id")?,
         user: row.try_get("username")?,
-        roles: roles.split(',').filter_map(role_of).collect(),
+        roles: roles_of(&roles),
+        grants: Vec::new(),
+        limited: false,
     }))
+}
+
+/// From what is stored.
+pub(super) fn roles_of(names: &str) -> Vec<Role> {
+    names.split(',').filter_map(role_of).collect()
 }
 
 /// As stored.

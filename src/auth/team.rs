@@ -3,28 +3,29 @@
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    Staff,
-    staff::{self, hash_password, role_names, role_of},
+    Staff, grants,
+    staff::{self, hash_password, role_names, role_of, roles_of},
 };
 use crate::{
     app::App,
     audit::{self, Deed},
-    db::{Tx, hit},
+    db::Tx,
     error::{ApiError, ApiResult},
-    keys::{random, token_hash},
-    wire::{EditStaff, PasswordChange, Role, StaffMember},
+    wire::{EditStaff, MeetingRoles, PasswordChange, Role, StaffMember},
 };
 
-const COLUMNS: &str = "select id, username, roles, disabled, token_hash, totp_sealed, created_at from staff";
+const COLUMNS: &str = "select id, username, roles, disabled, \
+     (select cast(count(*) as bigint) from staff_token t where t.staff_id = staff.id), totp_sealed, created_at from staff";
 
 fn member(row: &AnyRow) -> Result<StaffMember, sqlx::Error> {
     let roles: String = row.try_get(2)?;
     Ok(StaffMember {
         id: row.try_get(0)?,
         user: row.try_get(1)?,
-        roles: roles.split(',').filter_map(role_of).collect(),
+        roles: roles_of(&roles),
+        meetings: Vec::new(),
         disabled: row.try_get::<i64, _>(3)? != 0,
-        token: row.try_get::<Option<String>, _>(4)?.is_some(),
+        token: row.try_get::<i64, _>(4)? > 0,
         totp: !row.try_get::<String, _>(5)?.is_empty(),
         created_at: row.try_get(6)?,
     })
@@ -34,19 +35,25 @@ fn member(row: &AnyRow) -> Result<StaffMember, sqlx::Error> {
 pub(super) async fn all(app: &App) -> ApiResult<Vec<StaffMember>> {
     let text = sqlx::AssertSqlSafe(format!("{COLUMNS} order by disabled, username"));
     let rows = sqlx::query(text).fetch_all(app.db().read()).await?;
-    Ok(rows.iter().map(member).collect::<Result<_, _>>()?)
+    let mut all = rows.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+    let mut granted = grants::all(app.db().read()).await?;
+    for member in &mut all {
+        member.meetings = granted.remove(&member.id).unwrap_or_default();
+    }
+    Ok(all)
 }
 
 /// One of them.
 pub(super) async fn one(app: &App, id: &str) -> ApiResult<StaffMember> {
     let text = sqlx::AssertSqlSafe(format!("{COLUMNS} where id = $1"));
     let row = sqlx::query(text).bind(id).fetch_optional(app.db().read()).await?;
-    row.as_ref().map(member).transpose()?.ok_or_else(|| ApiError::not_found("该账号"))
+    let row = row.as_ref().map(member).transpose()?.ok_or_else(|| ApiError::not_found("该账号"))?;
+    Ok(StaffMember { meetings: grants::of(app.db().read(), id).await?, ..row })
 }
 
-/// 422 `roles` unless there is at least one.
-pub(super) fn check_roles(roles: &[Role]) -> ApiResult<()> {
-    if roles.is_empty() {
+/// 422 `roles` unless there is at least one, in every meeting or in one.
+pub(super) fn check_roles(roles: &[Role], meetings: &[MeetingRoles]) -> ApiResult<()> {
+    if roles.is_empty() && meetings.is_empty() {
         return Err(ApiError::invalid("roles", "roles", "请至少选择一个角色。"));
     }
     Ok(())
@@ -56,7 +63,9 @@ pub(super) fn check_roles(roles: &[Role]) -> ApiResult<()> {
 pub(super) async fn edit(app: &App, by: &Staff, id: &str, wanted: EditStaff) -> ApiResult<StaffMember> {
     let before = one(app, id).await?;
     let roles = wanted.roles.unwrap_or_else(|| before.roles.clone());
-    check_roles(&roles)?;
+    let meetings = wanted.meetings.as_deref().unwrap_or(&before.meetings);
+    check_roles(&roles, meetings)?;
+    grants::check(app, meetings).await?;
     let disabled = wanted.disabled.unwrap_or(before.disabled);
     let mut tx = app.db().begin().await?;
     sqlx::query("update staff set roles = $1, disabled = $2 where id = $3")
@@ -66,11 +75,12 @@ pub(super) async fn edit(app: &App, by: &Staff, id: &str, wanted: EditStaff) -> 
         .execute(tx.conn())
         .await?;
     an_owner_is_left(&mut tx).await?;
+    grants::replace(&mut tx, id, meetings, app.now()).await?;
     if disabled {
         sqlx::query("delete from staff_session where staff_id = $1").bind(id).execute(tx.conn()).await?;
-        sqlx::query("update staff set token_hash = null where id = $1").bind(id).execute(tx.conn()).await?;
+        sqlx::query("delete from staff_token where staff_id = $1").bind(id).execute(tx.conn()).await?;
     }
-    let note = format!("{}{}", role_names(&roles), if disabled { ", disabled" } else { "" });
+    let note = format!("{}{}", grants::words(&roles, meetings), if disabled { ", disabled" } else { "" });
     record(app, &mut tx, by, ("staff.edit", id), &note).await?;
     tx.commit().await?;
     one(app, id).await
@@ -88,33 +98,6 @@ async fn an_owner_is_left(tx: &mut Tx) -> ApiResult<()> {
         }
     }
     Err(ApiError::conflict("last_owner", "至少要留一位负责人，请先请另一位接任。"))
-}
-
-/// Gives a member an API token; the one before stops working.
-pub(super) async fn make_token(app: &App, by: &Staff, id: &str) -> ApiResult<String> {
-    let token = hex::encode(random::<32>());
-    set_token(app, by, id, Some(&token)).await?;
-    Ok(token)
-}
-
-/// Takes it away.
-pub(super) async fn end_token(app: &App, by: &Staff, id: &str) -> ApiResult<()> {
-    set_token(app, by, id, None).await
-}
-
-async fn set_token(app: &App, by: &Staff, id: &str, token: Option<&str>) -> ApiResult<()> {
-    let mut tx = app.db().begin().await?;
-    let done = sqlx::query("update staff set token_hash = $1 where id = $2 and disabled = 0")
-        .bind(token.map(token_hash))
-        .bind(id)
-        .execute(tx.conn())
-        .await?;
-    if !hit(&done) {
-        return Err(ApiError::not_found("该账号"));
-    }
-    let what = if token.is_some() { "staff.token" } else { "staff.token_end" };
-    record(app, &mut tx, by, (what, id), "").await?;
-    Ok(tx.commit().await?)
 }
 
 /// One's own password: 401 `login_failed` when the present one is wrong. Every session ends, this one too.

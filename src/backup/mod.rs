@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{clock::Ms, db};
 
 pub use read::restore;
-pub use write::backup;
+pub use write::{backup, cell};
 
 /// Of the archive's own shape.
 const FORMAT: u32 = 1;

@@ -129,7 +129,7 @@ fn line<W: Write>(to: &mut W, value: &Value) -> anyhow::Result<()> {
 }
 
 /// Text and whole numbers as they are, bytes as `{"hex": …}`: there is nothing else in our tables.
-fn cell(row: &AnyRow, at: usize) -> anyhow::Result<Value> {
+pub fn cell(row: &AnyRow, at: usize) -> anyhow::Result<Value> {
     let raw = row.try_get_raw(at)?;
     if raw.is_null() {
         return Ok(Value::Null);

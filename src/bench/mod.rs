@@ -4,6 +4,7 @@
     reason = "times and ratios for people; no money and no draw depends on them"
 )]
 
+mod bind;
 mod cold;
 mod draw;
 mod evening;
@@ -27,8 +28,8 @@ pub enum Bench {
     Soak(live::soak::SoakArgs),
     /// Packets: how many a second, how soon, and what a long queue costs
     Payout(payout::PayoutArgs),
-    /// Bindings (with a later version)
-    Bind,
+    /// Bindings: how many people a second come in, and how soon each
+    Bind(bind::BindArgs),
 }
 
 /// What `bench draw` takes.
@@ -65,9 +66,7 @@ pub async fn run(what: Bench) -> anyhow::Result<()> {
             None => return Ok(()),
         },
         Bench::Payout(args) => json!({ "bench": "payout", "rows": payout::rows(&args).await? }),
-        Bench::Bind => {
-            anyhow::bail!("this measurement comes with a later version; there is nothing to show yet")
-        }
+        Bench::Bind(args) => bind::run(&args).await?,
     };
     println!("{}", serde_json::to_string_pretty(&report)?);
     anyhow::ensure!(

@@ -282,7 +282,8 @@ fn openid(number: u32) -> String {
     format!("oBenchBenchBenchBench{number:07}")
 }
 
-async fn new_database(server: &str) -> anyhow::Result<String> {
+/// A database of this measurement's own on a PostgreSQL server; its address.
+pub(super) async fn new_database(server: &str) -> anyhow::Result<String> {
     sqlx::any::install_default_drivers();
     let name = format!("kaijiang_bench_{}", keys::short_id());
     let pool = sqlx::AnyPool::connect(server).await.context("cannot reach the PostgreSQL server")?;

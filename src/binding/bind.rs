@@ -1,9 +1,10 @@
 //! The binding itself: one transaction under the meeting's row lock, with uniqueness by constraints beneath it.
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use sqlx::{Row, any::AnyRow};
 
-use super::{admitted, otp};
+use super::{admitted, consent, otp};
 use crate::{
     app::App,
     auth::Attendee,
@@ -47,28 +48,65 @@ pub(super) async fn bind(
 ) -> ApiResult<Bound> {
     let phone = phone(&request.phone)?;
     check_salt(&request.salt)?;
+    let consent = consent::agreed(app, request.consent.as_deref())?;
     if request.code.len() != 6 || !request.code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid("invalid", "code", "验证码是 6 位数字。"));
     }
     admitted(app, attendee, meeting_id).await?;
     let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
     otp::redeem(app, &holder, &request.code).await?;
-    let mut tx = app.db().begin().await?;
-    let meeting = meeting::lock(&mut tx, meeting_id).await?;
-    meeting.must_be_open()?;
-    let invited = invited(app, &mut tx, meeting_id, &phone).await?;
-    let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, &request.salt)).await?;
-    if outcome.first {
-        let (openid, salt) = (attendee.openid.as_str(), request.salt.as_str());
-        let who = Newcomer { meeting: meeting_id, person: &invited.id, openid, salt, phone: &phone };
-        invite::count(app, &mut tx, who).await?;
-    }
-    tx.commit().await?;
+    let wish = Wish {
+        meeting: meeting_id.to_owned(),
+        openid: attendee.openid.clone(),
+        salt: request.salt.clone(),
+        phone,
+        consent,
+    };
+    // Thousands come at once: those who wait at the same moment share one flush of the disk.
+    let server = app.clone();
+    let together = app.db().together(move |tx| async move { join(&server, tx, &wish).await }.boxed());
+    let (invited, outcome) = together.await?;
     if let Some(change) = outcome.change {
         tell(app, meeting_id, attendee, &invited, &change).await;
     }
     let (log, _) = drawlog::checkpoint(app, meeting_id).await?;
     Ok(Bound { name: invited.name, place: outcome.place, log })
+}
+
+/// Who wants to be bound to whom.
+struct Wish {
+    meeting: String,
+    openid: String,
+    salt: String,
+    phone: Phone,
+    consent: String,
+}
+
+async fn join(app: &App, tx: &mut Tx, wish: &Wish) -> ApiResult<(Invited, Outcome)> {
+    let Wish { openid, salt, phone, .. } = wish;
+    let meeting = meeting::lock(tx, &wish.meeting).await?;
+    meeting.must_be_open()?;
+    let invited = invited(app, tx, &meeting.id, phone).await?;
+    let outcome = store(app, tx, &meeting, &invited, (openid, salt)).await?;
+    agree(tx, (&meeting.id, openid), &wish.consent).await?;
+    if outcome.first {
+        let who = Newcomer { meeting: &meeting.id, person: &invited.id, openid, salt, phone };
+        invite::count(app, tx, who).await?;
+    }
+    Ok((invited, outcome))
+}
+
+/// Records which text was agreed to. Its time is the binding's.
+async fn agree(tx: &mut Tx, (meeting, openid): (&str, &str), version: &str) -> ApiResult<()> {
+    sqlx::query(
+        "update binding set consent_version = $1 where meeting_id = $2 and openid = $3 and consent_version <> $1",
+    )
+    .bind(version)
+    .bind(meeting)
+    .bind(openid)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// A phone as a person typed it.

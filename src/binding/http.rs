@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{admitted, bind, callback, oauth, otp};
+use super::{admitted, bind, callback, consent, oauth, otp};
 use crate::{
     app::App,
     auth::{self, Attendee},
@@ -20,7 +20,7 @@ use crate::{
     http::{Body, Path, Query},
     people::me,
     wechat::callback::CallbackQuery,
-    wire::{BindRequest, Bound, CodeRequest, CodeSent, Me},
+    wire::{BindRequest, Bound, CodeRequest, CodeSent, ConsentText, Me},
 };
 
 /// Largest callback of WeChat.
@@ -33,6 +33,7 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(login))
         .routes(routes!(login_back))
+        .routes(routes!(consent_text))
         .routes(routes!(my_page))
         .routes(routes!(send_code))
         .routes(routes!(bind_me))
@@ -95,6 +96,12 @@ async fn login_back(
     Ok((jar, found(&format!("/m/{meeting}"))?))
 }
 
+/// What somebody agrees to before a phone number is asked for.
+#[utoipa::path(get, path = "/api/consent", tag = "attendee", responses((status = 200, body = ConsentText)))]
+async fn consent_text(State(app): State<App>) -> Json<ConsentText> {
+    Json(consent::text(&app))
+}
+
 /// My own page.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/me", tag = "attendee",
     params(("meeting" = String, Path, description = "Id of the meeting.")),
@@ -138,7 +145,7 @@ async fn send_code(
     (status = 200, body = Bound),
     (status = 400, description = "`code_wrong`, `code_used`, `code_expired`", body = ProblemBody),
     (status = 403, description = "`not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
-    (status = 409, description = "`already_bound`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`already_bound`, `consent_changed`, `meeting_closed`", body = ProblemBody),
     (status = 429, description = "`code_tries`, with Retry-After", body = ProblemBody),
 ))]
 async fn bind_me(

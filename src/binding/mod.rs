@@ -3,6 +3,7 @@
 
 mod bind;
 mod callback;
+mod consent;
 mod http;
 mod oauth;
 mod otp;

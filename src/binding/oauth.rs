@@ -1,5 +1,6 @@
 //! Log-in through WeChat: the state is bound to the browser by a sealed cookie, works once, and so does the code.
 
+use futures_util::FutureExt;
 use sqlx::Row;
 use url::Url;
 
@@ -50,11 +51,17 @@ pub(super) async fn finish(
     if code.is_empty() || code.len() > TEXT_MAX || !constant_time_eq(&expected, state) {
         return Err(restart());
     }
-    let mut tx = app.db().begin().await?;
-    for text in [format!("state:{state}"), format!("code:{code}")] {
-        use_once(&mut tx, &keys::token_hash(&text), app.now()).await?;
-    }
-    tx.commit().await?;
+    let (now, texts) = (app.now(), [format!("state:{state}"), format!("code:{code}")]);
+    let used = app.db().together(move |tx| {
+        async move {
+            for text in texts {
+                use_once(tx, &keys::token_hash(&text), now).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    used.await?;
     let user = official::account(app)?.exchange_code(code).await.map_err(|error| match error {
         AccountError::RestartLogin { .. } => restart(),
         other => official::refused(&other),

@@ -118,6 +118,8 @@ impl Db {
                         "pragma journal_mode = wal",
                         "pragma synchronous = full",
                         "pragma foreign_keys = on",
+                        // What is removed is overwritten: a person's name must not stay in the file's free space.
+                        "pragma secure_delete = on",
                     ] {
                         connection.execute(pragma).await?;
                     }
@@ -170,6 +172,17 @@ impl Db {
     /// Which database this is, for reports.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// After something was removed for good: SQLite's log of old pages is emptied too. When somebody reads just then, the
+    /// next one does it.
+    pub async fn forget(&self) -> Result<(), sqlx::Error> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&self.writer).await.map(drop)
+            }
+            Dialect::Postgres => Ok(()),
+        }
     }
 
     /// Waits until all connections are closed.

@@ -16,13 +16,15 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(view, edit)).routes(routes!(public))
 }
 
-/// All meetings, newest first.
+/// The meetings in which one has a role, newest first.
 #[utoipa::path(get, path = "/api/meetings", tag = "meetings", security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = Vec<MeetingView>),
     (status = 401, description = "`login`", body = ProblemBody),
 ))]
-async fn list(State(app): State<App>, _staff: Staff) -> ApiResult<Json<Vec<MeetingView>>> {
-    super::list(&app).await.map(Json)
+async fn list(State(app): State<App>, staff: Staff) -> ApiResult<Json<Vec<MeetingView>>> {
+    let mut all = super::list(&app).await?;
+    all.retain(|meeting| staff.sees(&meeting.id));
+    Ok(Json(all))
 }
 
 /// One meeting.

@@ -70,10 +70,15 @@ async fn people(app: &App, meeting: &str, indexes: &[u64]) -> ApiResult<Vec<Entr
             query = query.bind(convert::signed(*index)?);
         }
         for row in query.fetch_all(app.db().read()).await? {
+            let salt: String = row.try_get("salt")?;
+            if salt.is_empty() {
+                let detail = "名单中有人的个人信息已按规定删除，不能再做私下审计。";
+                return Err(ApiError::conflict("erased", detail));
+            }
             people.push(Entry {
                 index: convert::unsigned(row.try_get("idx")?)?,
                 identity: row.try_get("identity")?,
-                salt: row.try_get::<String, _>("salt")?.parse().context("a stored salt")?,
+                salt: salt.parse().context("a stored salt")?,
             });
         }
     }

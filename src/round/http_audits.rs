@@ -30,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`, `origin`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`erased`: data of somebody on the list was removed.", body = ProblemBody),
     (status = 413, description = "`too_large`", body = ProblemBody),
     (status = 415, description = "`content_type`", body = ProblemBody),
     (status = 422, description = "`invalid`, `text`, `not_confirmed`, `too_many`", body = ProblemBody),

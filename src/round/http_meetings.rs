@@ -30,7 +30,10 @@ async fn create(
     staff: Staff,
     Body(new): Body<NewMeeting>,
 ) -> ApiResult<(StatusCode, Json<MeetingView>)> {
-    staff.need(&[Role::Host])?;
+    match &new.rehearsal_of {
+        Some(original) => staff.clone().in_meeting(original)?.need(&[Role::Host])?,
+        None => staff.need(&[Role::Host])?,
+    }
     Ok((StatusCode::CREATED, Json(super::create_meeting(&app, &staff.user, new).await?)))
 }
 

@@ -6,6 +6,7 @@ use sqlx::Row;
 
 use crate::{
     app::App,
+    auth,
     db::Tx,
     draw::hash,
     drawlog,
@@ -42,6 +43,7 @@ pub async fn create_meeting(app: &App, who: &str, new: NewMeeting) -> ApiResult<
         .execute(tx.conn())
         .await?;
     fill(app, &mut tx, &original, &made.id).await?;
+    auth::inherit(&mut tx, (&original, &made.id), app.now()).await?;
     tx.commit().await?;
     pool::refresh(app, &made.id).await?;
     Ok(made)

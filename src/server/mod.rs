@@ -18,7 +18,7 @@ use tower_http::{
 
 use crate::{
     app::App, auth, binding, error::ApiError, files, finance, http as parts, idempotency, notice, payout,
-    pool, referral, round, voucher,
+    pool, privacy, referral, round, voucher,
 };
 
 pub use openapi::document;
@@ -96,6 +96,7 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     app.spawn(voucher::run_sweep(app.clone()));
     app.spawn(referral::run(app.clone()));
     app.spawn(finance::alarms::run(app.clone()));
+    app.spawn(privacy::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));
     app.spawn(gauges::measure_lag(app.clone()));
     let router = router(&app);

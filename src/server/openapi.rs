@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     app::App, approval, auth, binding, budget, doctor, error::ProblemBody, finance, meeting, notice,
-    official, payout, people, referral, round, stage, voucher, wire,
+    official, payout, people, privacy, referral, round, stage, voucher, wire,
 };
 
 #[derive(OpenApi)]
@@ -49,6 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(voucher::router())
         .merge(referral::router())
         .merge(finance::router())
+        .merge(privacy::router())
         .merge(doctor::router())
         .merge(super::health::router())
 }

@@ -81,7 +81,7 @@ pub(super) async fn connect(
     let upgrade = Upgrade::of(&mut parts)?;
     let permit = app.hub().permit(&caller.session, query.role != SocketRole::Attendee)?;
     let response = upgrade.response();
-    let check = (query.role == SocketRole::Control).then(|| still_staff(&app, &parts.headers));
+    let check = (query.role == SocketRole::Control).then(|| still_staff(&app, (&parts.headers, &meeting)));
     let wants = Wants { hall: query.role != SocketRole::Attendee, sealed: query.sealed };
     let visit = Visit { app: app.clone(), meeting, wants, after: query.after, openid: caller.openid };
     app.spawn(visit.run(upgrade, permit, check));
@@ -128,14 +128,14 @@ async fn admit(app: &App, parts: &mut Parts, meeting: &str, role: SocketRole) ->
 }
 
 /// A control socket ends with its session; while it is open the session counts as used.
-fn still_staff(app: &App, headers: &HeaderMap) -> Check {
-    let (app, headers) = (app.clone(), headers.clone());
+fn still_staff(app: &App, (headers, meeting): (&HeaderMap, &str)) -> Check {
+    let (app, headers, meeting) = (app.clone(), headers.clone(), meeting.to_owned());
     Box::new(move || {
-        let (app, headers) = (app.clone(), headers.clone());
+        let (app, headers, meeting) = (app.clone(), headers.clone(), meeting.clone());
         Box::pin(async move {
             let (mut parts, ()) = Request::new(()).into_parts();
             parts.headers = headers;
-            match Staff::from_request_parts(&mut parts, &app).await {
+            match auth::staff_of(&app, &parts).await.and_then(|staff| staff.in_meeting(&meeting)) {
                 Ok(_) => true,
                 // Not knowing is no reason to close.
                 Err(error) => error.status().is_server_error(),

@@ -21,6 +21,7 @@ mod whole;
 
 pub use http::router;
 pub use sweep::run as run_sweep;
+pub use upload::{erase_files, picture_name};
 
 use anyhow::Context;
 use serde::{Serialize, de::DeserializeOwned};

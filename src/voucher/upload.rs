@@ -58,7 +58,7 @@ pub(super) fn pictures(upload: &str) -> String {
 }
 
 /// Name of a picture in the file store.
-pub(super) fn picture_name(upload: &str, small: bool) -> String {
+pub fn picture_name(upload: &str, small: bool) -> String {
     format!("{}/{}.jpg", pictures(upload), if small { "small" } else { "full" })
 }
 
@@ -68,6 +68,12 @@ pub(super) async fn clean(app: &App, uploads: &[String]) {
         files::remove_under(app, &pieces(upload)).await;
         files::remove_under(app, &pictures(upload)).await;
     }
+}
+
+/// The same for one upload, for those who have to know that it is gone.
+pub async fn erase_files(app: &App, upload: &str) -> ApiResult<()> {
+    files::erase_under(app, &pieces(upload)).await?;
+    Ok(files::erase_under(app, &pictures(upload)).await?)
 }
 
 /// Uploads of a voucher.

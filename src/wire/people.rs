@@ -180,6 +180,10 @@ pub struct BindRequest {
     /// 32 random bytes in hex, made on the phone and kept there (draw protocol §4).
     #[schema(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")]
     pub salt: String,
+    /// Version of the text that the phone showed (`GET /api/consent`); the one in force when it is not named.
+    #[serde(default)]
+    #[schema(max_length = 32)]
+    pub consent: Option<String>,
 }
 
 /// A signed receipt: this index and pid were in the pool when the log had `size` lines (draw protocol §4).

@@ -19,6 +19,18 @@ pub enum Role {
     Auditor,
 }
 
+/// Roles in one meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeetingRoles {
+    /// Id of the meeting.
+    #[schema(max_length = 64)]
+    pub meeting: String,
+    /// At least one; never `owner`.
+    #[schema(min_items = 1)]
+    pub roles: Vec<Role>,
+}
+
 /// Log in with a user name and a password.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct LoginRequest {
@@ -55,8 +67,10 @@ pub struct StaffView {
     pub id: String,
     /// User name.
     pub user: String,
-    /// Roles, all of which hold for every meeting.
+    /// Roles that hold in every meeting.
     pub roles: Vec<Role>,
+    /// Roles that hold in one meeting only.
+    pub meetings: Vec<MeetingRoles>,
     /// Whether rounds may use the beacon drand here: the build can verify its signatures.
     pub drand: bool,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Role;
+use super::{MeetingRoles, Role};
 
 /// A member of staff as the owner sees them.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -12,11 +12,13 @@ pub struct StaffMember {
     pub id: String,
     /// User name.
     pub user: String,
-    /// Roles, all of which hold for every meeting.
+    /// Roles that hold in every meeting.
     pub roles: Vec<Role>,
+    /// Roles that hold in one meeting only.
+    pub meetings: Vec<MeetingRoles>,
     /// May not log in.
     pub disabled: bool,
-    /// Has an API token.
+    /// Has API tokens.
     pub token: bool,
     /// Logs in with a second factor.
     pub totp: bool,
@@ -28,8 +30,11 @@ pub struct StaffMember {
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct EditStaff {
-    /// New roles, at least one.
+    /// New roles in every meeting; at least one, unless there are some in one meeting.
     pub roles: Option<Vec<Role>>,
+    /// New roles in one meeting only, each meeting once; whatever stood there before goes.
+    #[schema(max_items = 100)]
+    pub meetings: Option<Vec<MeetingRoles>>,
     /// Whether it may not log in.
     pub disabled: Option<bool>,
 }
@@ -37,8 +42,13 @@ pub struct EditStaff {
 /// Invite somebody.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct NewStaffLink {
-    /// Roles of the account, at least one.
+    /// Roles of the account in every meeting; at least one, unless there are some in one meeting.
+    #[serde(default)]
     pub roles: Vec<Role>,
+    /// Roles in one meeting only, each meeting once.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub meetings: Vec<MeetingRoles>,
     /// Whom it is for, in words; for the record.
     #[serde(default)]
     #[schema(max_length = 60)]
@@ -74,6 +84,32 @@ pub struct JoinRequest {
 pub struct StaffToken {
     /// For `Authorization: Bearer`.
     pub token: String,
+}
+
+/// Another API token.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct NewToken {
+    /// What it is for, 1–60 characters.
+    #[schema(min_length = 1, max_length = 60)]
+    pub name: String,
+    /// Only these of the account's roles; empty: all that the account has at the time.
+    #[serde(default)]
+    pub roles: Vec<Role>,
+}
+
+/// An API token, without itself.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// Id.
+    pub id: String,
+    /// What it is for; empty for the one of `POST /api/staff/{id}/token`.
+    pub name: String,
+    /// Only these of the account's roles; empty: all.
+    pub roles: Vec<Role>,
+    /// When it was made, ms.
+    pub made_at: i64,
+    /// When it was used last, ms, to the minute.
+    pub used_at: Option<i64>,
 }
 
 /// Change one's own password; all other sessions end.

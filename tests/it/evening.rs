@@ -107,7 +107,7 @@ async fn paid_once(evening: &TestApp, finance: &Api, meeting: &str) {
 }
 
 /// `kaijiang verify` on a file: exit code and output.
-fn verify(file: &Path) -> (Option<i32>, String) {
+pub(crate) fn verify(file: &Path) -> (Option<i32>, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_kaijiang")).arg("verify").arg(file).output().unwrap();
     (
         done.status.code(),

@@ -12,17 +12,17 @@ use super::child::nanos;
 
 /// How a viewer comes in.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
-    pub(super) address: String,
+pub(in crate::bench) struct Door {
+    pub(in crate::bench) address: String,
     /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(in crate::bench) target: String,
+    pub(in crate::bench) headers: Vec<(&'static str, String)>,
     /// It is our protocol: a first message comes by itself, and missed events are asked for.
-    pub(super) ours: bool,
+    pub(in crate::bench) ours: bool,
 }
 
 /// An open socket.
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(in crate::bench) type Socket = WebSocketStream<TcpStream>;
 
 /// Small buffers: twenty thousand of the usual ones would be the benchmark's own burden.
 pub(super) fn settings() -> WebSocketConfig {
@@ -30,8 +30,17 @@ pub(super) fn settings() -> WebSocketConfig {
 }
 
 impl Door {
+    /// Into a meeting of ours.
+    pub(in crate::bench) fn of(
+        address: String,
+        (meeting, role): (&str, &str),
+        headers: Vec<(&'static str, String)>,
+    ) -> Self {
+        Self { address, target: format!("/ws/{meeting}?role={role}"), headers, ours: true }
+    }
+
     /// Opens it; with `after` not 0 as one that was there before.
-    pub(super) async fn open(&self, after: i64) -> anyhow::Result<Socket> {
+    pub(in crate::bench) async fn open(&self, after: i64) -> anyhow::Result<Socket> {
         let resume = if self.ours && after > 0 { format!("&after={after}") } else { String::new() };
         let url = format!("ws://{}{}{resume}", self.address, self.target);
         let mut request = url.into_client_request()?;

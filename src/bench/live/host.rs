@@ -96,8 +96,7 @@ impl Own {
     }
 
     fn door_as(&self, role: &str, headers: Vec<(&'static str, String)>) -> Door {
-        let target = format!("/ws/{}?role={role}", self.text("meeting"));
-        Door { address: self.text("listen"), target, headers, ours: true }
+        Door::of(self.text("listen"), (&self.text("meeting"), role), headers)
     }
 }
 
@@ -116,12 +115,9 @@ impl Host {
         };
         let address = url.trim_end_matches('/').strip_prefix("http://");
         let given = |value: &Option<String>| value.clone().unwrap_or_default();
-        let door = Door {
-            address: address.context("--url is http://HOST:PORT: measure without TLS in between")?.to_owned(),
-            target: format!("/ws/{}?role=screen", given(&args.meeting)),
-            headers: vec![("authorization", format!("Bearer {}", given(&args.ticket)))],
-            ours: true,
-        };
+        let address = address.context("--url is http://HOST:PORT: measure without TLS in between")?.to_owned();
+        let ticket = vec![("authorization", format!("Bearer {}", given(&args.ticket)))];
+        let door = Door::of(address, (&given(&args.meeting), "screen"), ticket);
         let client = reqwest::Client::builder().no_proxy().build()?;
         let scene = format!("http://{}/api/meetings/{}/scene", door.address, given(&args.meeting));
         Ok(Self::Running { door, scene, token: given(&args.token), pids: args.pids.clone(), client })

@@ -16,11 +16,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use self::{
-    crowd::Crowd,
-    door::{Door, Phone},
-    host::Host,
-};
+pub(super) use self::door::Door;
+use self::{crowd::Crowd, door::Phone, host::Host};
 
 /// Longest wait for everybody to have a message, or to be there.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -58,7 +58,13 @@ pub(super) async fn play(place: &Place, seed: u64) -> anyhow::Result<u64> {
     let list: Vec<_> = winners.iter().map(|(person, fen)| (format!("oSimulated{person:04}"), *fen)).collect();
     let channel = if weather.confirms { PayChannel::TransferV3 } else { PayChannel::RedPacketV2 };
     let (app, awards) = place.open((seed, weather.begin), &list, channel).await?;
-    let staff = Staff { id: "s".into(), user: "finance".into(), roles: vec![Role::Owner] };
+    let staff = Staff {
+        id: "s".into(),
+        user: "finance".into(),
+        roles: vec![Role::Owner],
+        grants: Vec::new(),
+        limited: false,
+    };
     let mut world = World {
         channels: Channels::open(app.config())?,
         channel,

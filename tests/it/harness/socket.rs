@@ -62,6 +62,12 @@ impl Viewer {
         }
     }
 
+    /// Reads until the server closes the socket; fails after half a minute.
+    pub(crate) async fn ended(&mut self) {
+        let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        tokio::time::timeout(std::time::Duration::from_secs(30), end).await.expect("the socket never ended");
+    }
+
     /// Winners of a draw as this viewer was told.
     pub(crate) async fn winners(&mut self, draw: i64) -> Value {
         let found = self

@@ -1,4 +1,5 @@
 import { createRouter, createWebHashHistory } from 'vue-router';
+import { session } from './lib/session';
 
 /** Panels of a meeting by the last part of the address, in the order of the tabs. */
 export const PANELS = ['run', 'people', 'prizes', 'voucher', 'referral', 'money', 'proof'] as const;
@@ -43,4 +44,9 @@ export const router = createRouter({
     },
     { path: '/:rest(.*)*', redirect: '/' },
   ],
+});
+
+router.beforeEach((to) => {
+  const meeting = to.params.meeting;
+  session.here.value = typeof meeting === 'string' ? meeting : null;
 });

@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What somebody agrees to before a phone number is asked for. */
+        get: operations["get_consent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -147,7 +164,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All meetings, newest first. */
+        /** The meetings in which one has a role, newest first. */
         get: operations["get_meetings"];
         put?: never;
         /** Make a meeting, or a rehearsal of one. */
@@ -991,6 +1008,43 @@ export interface paths {
         patch: operations["patch_meetings_people_id"];
         trace?: never;
     };
+    "/api/meetings/{meeting}/people/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove one person's data for good: name, numbers, WeChat account, photos and what they wrote. Draws and money stay,
+         *     without the name. Only the owner.
+         */
+        post: operations["post_meetings_people_id_erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/people/{id}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that is held about one person: a ZIP archive with `person.json` and the photos they sent. */
+        get: operations["get_meetings_people_id_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/people/{id}/unbind": {
         parameters: {
             query?: never;
@@ -1002,6 +1056,23 @@ export interface paths {
         put?: never;
         /** End a person's binding, so that another phone can be bound; after a win only a reviewer may. */
         post: operations["post_meetings_people_id_unbind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long personal data is kept, and what is left of it. */
+        get: operations["get_meetings_privacy"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1929,10 +2000,45 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an API token; the one before stops working. */
+        /** Make the account's API token without a name; the one before stops working. */
         post: operations["post_staff_id_token"];
-        /** Take the API token away. */
+        /** Take all API tokens away. */
         delete: operations["delete_staff_id_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's API tokens, and when each was used last. */
+        get: operations["get_staff_id_tokens"];
+        put?: never;
+        /** Make another API token, perhaps with fewer roles. It is shown only now. */
+        post: operations["post_staff_id_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/{id}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take one API token away: it stops working at once. */
+        delete: operations["delete_staff_id_tokens_by_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2270,6 +2376,8 @@ export interface components {
         BindRequest: {
             /** @description The 6 digits. */
             code: string;
+            /** @description Version of the text that the phone showed (`GET /api/consent`); the one in force when it is not named. */
+            consent?: string | null;
             /** @description The same phone number. */
             phone: string;
             /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
@@ -2620,6 +2728,15 @@ export interface components {
          * @enum {string}
          */
         Confirm: "host" | "auto";
+        /** @description What somebody agrees to before a phone number is asked for. */
+        ConsentText: {
+            /** @description In English. */
+            en: string;
+            /** @description Names this very text, also how long it promises to keep things; recorded with each binding. */
+            version: string;
+            /** @description In Chinese. */
+            zh: string;
+        };
         /** @description How many are here. */
         Counts: {
             /**
@@ -2849,7 +2966,12 @@ export interface components {
              */
             disabled: boolean | null;
             /**
-             * @description New roles, at least one.
+             * @description New roles in one meeting only, each meeting once; whatever stood there before goes.
+             * @default null
+             */
+            meetings: components["schemas"]["MeetingRoles"][] | null;
+            /**
+             * @description New roles in every meeting; at least one, unless there are some in one meeting.
              * @default null
              */
             roles: components["schemas"]["Role"][] | null;
@@ -2936,6 +3058,11 @@ export interface components {
             randomness: string;
             /** @description 48 bytes, hex. */
             signature: string;
+        };
+        /** @description Remove one person's data. It cannot be undone. */
+        ErasePerson: {
+            /** @description The person's name as it stands on the roster, typed once more. */
+            confirm: string;
         };
         /**
          * @description Who is shut out of a round for having won before.
@@ -3164,6 +3291,13 @@ export interface components {
             tapped?: number | null;
             /** @description What I won, newest first. */
             wins: components["schemas"]["MyWin"][];
+        };
+        /** @description Roles in one meeting. */
+        MeetingRoles: {
+            /** @description Id of the meeting. */
+            meeting: string;
+            /** @description At least one; never `owner`. */
+            roles: components["schemas"]["Role"][];
         };
         /** @description What the host may set for a meeting. */
         MeetingSettings: {
@@ -3538,10 +3672,19 @@ export interface components {
         };
         /** @description Invite somebody. */
         NewStaffLink: {
+            /** @description Roles in one meeting only, each meeting once. */
+            meetings?: components["schemas"]["MeetingRoles"][];
             /** @description Whom it is for, in words; for the record. */
             note?: string;
-            /** @description Roles of the account, at least one. */
-            roles: components["schemas"]["Role"][];
+            /** @description Roles of the account in every meeting; at least one, unless there are some in one meeting. */
+            roles?: components["schemas"]["Role"][];
+        };
+        /** @description Another API token. */
+        NewToken: {
+            /** @description What it is for, 1–60 characters. */
+            name: string;
+            /** @description Only these of the account's roles; empty: all that the account has at the time. */
+            roles?: components["schemas"]["Role"][];
         };
         /** @description A new draft. */
         NewVoucher: {
@@ -3879,6 +4022,39 @@ export interface components {
              * @description Tickets.
              */
             tickets: number;
+        };
+        /** @description Where a meeting's personal data stands. */
+        PrivacyView: {
+            /**
+             * Format: int64
+             * @description When it is removed, ms; none while the meeting is open, or when it is kept until removed by hand.
+             */
+            erase_at?: number | null;
+            /**
+             * Format: int64
+             * @description People whose data was removed.
+             */
+            erased: number;
+            /**
+             * Format: int64
+             * @description When the last of it was removed, ms.
+             */
+            erased_at?: number | null;
+            /**
+             * Format: int64
+             * @description Days after the meeting's end for which personal data is kept (`privacy.keep_days`); 0: until removed by hand.
+             */
+            keep_days: number;
+            /**
+             * Format: int64
+             * @description People whose data is here.
+             */
+            people: number;
+            /**
+             * Format: int64
+             * @description Of those whose data is here: people with a packet that is not final, whose removal waits for it.
+             */
+            waiting: number;
         };
         /**
          * @description What a prize is.
@@ -4605,9 +4781,11 @@ export interface components {
             disabled: boolean;
             /** @description Id. */
             id: string;
-            /** @description Roles, all of which hold for every meeting. */
+            /** @description Roles that hold in one meeting only. */
+            meetings: components["schemas"]["MeetingRoles"][];
+            /** @description Roles that hold in every meeting. */
             roles: components["schemas"]["Role"][];
-            /** @description Has an API token. */
+            /** @description Has API tokens. */
             token: boolean;
             /** @description Logs in with a second factor. */
             totp: boolean;
@@ -4625,7 +4803,9 @@ export interface components {
             drand: boolean;
             /** @description Id of the member of staff. */
             id: string;
-            /** @description Roles, all of which hold for every meeting. */
+            /** @description Roles that hold in one meeting only. */
+            meetings: components["schemas"]["MeetingRoles"][];
+            /** @description Roles that hold in every meeting. */
             roles: components["schemas"]["Role"][];
             /** @description User name. */
             user: string;
@@ -4863,6 +5043,25 @@ export interface components {
         Ticket: {
             /** @description Opens `role=screen` sockets of this meeting. */
             ticket: string;
+        };
+        /** @description An API token, without itself. */
+        TokenView: {
+            /** @description Id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was made, ms.
+             */
+            made_at: number;
+            /** @description What it is for; empty for the one of `POST /api/staff/{id}/token`. */
+            name: string;
+            /** @description Only these of the account's roles; empty: all. */
+            roles: components["schemas"]["Role"][];
+            /**
+             * Format: int64
+             * @description When it was used last, ms, to the minute.
+             */
+            used_at?: number | null;
         };
         /** @description One of those who brought most. */
         TopReferrer: {
@@ -5517,6 +5716,88 @@ export interface operations {
                 };
             };
             /** @description `checks`: looked a moment ago */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentText"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6616,7 +6897,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description In conflict with what is; `code` says with what. */
+            /** @description `erased`: data of somebody on the list was removed. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9733,7 +10014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_bound`, `meeting_closed` */
+            /** @description `already_bound`, `consent_changed`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11984,6 +12265,221 @@ export interface operations {
             };
         };
     };
+    post_meetings_people_id_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasePerson"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_final`: a packet or prize of theirs is not; `draw_open` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `confirm`: that is not the name; `text` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_people_id_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_people_id_unbind: {
         parameters: {
             query?: never;
@@ -12046,6 +12542,100 @@ export interface operations {
                 };
             };
             /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_privacy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -18499,7 +19089,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["NewStaffLink"];
             };
@@ -18576,7 +19166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `roles`, `note` */
+            /** @description `roles`, `meetings`, `note` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -18692,7 +19282,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `roles` */
+            /** @description `roles`, `meetings` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -18916,6 +19506,312 @@ export interface operations {
             path: {
                 /** @description Id of the account. */
                 id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_staff_id_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the account. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"][];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_staff_id_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the account. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffToken"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_many_tokens` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `name`, `roles`: more than the account has */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_staff_id_tokens_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the account. */
+                id: string;
+                /** @description Id of the token. */
+                token: string;
             };
             cookie?: never;
         };

@@ -105,12 +105,8 @@ impl<'a> Hall<'a> {
         let code = self.post("host", "/pairing", json!({})).await?["code"].clone();
         let ticket = self.post("host", "/screens", json!({ "code": code })).await?["ticket"].clone();
         let ticket = ticket.as_str().context("a ticket")?;
-        Ok(Door {
-            address: self.server.address().to_owned(),
-            meeting: self.meeting.clone(),
-            role: "screen",
-            headers: vec![("authorization", format!("Bearer {ticket}"))],
-        })
+        let ticket = vec![("authorization", format!("Bearer {ticket}"))];
+        Ok(Door::of(self.server.address().to_owned(), (&self.meeting, "screen"), ticket))
     }
 
     /// Draws a round; now and then the payer is away, or some viewers read nothing.

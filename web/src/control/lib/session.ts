@@ -7,6 +7,8 @@ export type Role = Wire['Role'];
 const staff = shallowRef<Wire['StaffView'] | null>(null);
 /** Known to be logged in or not; before it the page shows nothing but "loading". */
 const known = ref(false);
+/** The meeting whose pages are open: roles may hold there only. */
+const here = ref<string | null>(null);
 /** The session ended while somebody worked: the log-in form says so. */
 const expired = ref(false);
 
@@ -36,10 +38,15 @@ async function logout(): Promise<void> {
   }
 }
 
+/** The roles that I have on the page that is open. */
+const mine = computed<Role[]>(() => {
+  const local = staff.value?.meetings.filter(({ meeting }) => meeting === here.value) ?? [];
+  return [...new Set([...(staff.value?.roles ?? []), ...local.flatMap(({ roles }) => roles)])];
+});
+
 /** True when one of these roles is mine; the owner has them all. The server checks it again. */
 function can(...roles: Role[]): boolean {
-  const mine = staff.value?.roles ?? [];
-  return mine.includes('owner') || roles.some((role) => mine.includes(role));
+  return mine.value.includes('owner') || roles.some((role) => mine.value.includes(role));
 }
 
 /** To be called with every error: a lost session brings back the log-in form. */
@@ -53,6 +60,8 @@ function noticed(error: ApiError): void {
 export const session = {
   staff,
   known,
+  here,
+  mine,
   expired,
   refresh,
   enter,

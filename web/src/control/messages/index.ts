@@ -4,6 +4,7 @@ import { finance } from './finance';
 import { money } from './money';
 import { payout } from './payout';
 import { people } from './people';
+import { privacy } from './privacy';
 import { prizes } from './prizes';
 import { proof } from './proof';
 import { referral } from './referral';
@@ -18,6 +19,7 @@ const zh = {
   ...shell.zh,
   ...run.zh,
   ...people.zh,
+  ...privacy.zh,
   ...prizes.zh,
   ...money.zh,
   ...proof.zh,
@@ -37,6 +39,7 @@ const en: typeof zh = {
   ...shell.en,
   ...run.en,
   ...people.en,
+  ...privacy.en,
   ...prizes.en,
   ...money.en,
   ...proof.en,
