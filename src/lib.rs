@@ -91,6 +91,8 @@ pub mod invite;
 
 pub mod binding;
 
+pub mod checkin;
+
 pub mod approval;
 
 pub mod budget;

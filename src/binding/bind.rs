@@ -11,16 +11,25 @@ use crate::{
     draw, drawlog,
     error::{ApiError, ApiResult},
     invite::{self, Newcomer},
-    keys,
+    keys::{self, Purpose},
     meeting::{self, Meeting},
     people::{me, tell_counts},
     phone::Phone,
     pool::{self, Change, PoolMember},
-    wire::{BindRequest, Body, Bound, Entered, MyPlace, PersonCard},
+    wire::{BindBy, BindRequest, Body, Bound, Entered, MyPlace, PersonCard},
 };
 
 /// Length of the phone's salt in hex.
 const SALT_HEX: usize = 64;
+
+/// Who is to be bound, after they proved it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Whom<'a> {
+    /// The person with this phone.
+    Phone(&'a Phone),
+    /// The person with this id.
+    Person(&'a str),
+}
 
 /// The person of the roster.
 struct Invited {
@@ -28,6 +37,7 @@ struct Invited {
     name: String,
     department: String,
     weight: i64,
+    phone: Phone,
 }
 
 /// What came of the transaction.
@@ -50,17 +60,27 @@ pub(super) async fn bind(
     if request.code.len() != 6 || !request.code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid("invalid", "code", "验证码是 6 位数字。"));
     }
-    admitted(app, attendee, meeting_id).await?;
+    admitted(app, attendee, meeting_id, &[BindBy::Sms]).await?;
     let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
     otp::redeem(app, &holder, &request.code).await?;
+    join(app, attendee, meeting_id, (Whom::Phone(&phone), &request.salt)).await
+}
+
+/// Binds the attendee to a person who has proved to be the one: the way of all proofs.
+pub(super) async fn join(
+    app: &App,
+    attendee: &Attendee,
+    meeting_id: &str,
+    (whom, salt): (Whom<'_>, &str),
+) -> ApiResult<Bound> {
     let mut tx = app.db().begin().await?;
     let meeting = meeting::lock(&mut tx, meeting_id).await?;
     meeting.must_be_open()?;
-    let invited = invited(app, &mut tx, meeting_id, &phone).await?;
-    let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, &request.salt)).await?;
+    let invited = invited(app, &mut tx, meeting_id, whom).await?;
+    let outcome = store(app, &mut tx, &meeting, &invited, (&attendee.openid, salt)).await?;
     if outcome.first {
-        let (openid, salt) = (attendee.openid.as_str(), request.salt.as_str());
-        let who = Newcomer { meeting: meeting_id, person: &invited.id, openid, salt, phone: &phone };
+        let openid = attendee.openid.as_str();
+        let who = Newcomer { meeting: meeting_id, person: &invited.id, openid, salt, phone: &invited.phone };
         invite::count(app, &mut tx, who).await?;
     }
     tx.commit().await?;
@@ -76,7 +96,7 @@ pub(super) fn phone(text: &str) -> ApiResult<Phone> {
     Phone::parse(text).map_err(|error| ApiError::invalid(error.code(), "phone", format!("{error}。")))
 }
 
-fn check_salt(salt: &str) -> ApiResult<()> {
+pub(super) fn check_salt(salt: &str) -> ApiResult<()> {
     let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if salt.len() == SALT_HEX && salt.bytes().all(hex) {
         return Ok(());
@@ -84,23 +104,44 @@ fn check_salt(salt: &str) -> ApiResult<()> {
     Err(ApiError::invalid("invalid", "salt", "salt 应为手机生成的 64 位小写十六进制数。"))
 }
 
-async fn invited(app: &App, tx: &mut Tx, meeting: &str, phone: &Phone) -> ApiResult<Invited> {
-    let row = sqlx::query(
-        "select id, name, department, weight from person where meeting_id = $1 and phone_index = $2 and removed = 0",
-    )
+async fn invited(app: &App, tx: &mut Tx, meeting: &str, whom: Whom<'_>) -> ApiResult<Invited> {
+    let (column, value) = match whom {
+        Whom::Phone(phone) => ("phone_index", phone.index(app.keys(), meeting)),
+        Whom::Person(id) => ("id", id.to_owned()),
+    };
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select id, name, department, weight, phone_sealed from person \
+         where meeting_id = $1 and {column} = $2 and removed = 0"
+    )))
     .bind(meeting)
-    .bind(phone.index(app.keys(), meeting))
+    .bind(value)
     .fetch_optional(tx.conn())
     .await?
-    .ok_or_else(|| {
-        ApiError::forbidden("not_invited", "这个手机号不在本次活动的名单里，请联系工作人员核对。")
+    .ok_or_else(|| match whom {
+        Whom::Phone(_) => {
+            ApiError::forbidden("not_invited", "这个手机号不在本次活动的名单里，请联系工作人员核对。")
+        }
+        // Taken off the roster a moment ago.
+        Whom::Person(_) => ApiError::forbidden("not_invited", "您不在本次活动的名单里，请联系工作人员核对。"),
     })?;
+    let id: String = row.try_get("id")?;
+    let phone = match whom {
+        Whom::Phone(phone) => phone.clone(),
+        Whom::Person(_) => unsealed(app, &id, &row.try_get::<Vec<u8>, _>("phone_sealed")?)?,
+    };
     Ok(Invited {
-        id: row.try_get("id")?,
+        id,
         name: row.try_get("name")?,
         department: row.try_get("department")?,
         weight: row.try_get("weight")?,
+        phone,
     })
+}
+
+fn unsealed(app: &App, id: &str, sealed: &[u8]) -> ApiResult<Phone> {
+    let plain = app.keys().unseal(Purpose::Phone, id, sealed).context("a sealed phone does not open")?;
+    let text = std::str::from_utf8(&plain).context("a sealed phone")?;
+    Ok(Phone::parse(text).ok().context("a sealed phone")?)
 }
 
 const COLUMNS: &str =
@@ -147,7 +188,10 @@ async fn store(
 }
 
 fn taken_by_other() -> ApiError {
-    ApiError::conflict("already_bound", "这个手机号已被另一个微信绑定；如不是您本人，请联系工作人员解除。")
+    ApiError::conflict(
+        "already_bound",
+        "名单里的这个人已由另一个微信绑定；如不是您本人，请联系工作人员解除。",
+    )
 }
 
 /// The identity was here before: its index and pid come back, for otherwise binding anew would escape "already won".
@@ -162,8 +206,8 @@ async fn again(
     let after = PoolMember { weight: invited.weight, present: true, ..before };
     let id: String = row.try_get("id")?;
     sqlx::query(
-        "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3 \
-         where id = $4",
+        "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3, \
+         checked_in_at = null, checked_in_by = '' where id = $4",
     )
     .bind(after.weight)
     .bind(&invited.id)

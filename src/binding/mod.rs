@@ -1,9 +1,10 @@
-//! From a WeChat openid to a place in the pool: log-in through OAuth, a code by SMS, and one transaction that binds a
-//! person to an openid. Callbacks of the service account say who follows.
+//! From a WeChat openid to a place in the pool: log-in through OAuth, a code by SMS (or, for small meetings, what the roster
+//! knows), and one transaction that binds a person to an openid. Callbacks of the service account say who follows.
 
 mod bind;
 mod callback;
 mod http;
+mod known;
 mod oauth;
 mod otp;
 mod outbox;
@@ -18,15 +19,20 @@ use crate::{
     error::{ApiError, ApiResult},
     meeting::{self, Meeting},
     people::follow,
+    wire::BindBy,
 };
 
-/// A meeting that takes people, and a person who may come in: a real account, following when the meeting wants it.
-async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult<Meeting> {
+/// A meeting that takes people in one of the ways `by`, and a person who may come in: a real account, following when the
+/// meeting wants it.
+async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str, by: &[BindBy]) -> ApiResult<Meeting> {
     let meeting = {
         let mut conn = app.db().read().acquire().await?;
         meeting::load(&mut conn, meeting_id).await?
     };
     meeting.must_be_open()?;
+    if !by.contains(&meeting.settings.bind_by) {
+        return Err(ApiError::conflict("bind_by", "本场活动的签到方式已更改，请刷新页面后重新填写。"));
+    }
     if attendee.snapshot {
         return Err(snapshot());
     }

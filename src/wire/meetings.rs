@@ -17,6 +17,19 @@ pub enum MeetingStatus {
     Closed,
 }
 
+/// How a person proves who they are at the binding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BindBy {
+    /// A code by SMS to the phone on the roster.
+    #[default]
+    Sms,
+    /// Staff number and name, as on the roster: for small meetings where people know each other.
+    Staff,
+    /// The personal code that is printed on the badge.
+    Badge,
+}
+
 /// What the host may set for a meeting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -45,6 +58,10 @@ pub struct MeetingSettings {
     pub notify: NotifySettings,
     /// Budgets, reissues and every resolution by hand need a second person of finance; only the owner turns it off.
     pub four_eyes: bool,
+    /// How people prove who they are when they bind.
+    pub bind_by: BindBy,
+    /// Only people who were seen in the hall, by the changing code on the screen or by hand, can be drawn.
+    pub checkin: bool,
 }
 
 impl Default for MeetingSettings {
@@ -59,6 +76,8 @@ impl Default for MeetingSettings {
             auto_confirm_s: 30,
             notify: NotifySettings::default(),
             four_eyes: false,
+            bind_by: BindBy::Sms,
+            checkin: false,
         }
     }
 }

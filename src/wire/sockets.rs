@@ -142,7 +142,7 @@ pub struct Counts {
     pub invited: i64,
     /// People bound.
     pub bound: i64,
-    /// Of them present.
+    /// Of them present: seen in the hall, where the meeting's `checkin` is on.
     pub present: i64,
     /// Sockets that are open on all servers, phones and screens.
     pub viewers: i64,
