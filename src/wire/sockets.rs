@@ -120,7 +120,7 @@ pub struct SeatsEvent {
 /// What the screen shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scene {
-    /// `lobby`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`).
+    /// `lobby`, `checkin`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`).
     #[schema(max_length = 16)]
     pub name: String,
     /// The round that comes next.

@@ -3154,6 +3154,7 @@ export interface components {
             tapped?: number | null;
             /** @description What I won, newest first. */
             wins: components["schemas"]["MyWin"][];
+            checked_in?: boolean;
         };
         /** @description What the host may set for a meeting. */
         MeetingSettings: {
@@ -3208,6 +3209,8 @@ export interface components {
              * @default 恭喜中奖，祝您好运！
              */
             wishing: string;
+            bind_by: components["schemas"]["BindBy"];
+            checkin: boolean;
         };
         /**
          * @description Whether a meeting runs.
@@ -3831,6 +3834,7 @@ export interface components {
              * @description Tickets in the drum: 0 to 1,000,000, normally 1.
              */
             weight: number;
+            checked_in: boolean;
         };
         /** @description The pool that was committed. */
         PoolView: {
@@ -5212,6 +5216,29 @@ export interface components {
              * @description The version that was seen.
              */
             version: number;
+        };
+        /** @enum {string} */
+        BindBy: "sms" | "staff" | "badge";
+        IdentifyRequest: {
+            staff_no?: string;
+            name?: string;
+            code?: string;
+            consent: boolean;
+            salt: string;
+        };
+        Badge: {
+            code: string;
+            link: string;
+        };
+        CheckinCode: {
+            token: string;
+            next_at: number;
+        };
+        CheckinRequest: {
+            token: string;
+        };
+        PresenceRequest: {
+            here: boolean;
         };
     };
     responses: never;

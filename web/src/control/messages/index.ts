@@ -8,6 +8,7 @@ import { prizes } from './prizes';
 import { proof } from './proof';
 import { referral } from './referral';
 import { run } from './run';
+import { settings } from './settings';
 import { shell } from './shell';
 import { staff } from './staff';
 import { stage } from './stage';
@@ -30,6 +31,7 @@ const zh = {
   ...voucher.zh,
   ...referral.zh,
   ...stage.zh,
+  ...settings.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -49,6 +51,7 @@ const en: typeof zh = {
   ...voucher.en,
   ...referral.en,
   ...stage.en,
+  ...settings.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 
