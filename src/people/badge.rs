@@ -8,7 +8,7 @@ use crate::{
     app::App,
     audit::{self, Deed},
     auth::Staff,
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     keys::{self, Keys, Purpose},
     meeting,
     wire::Badge,
@@ -75,7 +75,8 @@ async fn fill(app: &App, meeting: &str) -> ApiResult<bool> {
     }
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting).await?;
-    for row in sqlx::query(WITHOUT).bind(meeting).fetch_all(tx.conn()).await? {
+    let rows = sqlx::query(WITHOUT).bind(meeting).fetch_all(tx.conn()).await?;
+    for row in rows {
         let (id, no): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
         let code = code(app.keys(), &id, no);
         sqlx::query("update person set badge_index = $1 where id = $2")

@@ -107,7 +107,8 @@ async fn badges(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult
     .await?;
     let mut out = Rows::with_capacity(rows.len());
     for row in rows {
-        let code = badge::code(app.keys(), row.try_get("id")?, row.try_get("badge_no")?);
+        let id: String = row.try_get("id")?;
+        let code = badge::code(app.keys(), &id, row.try_get("badge_no")?);
         let badge = badge::view(app, meeting, &code);
         let text = |column: &str| row.try_get::<String, _>(column);
         out.push(vec![text("name")?, text("department")?, text("staff_no")?, badge.code, badge.link]);

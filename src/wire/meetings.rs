@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Fen;
+use super::{BindBy, Fen};
 
 /// Whether a meeting runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -15,19 +15,6 @@ pub enum MeetingStatus {
     Open,
     /// Its log is closed: only payments go on.
     Closed,
-}
-
-/// How a person proves who they are at the binding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BindBy {
-    /// A code by SMS to the phone on the roster.
-    #[default]
-    Sms,
-    /// Staff number and name, as on the roster: for small meetings where people know each other.
-    Staff,
-    /// The personal code that is printed on the badge.
-    Badge,
 }
 
 /// What the host may set for a meeting.
