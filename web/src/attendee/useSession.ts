@@ -40,7 +40,7 @@ export function useSession(meeting: string, memory: Memory) {
   const tried = ref(attempt.made);
 
   async function refresh(): Promise<void> {
-    if (session.value.error !== null && info.value === null) void learn();
+    if (info.value === null) void learn();
     try {
       const me = await api.get<Wire['Me']>(ofMeeting(meeting, '/me'));
       attempt.made = false;
@@ -74,7 +74,7 @@ export function useSession(meeting: string, memory: Memory) {
     document.removeEventListener('visibilitychange', seen);
   });
 
-  /** What the meeting is called, and how people bind. Tried again with the session while it is not known. */
+  /** What the meeting is called, and how people bind. Asked again with the session while it is not known. */
   async function learn(): Promise<void> {
     try {
       const view = await api.get<Wire['MeetingView']>(ofMeeting(meeting, '/public'));
@@ -85,7 +85,6 @@ export function useSession(meeting: string, memory: Memory) {
     }
   }
 
-  void learn();
   void refresh();
 
   function bound({ name, place, log }: Wire['Bound']): void {
