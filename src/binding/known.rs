@@ -2,7 +2,7 @@
 //! counted before anything is compared, and all wrong ones are answered alike.
 
 use super::{
-    admitted,
+    admitted, another_way,
     bind::{self, Whom},
     otp::HOUR,
 };
@@ -68,6 +68,11 @@ fn check(request: &IdentifyRequest) -> ApiResult<()> {
 }
 
 fn claim(by: BindBy, request: &IdentifyRequest) -> ApiResult<Claim> {
+    let (no_code, no_number) = (request.code.trim().is_empty(), request.staff_no.trim().is_empty());
+    let other = if by == BindBy::Badge { no_code && !no_number } else { no_number && !no_code };
+    if other {
+        return Err(another_way());
+    }
     if by == BindBy::Badge {
         let code = badge::parse(&request.code).ok_or_else(|| {
             ApiError::invalid(

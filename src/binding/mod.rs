@@ -31,7 +31,7 @@ async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str, by: &[BindBy
     };
     meeting.must_be_open()?;
     if !by.contains(&meeting.settings.bind_by) {
-        return Err(ApiError::conflict("bind_by", "本场活动的签到方式已更改，请刷新页面后重新填写。"));
+        return Err(another_way());
     }
     if attendee.snapshot {
         return Err(snapshot());
@@ -40,6 +40,11 @@ async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str, by: &[BindBy
         return Err(ApiError::forbidden("not_following", "请先关注公众号，再回到本页绑定。"));
     }
     Ok(meeting)
+}
+
+/// 409 `bind_by`: the page was loaded before the host changed it.
+fn another_way() -> ApiError {
+    ApiError::conflict("bind_by", "本场活动的签到方式已更改，请刷新页面后重新填写。")
 }
 
 /// 403 `snapshot_user`.

@@ -95,6 +95,8 @@ async fn by_number(backend: Backend) {
     let sms = me.try_post("/me/code", json!({ "phone": "13800138001", "consent": true })).await;
     assert_eq!(code(&sms), (409, "bind_by"));
     assert_eq!(code(&me.try_bind("13800138001", "123456").await), (409, "bind_by"));
+    let other = me.try_post("/me/identify", badge(&me, "7KQM-X2TD-9WRA")).await;
+    assert_eq!(code(&other), (409, "bind_by"));
 
     let (status, first) = me.try_post("/me/identify", staff(&me, "kj00001", " 阿依古丽 • 买买提 ")).await;
     assert_eq!((status, &first["place"]["index"]), (StatusCode::OK, &json!(0)), "{first}");
