@@ -333,6 +333,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/checkin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The code that a paired screen shows now; it changes every 15 seconds and is taken for 15 more. */
+        get: operations["get_meetings_checkin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/close": {
         parameters: {
             query?: never;
@@ -544,7 +561,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A book of the meeting as a workbook. The roster carries whole phone numbers. */
+        /** A book of the meeting as a workbook. The roster carries whole phone numbers, the badges their codes. */
         get: operations["get_meetings_export"];
         put?: never;
         post?: never;
@@ -674,6 +691,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/me/checkin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** I am in the hall: the code that the screen shows. A repeat changes nothing. */
+        post: operations["post_meetings_me_checkin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/me/code": {
         parameters: {
             query?: never;
@@ -685,6 +719,26 @@ export interface paths {
         put?: never;
         /** Ask for an SMS code. A phone that is not on the roster gets the same answer and no SMS. */
         post: operations["post_meetings_me_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/me/identify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind this openid without an SMS, by staff number and name or by the badge's code: a place in the pool. An unknown number
+         *     and a wrong name get the same answer.
+         */
+        post: operations["post_meetings_me_identify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -989,6 +1043,40 @@ export interface paths {
         head?: never;
         /** Change a person. */
         patch: operations["patch_meetings_people_id"];
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/people/{id}/badge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a person's badge anew: the old code is dead at once. Who is bound stays bound. */
+        post: operations["post_meetings_people_id_badge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/people/{id}/checkin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check a bound person in by hand, or take it back. */
+        post: operations["post_meetings_people_id_checkin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/meetings/{meeting}/people/{id}/unbind": {
@@ -2266,6 +2354,18 @@ export interface components {
             /** @description What happens next, in Chinese. */
             story: string;
         };
+        /** @description A badge of one person. */
+        Badge: {
+            /** @description The code as it is printed, in groups. */
+            code: string;
+            /** @description What its QR code leads to; the code is in the fragment, which no server sees. */
+            link: string;
+        };
+        /**
+         * @description How a person proves who they are at the binding.
+         * @enum {string}
+         */
+        BindBy: "sms" | "staff" | "badge";
         /** @description Bind the phone. */
         BindRequest: {
             /** @description The 6 digits. */
@@ -2518,6 +2618,21 @@ export interface components {
          * @enum {string}
          */
         CheckState: "good" | "off" | "warn" | "bad";
+        /** @description The code on the screen that says: I am in the hall. */
+        CheckinCode: {
+            /**
+             * Format: int64
+             * @description When the next one comes, ms; this one is taken for as long again.
+             */
+            next_at: number;
+            /** @description The code, for the fragment of `/m/{meeting}#checkin=`. */
+            token: string;
+        };
+        /** @description I am in the hall. */
+        CheckinRequest: {
+            /** @description What the screen shows. */
+            token: string;
+        };
         /** @description A signed head of the draw log (draw protocol §6). */
         Checkpoint: {
             /** @description The meeting's `event`, hex. */
@@ -2624,7 +2739,7 @@ export interface components {
             invited: number;
             /**
              * Format: int64
-             * @description Of them present.
+             * @description Of them present: seen in the hall, where the meeting's `checkin` is on.
              */
             present: number;
             /**
@@ -2954,6 +3069,22 @@ export interface components {
             /** @description It does. */
             on: boolean;
         };
+        /** @description Bind without an SMS: by staff number and name, or by the badge's code, as the meeting's `bind_by` says. */
+        IdentifyRequest: {
+            /**
+             * @description The badge's 12 characters, with or without hyphens, with `bind_by` = `badge`.
+             * @example 7KQM-X2TD-9WRA
+             */
+            code?: string;
+            /** @description Consent to the use of name and phone; must be true. */
+            consent: boolean;
+            /** @description Name as on the roster, with `bind_by` = `staff`. */
+            name?: string;
+            /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
+            salt: string;
+            /** @description Staff number, with `bind_by` = `staff`. */
+            staff_no?: string;
+        };
         /** @description What an import would do, or did, row by row. */
         ImportReport: {
             /**
@@ -3137,6 +3268,8 @@ export interface components {
         };
         /** @description The attendee's own page. */
         Me: {
+            /** @description I was seen in the hall; counts where the meeting's `checkin` is on. */
+            checked_in?: boolean;
             code_problem?: components["schemas"]["Problem"] | null;
             /** @description What waits for me to confirm it in WeChat, oldest first. */
             confirm?: components["schemas"]["MyConfirm"][];
@@ -3154,7 +3287,6 @@ export interface components {
             tapped?: number | null;
             /** @description What I won, newest first. */
             wins: components["schemas"]["MyWin"][];
-            checked_in?: boolean;
         };
         /** @description What the host may set for a meeting. */
         MeetingSettings: {
@@ -3169,6 +3301,16 @@ export interface components {
              * @default 30
              */
             auto_confirm_s: number;
+            /**
+             * @description How people prove who they are when they bind.
+             * @default sms
+             */
+            bind_by: components["schemas"]["BindBy"];
+            /**
+             * @description Only people who were seen in the hall, by the changing code on the screen or by hand, can be drawn.
+             * @default false
+             */
+            checkin: boolean;
             /**
              * Format: int64
              * @description Least time between the commit and the end of its public randomness, in ms (5,000 by default).
@@ -3209,8 +3351,6 @@ export interface components {
              * @default 恭喜中奖，祝您好运！
              */
             wishing: string;
-            bind_by: components["schemas"]["BindBy"];
-            checkin: boolean;
         };
         /**
          * @description Whether a meeting runs.
@@ -3807,6 +3947,8 @@ export interface components {
         PersonView: {
             /** @description Bound to an openid now. */
             bound: boolean;
+            /** @description Was seen in the hall. */
+            checked_in: boolean;
             /** @description Department. */
             department: string;
             /** @description Group. */
@@ -3834,7 +3976,6 @@ export interface components {
              * @description Tickets in the drum: 0 to 1,000,000, normally 1.
              */
             weight: number;
-            checked_in: boolean;
         };
         /** @description The pool that was committed. */
         PoolView: {
@@ -3860,6 +4001,11 @@ export interface components {
              * @description Tickets.
              */
             tickets: number;
+        };
+        /** @description Check somebody in by hand, or take it back. */
+        PresenceRequest: {
+            /** @description Is in the hall. */
+            here: boolean;
         };
         /**
          * @description What a prize is.
@@ -3956,7 +4102,7 @@ export interface components {
             payable: number;
             /**
              * Format: int64
-             * @description Of them present.
+             * @description Of them present: seen in the hall, where the meeting's `checkin` is on.
              */
             present: number;
             /** @description Why not: the `code`s and sentences that the commit would answer. */
@@ -4345,7 +4491,7 @@ export interface components {
              * @description The draw that is shown.
              */
             draw?: number | null;
-            /** @description `lobby`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`). */
+            /** @description `lobby`, `checkin`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`). */
             name: string;
             /** @description The round that comes next. */
             round_id?: string | null;
@@ -5216,29 +5362,6 @@ export interface components {
              * @description The version that was seen.
              */
             version: number;
-        };
-        /** @enum {string} */
-        BindBy: "sms" | "staff" | "badge";
-        IdentifyRequest: {
-            staff_no?: string;
-            name?: string;
-            code?: string;
-            consent: boolean;
-            salt: string;
-        };
-        Badge: {
-            code: string;
-            link: string;
-        };
-        CheckinCode: {
-            token: string;
-            next_at: number;
-        };
-        CheckinRequest: {
-            token: string;
-        };
-        PresenceRequest: {
-            here: boolean;
         };
     };
     responses: never;
@@ -7571,6 +7694,100 @@ export interface operations {
             };
         };
     };
+    get_meetings_checkin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckinCode"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `pairing` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `pairing`: the ticket is another meeting's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checkin_off`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_close: {
         parameters: {
             query?: never;
@@ -8843,7 +9060,7 @@ export interface operations {
         parameters: {
             query: {
                 /** @description Which book. */
-                kind: "roster" | "winners" | "payments";
+                kind: "roster" | "winners" | "payments" | "badges";
             };
             header?: never;
             path: {
@@ -9720,7 +9937,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_bound`, `meeting_closed` */
+            /** @description `already_bound`, `meeting_closed`, `bind_by` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9757,6 +9974,122 @@ export interface operations {
                 };
             };
             /** @description `code_tries`, with Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_me_checkin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckinRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checkin_code`: not the screen's, or no longer; `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `checkin_off`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checkin_tries`, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9836,7 +10169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `meeting_closed` */
+            /** @description `meeting_closed`, `bind_by`: this meeting binds without SMS */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9873,6 +10206,122 @@ export interface operations {
                 };
             };
             /** @description `code_throttled`, `sms_allowance`, with Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_me_identify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentifyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bound"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_matched`, `not_invited`, `not_following`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `already_bound`, `meeting_closed`, `bind_by`: this meeting binds another way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid`, `consent` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `identify_tries`, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11916,6 +12365,220 @@ export interface operations {
                 };
             };
             /** @description `stale`, `phone_taken`, `staff_no_taken`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_people_id_badge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Badge"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_people_id_checkin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresenceRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
