@@ -46,6 +46,10 @@ pub enum Purpose {
     Totp,
     /// Results that are sent sealed before their moment.
     Result,
+    /// Codes on badges.
+    Badge,
+    /// Changing codes on the screen.
+    Checkin,
 }
 
 impl Purpose {
@@ -63,6 +67,8 @@ impl Purpose {
             Self::Bus => b"kaijiang/bus",
             Self::Totp => b"kaijiang/totp",
             Self::Result => b"kaijiang/result",
+            Self::Badge => b"kaijiang/badge",
+            Self::Checkin => b"kaijiang/checkin",
         }
     }
 }
@@ -196,6 +202,13 @@ pub fn random<const N: usize>() -> [u8; N] {
 pub fn short_id() -> String {
     const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     random::<10>().iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect()
+}
+
+/// The first `length` characters that a code of [`Keys::mac`] makes, five bits each, of letters and digits that are not
+/// mistaken for each other in print: without 0, O, 1 and I.
+pub fn readable(mac: &[u8; 32], length: usize) -> String {
+    const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    mac.iter().take(length).map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect()
 }
 
 /// A random id for rows: time-ordered, 32 hex digits.

@@ -92,6 +92,8 @@ pub mod invite;
 
 pub mod binding;
 
+pub mod checkin;
+
 pub mod approval;
 
 pub mod budget;

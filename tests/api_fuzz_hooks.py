@@ -23,7 +23,7 @@ TOKEN = next(one["token"] for one in DEMO["staff"] if one["role"] == "owner")
 TURNS = itertools.count()
 KEYS = itertools.count()
 
-SCENES = ["lobby", "ready", "draw", "summary", "pause"]
+SCENES = ["lobby", "checkin", "ready", "draw", "summary", "pause"]
 
 # The members of a list under the meeting: the last part of the path before the parameter.
 LISTS = {

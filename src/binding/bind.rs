@@ -8,20 +8,39 @@ use super::{admitted, consent, otp};
 use crate::{
     app::App,
     auth::Attendee,
-    db::{Tx, hit},
+    db::{Locks, Tx, hit},
     draw, drawlog,
     error::{ApiError, ApiResult},
     invite::{self, Newcomer},
-    keys,
+    keys::{self, Purpose},
     meeting::{self, Meeting},
     people::{me, tell_counts},
     phone::Phone,
     pool::{self, Change, PoolMember},
-    wire::{BindRequest, Body, Bound, Entered, MyPlace, PersonCard},
+    wire::{BindBy, BindRequest, Body, Bound, Entered, MyPlace, PersonCard},
 };
 
 /// Length of the phone's salt in hex.
 const SALT_HEX: usize = 64;
+
+/// Who is to be bound, after they proved it.
+#[derive(Clone, Debug)]
+pub(super) enum Whom {
+    /// The person with this phone.
+    Phone(Phone),
+    /// The person with this id.
+    Person(String),
+}
+
+/// Who wants to be bound to whom.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) whom: Whom,
+    /// The phone's salt, hex.
+    pub(super) salt: String,
+    /// Version of the text that was agreed to.
+    pub(super) consent: String,
+}
 
 /// The person of the roster.
 struct Invited {
@@ -29,6 +48,7 @@ struct Invited {
     name: String,
     department: String,
     weight: i64,
+    phone: Phone,
 }
 
 /// What came of the transaction.
@@ -52,20 +72,23 @@ pub(super) async fn bind(
     if request.code.len() != 6 || !request.code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid("invalid", "code", "验证码是 6 位数字。"));
     }
-    admitted(app, attendee, meeting_id).await?;
+    admitted(app, attendee, meeting_id, &[BindBy::Sms]).await?;
     let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
     otp::redeem(app, &holder, &request.code).await?;
-    let wish = Wish {
-        meeting: meeting_id.to_owned(),
-        openid: attendee.openid.clone(),
-        salt: request.salt.clone(),
-        phone,
-        consent,
-    };
+    let wish = Wish { whom: Whom::Phone(phone), salt: request.salt.clone(), consent };
+    join(app, attendee, meeting_id, wish).await
+}
+
+/// Binds the attendee to a person who has proved to be the one: the way of all proofs.
+pub(super) async fn join(app: &App, attendee: &Attendee, meeting_id: &str, wish: Wish) -> ApiResult<Bound> {
+    let (server, openid, meeting) = (app.clone(), attendee.openid.clone(), meeting_id.to_owned());
     // Thousands come at once: those who wait at the same moment share one flush of the disk.
-    let server = app.clone();
-    let together = app.db().together(move |tx| async move { join(&server, tx, &wish).await }.boxed());
-    let (invited, outcome) = together.await?;
+    let (invited, outcome) = app
+        .db()
+        .together(Locks::Door, move |tx| {
+            async move { joined(&server, tx, (&meeting, &openid), &wish).await }.boxed()
+        })
+        .await?;
     if let Some(change) = outcome.change {
         tell(app, meeting_id, attendee, &invited, &change).await;
     }
@@ -73,24 +96,20 @@ pub(super) async fn bind(
     Ok(Bound { name: invited.name, place: outcome.place, log })
 }
 
-/// Who wants to be bound to whom.
-struct Wish {
-    meeting: String,
-    openid: String,
-    salt: String,
-    phone: Phone,
-    consent: String,
-}
-
-async fn join(app: &App, tx: &mut Tx, wish: &Wish) -> ApiResult<(Invited, Outcome)> {
-    let Wish { openid, salt, phone, .. } = wish;
-    let meeting = meeting::lock(tx, &wish.meeting).await?;
+async fn joined(
+    app: &App,
+    tx: &mut Tx,
+    (meeting_id, openid): (&str, &str),
+    wish: &Wish,
+) -> ApiResult<(Invited, Outcome)> {
+    let meeting = meeting::lock(tx, meeting_id).await?;
     meeting.must_be_open()?;
-    let invited = invited(app, tx, &meeting.id, phone).await?;
-    let outcome = store(app, tx, &meeting, &invited, (openid, salt)).await?;
-    agree(tx, (&meeting.id, openid), &wish.consent).await?;
+    let invited = invited(app, tx, meeting_id, &wish.whom).await?;
+    let outcome = store(app, tx, &meeting, &invited, (openid, &wish.salt)).await?;
+    agree(tx, (meeting_id, openid), &wish.consent).await?;
     if outcome.first {
-        let who = Newcomer { meeting: &meeting.id, person: &invited.id, openid, salt, phone };
+        let (person, salt) = (&invited.id, wish.salt.as_str());
+        let who = Newcomer { meeting: meeting_id, person, openid, salt, phone: &invited.phone };
         invite::count(app, tx, who).await?;
     }
     Ok((invited, outcome))
@@ -114,7 +133,7 @@ pub(super) fn phone(text: &str) -> ApiResult<Phone> {
     Phone::parse(text).map_err(|error| ApiError::invalid(error.code(), "phone", format!("{error}。")))
 }
 
-fn check_salt(salt: &str) -> ApiResult<()> {
+pub(super) fn check_salt(salt: &str) -> ApiResult<()> {
     let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if salt.len() == SALT_HEX && salt.bytes().all(hex) {
         return Ok(());
@@ -122,23 +141,44 @@ fn check_salt(salt: &str) -> ApiResult<()> {
     Err(ApiError::invalid("invalid", "salt", "salt 应为手机生成的 64 位小写十六进制数。"))
 }
 
-async fn invited(app: &App, tx: &mut Tx, meeting: &str, phone: &Phone) -> ApiResult<Invited> {
-    let row = sqlx::query(
-        "select id, name, department, weight from person where meeting_id = $1 and phone_index = $2 and removed = 0",
-    )
+async fn invited(app: &App, tx: &mut Tx, meeting: &str, whom: &Whom) -> ApiResult<Invited> {
+    let (column, value) = match whom {
+        Whom::Phone(phone) => ("phone_index", phone.index(app.keys(), meeting)),
+        Whom::Person(id) => ("id", id.clone()),
+    };
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "select id, name, department, weight, phone_sealed from person \
+         where meeting_id = $1 and {column} = $2 and removed = 0"
+    )))
     .bind(meeting)
-    .bind(phone.index(app.keys(), meeting))
+    .bind(value)
     .fetch_optional(tx.conn())
     .await?
-    .ok_or_else(|| {
-        ApiError::forbidden("not_invited", "这个手机号不在本次活动的名单里，请联系工作人员核对。")
+    .ok_or_else(|| match whom {
+        Whom::Phone(_) => {
+            ApiError::forbidden("not_invited", "这个手机号不在本次活动的名单里，请联系工作人员核对。")
+        }
+        // Taken off the roster a moment ago.
+        Whom::Person(_) => ApiError::forbidden("not_invited", "您不在本次活动的名单里，请联系工作人员核对。"),
     })?;
+    let id: String = row.try_get("id")?;
+    let phone = match whom {
+        Whom::Phone(phone) => phone.clone(),
+        Whom::Person(_) => unsealed(app, &id, &row.try_get::<Vec<u8>, _>("phone_sealed")?)?,
+    };
     Ok(Invited {
-        id: row.try_get("id")?,
+        id,
         name: row.try_get("name")?,
         department: row.try_get("department")?,
         weight: row.try_get("weight")?,
+        phone,
     })
+}
+
+fn unsealed(app: &App, id: &str, sealed: &[u8]) -> ApiResult<Phone> {
+    let plain = app.keys().unseal(Purpose::Phone, id, sealed).context("a sealed phone does not open")?;
+    let text = std::str::from_utf8(&plain).context("a sealed phone")?;
+    Ok(Phone::parse(text).ok().context("a sealed phone")?)
 }
 
 const COLUMNS: &str =
@@ -185,7 +225,10 @@ async fn store(
 }
 
 fn taken_by_other() -> ApiError {
-    ApiError::conflict("already_bound", "这个手机号已被另一个微信绑定；如不是您本人，请联系工作人员解除。")
+    ApiError::conflict(
+        "already_bound",
+        "名单里的这个人已由另一个微信绑定；如不是您本人，请联系工作人员解除。",
+    )
 }
 
 /// The identity was here before: its index and pid come back, for otherwise binding anew would escape "already won".
@@ -200,8 +243,8 @@ async fn again(
     let after = PoolMember { weight: invited.weight, present: true, ..before };
     let id: String = row.try_get("id")?;
     sqlx::query(
-        "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3 \
-         where id = $4",
+        "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3, \
+         checked_in_at = null, checked_in_by = '' where id = $4",
     )
     .bind(after.weight)
     .bind(&invited.id)

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{admitted, bind, callback, consent, oauth, otp};
+use super::{admitted, bind, callback, consent, known, oauth, otp};
 use crate::{
     app::App,
     auth::{self, Attendee},
@@ -20,7 +20,7 @@ use crate::{
     http::{Body, Path, Query},
     people::me,
     wechat::callback::CallbackQuery,
-    wire::{BindRequest, Bound, CodeRequest, CodeSent, ConsentText, Me},
+    wire::{BindBy, BindRequest, Bound, CodeRequest, CodeSent, ConsentText, IdentifyRequest, Me},
 };
 
 /// Largest callback of WeChat.
@@ -37,6 +37,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(my_page))
         .routes(routes!(send_code))
         .routes(routes!(bind_me))
+        .routes(routes!(identify_me))
         .merge(callbacks)
 }
 
@@ -120,7 +121,7 @@ async fn my_page(
     security(("me" = [])), responses(
     (status = 202, body = CodeSent),
     (status = 403, description = "`not_following`, `snapshot_user`, `origin`", body = ProblemBody),
-    (status = 409, description = "`meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`meeting_closed`, `bind_by`: this meeting binds without SMS", body = ProblemBody),
     (status = 422, description = "`phone_invalid`, `phone_missing`, `consent`", body = ProblemBody),
     (status = 429, description = "`code_throttled`, `sms_allowance`, with Retry-After", body = ProblemBody),
 ))]
@@ -134,7 +135,7 @@ async fn send_code(
     if !request.consent {
         return Err(ApiError::invalid("consent", "consent", "请先同意使用您的姓名和手机号参加本次活动。"));
     }
-    admitted(&app, &attendee, &meeting).await?;
+    admitted(&app, &attendee, &meeting, &[BindBy::Sms]).await?;
     Ok((StatusCode::ACCEPTED, Json(otp::send(&app, &attendee, &meeting, &phone).await?)))
 }
 
@@ -145,7 +146,7 @@ async fn send_code(
     (status = 200, body = Bound),
     (status = 400, description = "`code_wrong`, `code_used`, `code_expired`", body = ProblemBody),
     (status = 403, description = "`not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
-    (status = 409, description = "`already_bound`, `consent_changed`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`already_bound`, `bind_by`, `consent_changed`, `meeting_closed`", body = ProblemBody),
     (status = 429, description = "`code_tries`, with Retry-After", body = ProblemBody),
 ))]
 async fn bind_me(
@@ -155,6 +156,26 @@ async fn bind_me(
     Body(request): Body<BindRequest>,
 ) -> ApiResult<Json<Bound>> {
     Ok(Json(bind::bind(&app, &attendee, &meeting, &request).await?))
+}
+
+/// Bind this openid without an SMS, by staff number and name or by the badge's code: a place in the pool. An unknown number
+/// and a wrong name get the same answer.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/me/identify", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = IdentifyRequest,
+    security(("me" = [])), responses(
+    (status = 200, body = Bound),
+    (status = 403, description = "`not_matched`, `not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 409, description = "`already_bound`, `meeting_closed`, `bind_by`: this meeting binds another way", body = ProblemBody),
+    (status = 422, description = "`invalid`, `consent`", body = ProblemBody),
+    (status = 429, description = "`identify_tries`, with Retry-After", body = ProblemBody),
+))]
+async fn identify_me(
+    State(app): State<App>,
+    attendee: Attendee,
+    Path(meeting): Path<String>,
+    Body(request): Body<IdentifyRequest>,
+) -> ApiResult<Json<Bound>> {
+    Ok(Json(known::identify(&app, &attendee, &meeting, &request).await?))
 }
 
 #[derive(Debug, IntoParams)]

@@ -52,7 +52,7 @@ pub(super) async fn finish(
         return Err(restart());
     }
     let (now, texts) = (app.now(), [format!("state:{state}"), format!("code:{code}")]);
-    let used = app.db().together(move |tx| {
+    let used = app.db().together(Locks::Own, move |tx| {
         async move {
             for text in texts {
                 use_once(tx, &keys::token_hash(&text), now).await?;

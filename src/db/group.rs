@@ -27,27 +27,30 @@ type Part = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Option<Tell>> + 
 pub enum Locks {
     /// Rows that no other part locks at that moment.
     Own,
-    /// Also rows that parts share: days, budgets, the books.
-    Shared,
+    /// Also rows that payments share: days, budgets, the books.
+    Books,
+    /// The row of a meeting, and those of who comes in.
+    Door,
 }
 
 /// The groups of a database.
 #[derive(Clone, Debug)]
 pub(super) struct Groups {
     own: Arc<Waiting>,
-    shared: Arc<Waiting>,
+    books: Arc<Waiting>,
+    door: Arc<Waiting>,
 }
 
 impl Groups {
     /// One at a time.
     pub(super) fn one() -> Self {
         let all = Arc::<Waiting>::default();
-        Self { own: Arc::clone(&all), shared: all }
+        Self { own: Arc::clone(&all), books: Arc::clone(&all), door: all }
     }
 
     /// One for each of [`Locks`].
-    pub(super) fn two() -> Self {
-        Self { own: Arc::default(), shared: Arc::default() }
+    pub(super) fn each() -> Self {
+        Self { own: Arc::default(), books: Arc::default(), door: Arc::default() }
     }
 }
 
@@ -105,7 +108,8 @@ impl Db {
         });
         let waiting = match locks {
             Locks::Own => &self.groups.own,
-            Locks::Shared => &self.groups.shared,
+            Locks::Books => &self.groups.books,
+            Locks::Door => &self.groups.door,
         };
         waiting.push(part);
         tokio::select! {

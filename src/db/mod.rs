@@ -151,7 +151,7 @@ impl Db {
             writer: pool.clone(),
             reader: pool,
             dialect: Dialect::Postgres,
-            groups: group::Groups::two(),
+            groups: group::Groups::each(),
         })
     }
 

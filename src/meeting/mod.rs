@@ -19,7 +19,7 @@ use crate::{
     drawlog,
     error::{ApiError, ApiResult},
     keys,
-    wire::{Body, EditMeeting, MeetingSettings, MeetingView, NewMeeting, Role},
+    wire::{Body, Counts, EditMeeting, MeetingSettings, MeetingView, NewMeeting, Role},
 };
 
 /// Links of a meeting's chain of secrets: the most draws it can have, rehearsed and void ones included.
@@ -108,7 +108,12 @@ pub async fn edit(app: &App, staff: &Staff, id: &str, edit: EditMeeting) -> ApiR
         return Err(ApiError::stale());
     }
     let deed = Deed { who: &staff.user, what: "meeting.edit", meeting: id, target: id, note: &edit.name };
-    finish(app, tx, &deed).await
+    let changed = finish(app, tx, &deed).await?;
+    if before.settings.checkin != changed.settings.checkin {
+        // Who counts as present is another number now; it is counted where it is shown.
+        app.publish_ephemeral(id, Body::Counts(Counts::default()));
+    }
+    Ok(changed)
 }
 
 /// Whoever the rule of the second person is to watch must not be able to turn it off: 403 `role`.

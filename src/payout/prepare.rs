@@ -91,7 +91,7 @@ pub(super) async fn prepare(app: &App, payer: &Channel, packet: &Packet) -> ApiR
     let frozen = Frozen { request: open(app, &packet.bill, &request)?, order: bare_order(&packet) };
     let (db, app) = (app.db().clone(), app.clone());
     let may = db
-        .together(Locks::Shared, move |tx| async move { reserve(&app, tx, &packet, &request).await }.boxed())
+        .together(Locks::Books, move |tx| async move { reserve(&app, tx, &packet, &request).await }.boxed())
         .await?;
     Ok(if may { Ready::Go(Box::new(frozen)) } else { Ready::Wait })
 }

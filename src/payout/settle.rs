@@ -99,7 +99,7 @@ async fn once(app: &App, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next
     let (app, packet) = (app.clone(), call.packet.clone());
     let (id, outcome) = (call.id.to_owned(), call.outcome.clone());
     let db = app.db().clone();
-    db.together(Locks::Shared, move |tx| {
+    db.together(Locks::Books, move |tx| {
         async move {
             let call = Call { packet: &packet, id: &id, outcome: &outcome };
             let settled = apply(&app, tx, call, logged).await?;

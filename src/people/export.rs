@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
 use utoipa::ToSchema;
 
-use super::xlsx_out;
+use super::{badge, xlsx_out};
 use crate::{
     app::App,
     audit::{self, Deed},
@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Winners,
     /// Packets.
     Payments,
+    /// Everybody's badge: code, and what its QR code leads to. Whoever has a code can bind as that person.
+    Badges,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Roster => "roster",
             Self::Winners => "winners",
             Self::Payments => "payments",
+            Self::Badges => "badges",
         }
     }
 }
@@ -50,6 +53,7 @@ pub(super) async fn workbook(app: &App, staff: &Staff, meeting: &str, kind: Kind
             Kind::Roster => roster(app, &mut conn, meeting).await?,
             Kind::Winners => winners(&mut conn, meeting).await?,
             Kind::Payments => payments(&mut conn, meeting).await?,
+            Kind::Badges => badges(app, &mut conn, meeting).await?,
         }
     };
     let bytes = tokio::task::spawn_blocking(move || xlsx_out::sheet(name, headings, &rows))
@@ -91,6 +95,25 @@ async fn roster(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult
         ]);
     }
     Ok(("名单", &["姓名", "手机号", "部门", "工号", "分组", "权重"], out))
+}
+
+async fn badges(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
+    let rows = sqlx::query(
+        "select id, name, department, staff_no, badge_no from person where meeting_id = $1 and removed = 0 \
+         order by department, name, id",
+    )
+    .bind(meeting)
+    .fetch_all(conn)
+    .await?;
+    let mut out = Rows::with_capacity(rows.len());
+    for row in rows {
+        let id: String = row.try_get("id")?;
+        let code = badge::code(app.keys(), &id, row.try_get("badge_no")?);
+        let badge = badge::view(app, meeting, &code);
+        let text = |column: &str| row.try_get::<String, _>(column);
+        out.push(vec![text("name")?, text("department")?, text("staff_no")?, badge.code, badge.link]);
+    }
+    Ok(("胸牌", &["姓名", "部门", "工号", "胸牌码", "二维码内容"], out))
 }
 
 async fn winners(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {

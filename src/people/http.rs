@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    badge,
     export::{self, Kind},
     pending, roster, table,
 };
@@ -19,7 +20,7 @@ use crate::{
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
-    wire::{AcceptImport, Done, EditPerson, ImportReport, PeoplePage, PersonView, Role},
+    wire::{AcceptImport, Badge, Done, EditPerson, ImportReport, PeoplePage, PersonView, Role},
 };
 
 /// What a multipart body adds to the file: boundaries and headers.
@@ -40,6 +41,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(list, add))
         .routes(routes!(edit, remove))
         .routes(routes!(unbind))
+        .routes(routes!(reissue_badge))
         .routes(routes!(download))
 }
 
@@ -238,6 +240,22 @@ async fn unbind(
     Ok(Json(roster::unbind(&app, &staff, &meeting, &id).await?))
 }
 
+/// Make a person's badge anew: the old code is dead at once. Who is bound stays bound.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/people/{id}/badge", tag = "people",
+    params(("meeting" = String, Path, description = "Id of the meeting."), ("id" = String, Path, description = "Id of the person.")),
+    security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = Badge),
+    (status = 409, description = "`meeting_closed`", body = ProblemBody),
+))]
+async fn reissue_badge(
+    State(app): State<App>,
+    staff: Staff,
+    Path((meeting, id)): Path<(String, String)>,
+) -> ApiResult<Json<Badge>> {
+    staff.need(&[Role::Host])?;
+    Ok(Json(badge::reissue(&app, &staff, &meeting, &id).await?))
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ExportQuery {
@@ -246,7 +264,7 @@ struct ExportQuery {
     kind: Kind,
 }
 
-/// A book of the meeting as a workbook. The roster carries whole phone numbers.
+/// A book of the meeting as a workbook. The roster carries whole phone numbers, the badges their codes.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/export", tag = "people",
     params(("meeting" = String, Path, description = "Id of the meeting."), ExportQuery),
     security(("cookie" = []), ("bearer" = [])), responses(
@@ -260,7 +278,7 @@ async fn download(
     Query(query): Query<ExportQuery>,
 ) -> ApiResult<Response> {
     match query.kind {
-        Kind::Roster => staff.need(&[Role::Host])?,
+        Kind::Roster | Kind::Badges => staff.need(&[Role::Host])?,
         Kind::Winners | Kind::Payments => staff.need(&[Role::Host, Role::Finance])?,
     }
     let bytes = export::workbook(&app, &staff, &meeting, query.kind).await?;

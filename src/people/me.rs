@@ -24,6 +24,7 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
             name: bound.name,
             phone: bound.phone,
             place: Some(bound.place),
+            checked_in: bound.checked_in,
             code_problem: None,
         });
     }
@@ -37,6 +38,7 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
         name: String::new(),
         phone: String::new(),
         place: None,
+        checked_in: false,
         wins: Vec::new(),
         confirm: Vec::new(),
         tapped: None,
@@ -47,6 +49,7 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
 struct Mine {
     id: String,
     active: bool,
+    checked_in: bool,
     name: String,
     phone: String,
     place: MyPlace,
@@ -54,7 +57,7 @@ struct Mine {
 
 async fn mine(conn: &mut AnyConnection, meeting: &str, openid: &str) -> ApiResult<Option<Mine>> {
     let row = sqlx::query(
-        "select b.id, b.active, b.idx, b.pid, b.salt, b.identity, b.receipt_size, b.receipt_sig, p.name, p.phone_mask \
+        "select b.id, b.active, b.checked_in_at, b.idx, b.pid, b.salt, b.identity, b.receipt_size, b.receipt_sig, p.name, p.phone_mask \
          from binding b join person p on p.id = b.person_id where b.meeting_id = $1 and b.openid = $2",
     )
     .bind(meeting)
@@ -66,6 +69,7 @@ async fn mine(conn: &mut AnyConnection, meeting: &str, openid: &str) -> ApiResul
     Ok(Some(Mine {
         id: row.try_get("id")?,
         active: active != 0,
+        checked_in: row.try_get::<Option<i64>, _>("checked_in_at")?.is_some(),
         name: row.try_get("name")?,
         phone: row.try_get("phone_mask")?,
         place: place(&row)?,

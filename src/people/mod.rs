@@ -1,7 +1,8 @@
 //! The roster: who is invited. Spreadsheets come in (`table`, `import`, `pending`), people are listed and edited
-//! (`roster`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`, `confirm`). Phone numbers are
+//! (`roster`), badges are printed (`badge`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`, `confirm`). Phone numbers are
 //! sealed at rest, found by a keyed index, and shown masked.
 
+pub mod badge;
 mod confirm;
 mod export;
 pub mod follow;

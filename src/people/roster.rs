@@ -54,11 +54,27 @@ pub async fn list(
     Ok(PeoplePage { people, total, next })
 }
 
+/// Who has this staff number, in any case, and this name; `None` whichever of them is wrong.
+pub async fn known(app: &App, meeting: &str, staff_no: &str, name: &str) -> ApiResult<Option<String>> {
+    let mut conn = app.db().read().acquire().await?;
+    let holders = sql::staff_no_holders(&mut conn, meeting, staff_no).await?;
+    let same = |other: &str| plain(other) == plain(name);
+    Ok(holders.into_iter().find(|(_, holder)| same(holder)).map(|(id, _)| id))
+}
+
+/// A name without what people write in different ways: blanks, case, and the dot inside names of many languages.
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(|letter| !letter.is_whitespace() && !matches!(letter, '·' | '•' | '・' | '‧' | '.' | '．'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 fn bad_cursor() -> ApiError {
     ApiError::invalid("invalid", "after", "翻页位置已失效，请从第一页重新查看。")
 }
 
-fn unknown() -> ApiError {
+pub(super) fn unknown() -> ApiError {
     ApiError::not_found("这位人员")
 }
 
@@ -153,7 +169,8 @@ pub async fn unbind(app: &App, staff: &Staff, meeting: &str, id: &str) -> ApiRes
     view(app, meeting, id).await
 }
 
-async fn view(app: &App, meeting: &str, id: &str) -> ApiResult<PersonView> {
+/// A person as staff see them; 404 when there is none.
+pub async fn view(app: &App, meeting: &str, id: &str) -> ApiResult<PersonView> {
     let mut conn = app.db().read().acquire().await?;
     Ok(sql::get(&mut conn, meeting, id).await?.ok_or_else(unknown)?.view)
 }

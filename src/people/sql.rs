@@ -15,7 +15,7 @@ use crate::{
 
 /// Columns of a person with the present binding.
 const SELECT: &str = "select p.id, p.name, p.phone_mask, p.phone_index, p.department, p.staff_no, p.grp, p.weight, \
-     p.version, p.removed, b.idx, b.id as binding_id \
+     p.version, p.removed, b.idx, b.id as binding_id, b.checked_in_at \
      from person p left join binding b on b.person_id = p.id and b.meeting_id = p.meeting_id and b.active = 1";
 
 /// A person on the roster.
@@ -52,6 +52,7 @@ fn person(row: &AnyRow) -> Result<Person, sqlx::Error> {
         weight: row.try_get("weight")?,
         bound: idx.is_some(),
         no: idx.map(|idx| idx + 1),
+        checked_in: row.try_get::<Option<i64>, _>("checked_in_at")?.is_some(),
         version: row.try_get("version")?,
     };
     Ok(Person { view, phone_index: row.try_get("phone_index")?, binding_id: row.try_get("binding_id")? })
@@ -167,6 +168,26 @@ pub(super) async fn staff_no_holder(
             .fetch_optional(conn)
             .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Ids and names of those with a staff number, written in whatever case; the number as it is written comes first.
+pub(super) async fn staff_no_holders(
+    conn: &mut AnyConnection,
+    meeting: &str,
+    staff_no: &str,
+) -> ApiResult<Vec<(String, String)>> {
+    // SQLite makes only ASCII small, PostgreSQL every letter.
+    let rows = sqlx::query(
+        "select id, name from person where meeting_id = $1 and lower(staff_no) in ($2, $3) and removed = 0 \
+         order by case when staff_no = $4 then 0 else 1 end, id",
+    )
+    .bind(meeting)
+    .bind(staff_no.to_ascii_lowercase())
+    .bind(staff_no.to_lowercase())
+    .bind(staff_no)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// Who holds a phone, and whether they were taken off the roster.

@@ -46,7 +46,7 @@ pub async fn commit(
     let round = rounds::load(tx.conn(), &meeting.id, round).await?;
     may_open(&mut tx, &meeting, &round).await?;
     let prize = prizes::load(tx.conn(), &meeting.id, &round.prize_id).await?;
-    let electorate = electorate::build(app, &mut tx, &meeting.id, rules(&round, 0)).await?;
+    let electorate = electorate::build(app, &mut tx, &meeting, rules(&round, 0)).await?;
     if let Some(problem) = problems(app, &meeting, &round, &electorate).into_iter().next() {
         return Err(problem);
     }
@@ -123,8 +123,11 @@ pub(super) fn enough(electorate: &Electorate, seats: i64) -> ApiResult<()> {
 }
 
 /// The prize by its name (the line's own `prize` is a code), and who may win when not everybody may.
-fn memo(prize: &PrizeView, eligible: &Eligible) -> String {
+fn memo(prize: &PrizeView, eligible: &Eligible, checkin: bool) -> String {
     let mut parts = vec![prize.name.clone()];
+    if checkin {
+        parts.push("仅限已现场签到的人".to_owned());
+    }
     for (word, list) in [("部门", &eligible.departments), ("分组", &eligible.groups)] {
         if !list.is_empty() {
             parts.push(format!("仅限{word}：{}", list.join("、")));
@@ -139,7 +142,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     let log = drawlog::current(app, &mut tx, &id).await?;
     let n = convert::signed(log.next_draw())?;
     let body = log.commit(rule(&plan, now)?, &plan.electorate.tree).map_err(drawlog::refusal)?;
-    let entry = Entry { body, memo: memo(plan.prize, &plan.round.eligible) };
+    let entry = Entry { body, memo: memo(plan.prize, &plan.round.eligible, plan.meeting.settings.checkin) };
     let logged = drawlog::append(app, &mut tx, &id, entry).await?;
     insert(&mut tx, &plan, (n, logged.seq), now).await?;
     pools::store(&mut tx, &id, n, &plan.electorate.tree).await?;

@@ -13,6 +13,7 @@ use crate::{
     db::{Tx, placeholders},
     draw::pool::PoolTree,
     error::ApiResult,
+    meeting::Meeting,
     pool,
     wire::{Eligible, Exclude},
 };
@@ -42,11 +43,16 @@ pub(super) struct Electorate {
 }
 
 /// Reads the pool and applies the rules.
-pub(super) async fn build(app: &App, tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<Electorate> {
-    let pool = pool::snapshot(app, tx, meeting).await?;
-    let out = excluded(tx, meeting, rules).await?;
+pub(super) async fn build(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &Meeting,
+    rules: Rules<'_>,
+) -> ApiResult<Electorate> {
+    let pool = pool::snapshot(app, tx, &meeting.id).await?;
+    let out = excluded(tx, &meeting.id, rules).await?;
     let listed = listed(tx, meeting, rules.eligible).await?;
-    let gone = not_following(tx, meeting).await?;
+    let gone = not_following(tx, &meeting.id).await?;
     let tree = match listed {
         // Few are shut out: the others' part of the tree stays as it is.
         None => without(pool, &out)?,
@@ -121,16 +127,25 @@ async fn excluded(tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<Has
     Ok(out)
 }
 
-/// Indexes of the listed departments and groups; `None` when everybody may win.
-async fn listed(tx: &mut Tx, meeting: &str, eligible: &Eligible) -> ApiResult<Option<HashSet<i64>>> {
+/// Indexes of the listed departments and groups, and of those who were seen in the hall where the meeting asks for it;
+/// `None` when everybody may win.
+///
+/// Check-in is a rule for a draw's weights like the others and no part of the pool: whoever was not seen keeps their place
+/// with weight 0 in this draw's committed tree. So index and pid stay, proofs and receipts hold, that person's own path shows
+/// the 0, and the host may turn the rule on or off at any time without touching a single member.
+async fn listed(tx: &mut Tx, meeting: &Meeting, eligible: &Eligible) -> ApiResult<Option<HashSet<i64>>> {
     let (departments, groups) = (&eligible.departments, &eligible.groups);
-    if departments.is_empty() && groups.is_empty() {
+    let checkin = meeting.settings.checkin;
+    if departments.is_empty() && groups.is_empty() && !checkin {
         return Ok(None);
     }
     let mut text = String::from(
         "select b.idx from binding b join person p on p.id = b.person_id \
          where b.meeting_id = $1 and b.active = 1 and p.removed = 0",
     );
+    if checkin {
+        text.push_str(" and b.checked_in_at is not null");
+    }
     let mut next = 2;
     for (column, list) in [("p.department", departments), ("p.grp", groups)] {
         if !list.is_empty() {
@@ -139,7 +154,7 @@ async fn listed(tx: &mut Tx, meeting: &str, eligible: &Eligible) -> ApiResult<Op
         }
     }
     // Only column names and placeholders are put together; the values are bound.
-    let mut query = sqlx::query(AssertSqlSafe(text)).bind(meeting);
+    let mut query = sqlx::query(AssertSqlSafe(text)).bind(&meeting.id);
     for value in departments.iter().chain(groups) {
         query = query.bind(value);
     }

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     budget,
     error::{ApiError, ApiResult},
-    meeting,
+    meeting::{self, Meeting},
     wire::{Fen, Problem, Readiness},
 };
 
@@ -24,8 +24,8 @@ pub async fn check(app: &App, meeting: &str, round: &str) -> ApiResult<Readiness
     let mut tx = app.db().begin().await?;
     let meeting = meeting::lock(&mut tx, meeting).await?;
     let round = rounds::load(tx.conn(), &meeting.id, round).await?;
-    let counts = counts(tx.conn(), &meeting.id).await?;
-    let electorate = electorate::build(app, &mut tx, &meeting.id, commit::rules(&round, 0)).await?;
+    let counts = counts(tx.conn(), &meeting).await?;
+    let electorate = electorate::build(app, &mut tx, &meeting, commit::rules(&round, 0)).await?;
     let mut found = Vec::new();
     found.extend(refusal(commit::may_open(&mut tx, &meeting, &round).await)?);
     found.extend(commit::problems(app, &meeting, &round, &electorate));
@@ -57,22 +57,24 @@ fn refusal(result: ApiResult<()>) -> ApiResult<Option<ApiError>> {
     }
 }
 
-async fn counts(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Counts> {
+async fn counts(conn: &mut AnyConnection, meeting: &Meeting) -> ApiResult<Counts> {
     let row = sqlx::query(
         "select (select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0) as invited, \
          (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1) as bound, \
-         (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1 and present = 1) as here, \
+         (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1 \
+         and checked_in_at is not null) as seen, \
          (select cast(coalesce(sum(cap_fen - reserved_fen - spent_fen), 0) as bigint) from budget \
          where meeting_id = $1 and status = 'approved' and purpose = '') as budget_left, \
          (select cap_fen - reserved_fen - spent_fen from account where id = 1) as account_left",
     )
-    .bind(meeting)
+    .bind(&meeting.id)
     .fetch_one(conn)
     .await?;
+    let bound = row.try_get("bound")?;
     Ok(Counts {
         invited: row.try_get("invited")?,
-        bound: row.try_get("bound")?,
-        present: row.try_get("here")?,
+        bound,
+        present: if meeting.settings.checkin { row.try_get("seen")? } else { bound },
         budget_left: row.try_get::<i64, _>("budget_left")?.min(row.try_get("account_left")?),
     })
 }

@@ -55,7 +55,7 @@ pub async fn redraw(
     }
     let round = rounds::load(tx.conn(), id, &main.round_id).await?;
     let prize = prizes::load(tx.conn(), id, &round.prize_id).await?;
-    let electorate = electorate::build(app, &mut tx, id, commit::rules(&round, main.n)).await?;
+    let electorate = electorate::build(app, &mut tx, &meeting, commit::rules(&round, main.n)).await?;
     let seats = i64::try_from(aside.len()).unwrap_or(i64::MAX);
     commit::enough(&electorate, seats)?;
     for (draw, ranks) in holders::by_draw(&held, &aside) {

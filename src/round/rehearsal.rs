@@ -125,7 +125,8 @@ async fn bind(
     let receipt = drawlog::sign_receipt(app, tx.conn(), named).await?;
     sqlx::query(
         "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
-         receipt_sig, consent_at, bound_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+         receipt_sig, consent_at, bound_at, checked_in_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $12)",
     )
     .bind(keys::row_id())
     .bind(&rehearsal.id)

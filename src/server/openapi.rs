@@ -15,7 +15,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    app::App, approval, auth, binding, budget, doctor, error::ProblemBody, finance, meeting, notice,
+    app::App, approval, auth, binding, budget, checkin, doctor, error::ProblemBody, finance, meeting, notice,
     official, payout, people, privacy, referral, round, stage, voucher, wire,
 };
 
@@ -43,6 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .merge(notice::router())
         .merge(people::router())
         .merge(binding::router())
+        .merge(checkin::router())
         .merge(approval::router())
         .merge(budget::router())
         .merge(payout::router())

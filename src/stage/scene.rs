@@ -41,7 +41,7 @@ async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> 
     }
     let bare = Scene { name: wanted.name.clone(), ..Scene::default() };
     match wanted.name.as_str() {
-        "lobby" | "summary" => Ok(bare),
+        "lobby" | "checkin" | "summary" => Ok(bare),
         "ready" => {
             let id = wanted.round_id.unwrap_or_default();
             if !exists(tx, "select id from round where meeting_id = $1 and id = $2", meeting, &id).await? {
@@ -63,7 +63,7 @@ async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> 
         }
         "pause" => Ok(Scene { text: wanted.text, ..bare }),
         _ => {
-            let words = "大屏画面应为 lobby、ready、draw、summary 或 pause。";
+            let words = "大屏画面应为 lobby、checkin、ready、draw、summary 或 pause。";
             Err(ApiError::invalid("invalid", "name", words))
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Fen;
+use super::{BindBy, Fen};
 
 /// Whether a meeting runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +45,10 @@ pub struct MeetingSettings {
     pub notify: NotifySettings,
     /// Budgets, reissues and every resolution by hand need a second person of finance; only the owner turns it off.
     pub four_eyes: bool,
+    /// How people prove who they are when they bind.
+    pub bind_by: BindBy,
+    /// Only people who were seen in the hall, by the changing code on the screen or by hand, can be drawn.
+    pub checkin: bool,
 }
 
 impl Default for MeetingSettings {
@@ -59,6 +63,8 @@ impl Default for MeetingSettings {
             auto_confirm_s: 30,
             notify: NotifySettings::default(),
             four_eyes: false,
+            bind_by: BindBy::Sms,
+            checkin: false,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod budgets;
 mod checks;
+mod door;
 mod draws;
 mod fen;
 mod finance;
@@ -26,6 +27,7 @@ mod vouchers;
 
 pub use budgets::*;
 pub use checks::*;
+pub use door::*;
 pub use draws::*;
 pub use fen::Fen;
 pub use finance::*;

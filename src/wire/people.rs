@@ -103,6 +103,8 @@ pub struct PersonView {
     pub bound: bool,
     /// Their number in the pool (index + 1), once bound.
     pub no: Option<i64>,
+    /// Was seen in the hall.
+    pub checked_in: bool,
     /// For the next edit.
     pub version: i64,
 }
@@ -284,6 +286,9 @@ pub struct Me {
     pub phone: String,
     /// My place in the pool, once bound.
     pub place: Option<MyPlace>,
+    /// I was seen in the hall; counts where the meeting's `checkin` is on.
+    #[serde(default)]
+    pub checked_in: bool,
     /// What I won, newest first.
     pub wins: Vec<MyWin>,
     /// What waits for me to confirm it in WeChat, oldest first.

@@ -16,7 +16,7 @@ pub struct Readiness {
     pub invited: i64,
     /// People bound.
     pub bound: i64,
-    /// Of them present.
+    /// Of them present: seen in the hall, where the meeting's `checkin` is on.
     pub present: i64,
     /// Of them able to win this round.
     pub eligible: i64,

@@ -153,7 +153,7 @@ pub struct SeatsEvent {
 /// What the screen shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scene {
-    /// `lobby`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`).
+    /// `lobby`, `checkin`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`).
     #[schema(max_length = 16)]
     pub name: String,
     /// The round that comes next.
@@ -175,7 +175,7 @@ pub struct Counts {
     pub invited: i64,
     /// People bound.
     pub bound: i64,
-    /// Of them present.
+    /// Of them present: seen in the hall, where the meeting's `checkin` is on.
     pub present: i64,
     /// Sockets that are open on all servers, phones and screens.
     pub viewers: i64,

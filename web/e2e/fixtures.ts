@@ -258,7 +258,8 @@ export async function mock(
     const asked = `${route.request().method()} ${pathname}`;
     const answer =
       api[asked] ??
-      (asked.endsWith('/wall') ? wall(first.counts.bound) : IDLE[pathname.replace(/^.*\/me\//, '')]);
+      (asked.endsWith('/wall') ? wall(first.counts.bound) : undefined) ??
+      (asked.endsWith('/public') ? { body: first.meeting } : IDLE[pathname.replace(/^.*\/me\//, '')]);
     const made = typeof answer === 'function' ? answer(route.request().postDataJSON()) : answer;
     const { status = 200, body } = made ?? problem(404, 'not_found', '没有找到');
     const contentType = status < 400 ? 'application/json' : 'application/problem+json';

@@ -85,6 +85,12 @@ describe('a friend by my link', () => {
       await mine.getByRole('button', { name: '生成我的推荐码' }).click();
       await mine.getByRole('img', { name: '让朋友用微信扫码' }).waitFor();
       await look(mine, 'code');
+      await mine.getByRole('button', { name: '生成海报' }).click();
+      const poster = mine.getByRole('img', { name: /邀请海报/ });
+      await poster.waitFor();
+      expect(await poster.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(750);
+      await poster.screenshot({ path: join(SHOTS, 'referral-poster.png') });
+      await look(mine, 'poster-page');
       const link = (await mine.locator('.link-text').textContent()) ?? '';
       expect(link).toContain('?ref=');
       await enter(link, NEW);

@@ -127,6 +127,7 @@ fn me(name: &str) -> Me {
         name: name.into(),
         phone: String::new(),
         place: None,
+        checked_in: false,
         wins: vec![],
         confirm: vec![],
         tapped: None,

@@ -10,7 +10,7 @@ use super::{
     mark,
     stage::{HOST, Stage},
 };
-use crate::harness::Backend;
+use crate::harness::{Backend, both};
 
 const FIXED: Award = Award::Fixed { fen: Fen(188) };
 const WORDS: [Source; 1] = [Source::Words { count: 3 }];
@@ -32,6 +32,44 @@ async fn departments_limit_who_can_win_and_the_log_says_so() {
     assert!(won.iter().all(|seat| seat.department == "研发中心"), "{won:?}");
     let bundle = round::bundle(&stage.app, &stage.meeting).await.unwrap();
     assert!(bundle.log[1].contains("仅限部门：研发中心"), "{}", bundle.log[1]);
+}
+
+async fn sql(stage: &Stage, text: &'static str) {
+    let mut tx = stage.app.db().begin().await.unwrap();
+    sqlx::query(text).bind(&stage.meeting).execute(tx.conn()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_not_seen_keeps_the_place_and_has_no_ticket() {
+    for backend in both() {
+        let stage = Stage::set(backend, 10).await;
+        let text = format!(
+            "update meeting set settings = '{}' where id = $1",
+            serde_json::json!({ "checkin": true, "commit_show_ms": 0 })
+        );
+        sql(&stage, Box::leak(text.into_boxed_str())).await;
+        let first = stage.round(3, FIXED, &WORDS).await;
+        let nobody = stage.try_commit(&first, kaijiang::wire::CommitKind::Main).await.unwrap_err();
+        assert_eq!(nobody, "not_enough_eligible");
+        sql(&stage, "update binding set checked_in_at = 1 where meeting_id = $1 and idx >= 6").await;
+        let made = stage.commit(&first).await;
+        assert_eq!((made.view.pool.n, made.view.pool.eligible), (10, 4));
+        // Comes through the door after the commit: for the next round.
+        sql(&stage, "update binding set checked_in_at = 2 where meeting_id = $1 and idx = 0").await;
+        let absent = round::my_proof(&stage.app, &stage.meeting, &Stage::openid(0), 1).await.unwrap();
+        assert_eq!((absent.index, absent.w), (0, 0), "the path shows the 0");
+        let won = said(&stage, 1).await.winners;
+        assert!(won.iter().all(|seat| seat.no > 6), "{won:?}");
+        assert!(matches!(stage.verified().await, Report::Proved(_)), "{:?}", stage.verified().await);
+        let bundle = round::bundle(&stage.app, &stage.meeting).await.unwrap();
+        assert!(bundle.log[1].contains("仅限已现场签到的人"), "{}", bundle.log[1]);
+        // One winner of those seen is left, and the one who came: a redraw goes by the same rule.
+        assert_eq!(mark(&stage, 1, 1, SeatStatus::Absent).await, Ok(SeatStatus::Absent));
+        assert_eq!(super::redraw(&stage, 1, &[1]).await, Ok(2));
+        let draws = round::views_of(&stage.app, &stage.meeting).await.unwrap();
+        assert_eq!(draws[1].pool.eligible, 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,6 +91,7 @@ fn me(name: &str) -> Body {
         name: name.into(),
         phone: String::new(),
         place: None,
+        checked_in: false,
         wins: vec![],
         confirm: vec![],
         tapped: None,

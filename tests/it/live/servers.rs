@@ -42,6 +42,7 @@ async fn two_servers_tell_the_same() {
         name: "王".into(),
         phone: String::new(),
         place: None,
+        checked_in: false,
         wins: vec![],
         confirm: vec![],
         tapped: None,

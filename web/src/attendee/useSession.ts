@@ -40,6 +40,7 @@ export function useSession(meeting: string, memory: Memory) {
   const tried = ref(attempt.made);
 
   async function refresh(): Promise<void> {
+    if (info.value === null) void learn();
     try {
       const me = await api.get<Wire['Me']>(ofMeeting(meeting, '/me'));
       attempt.made = false;
@@ -73,15 +74,17 @@ export function useSession(meeting: string, memory: Memory) {
     document.removeEventListener('visibilitychange', seen);
   });
 
-  api.get<Wire['MeetingView']>(ofMeeting(meeting, '/public')).then(
-    (view) => {
+  /** What the meeting is called, and how people bind. Asked again with the session while it is not known. */
+  async function learn(): Promise<void> {
+    try {
+      const view = await api.get<Wire['MeetingView']>(ofMeeting(meeting, '/public'));
       info.value = view;
       memory.pin(view);
-    },
-    () => {
-      // The socket's snapshot brings the same a little later.
-    },
-  );
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
   void refresh();
 
   function bound({ name, place, log }: Wire['Bound']): void {
@@ -90,5 +93,14 @@ export function useSession(meeting: string, memory: Memory) {
     session.value = { me: { step: 'in', name, phone: '', place, wins: [], tapped: null }, error: null };
   }
 
-  return { session, stage, info, tried, refresh, login, bound };
+  /** Another page or the server knows better: everything anew. */
+  async function renew(): Promise<void> {
+    await Promise.all([learn(), refresh()]);
+  }
+
+  function checkedIn(me: Wire['Me']): void {
+    session.value = { me, error: null };
+  }
+
+  return { session, stage, info, tried, refresh, renew, login, bound, checkedIn };
 }

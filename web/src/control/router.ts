@@ -2,7 +2,16 @@ import { createRouter, createWebHashHistory } from 'vue-router';
 import { session } from './lib/session';
 
 /** Panels of a meeting by the last part of the address, in the order of the tabs. */
-export const PANELS = ['run', 'people', 'prizes', 'voucher', 'referral', 'money', 'proof'] as const;
+export const PANELS = [
+  'run',
+  'people',
+  'prizes',
+  'voucher',
+  'referral',
+  'money',
+  'proof',
+  'settings',
+] as const;
 export type Panel = (typeof PANELS)[number];
 
 /** The code of a one-time link, taken out of the address at once. */
@@ -40,6 +49,7 @@ export const router = createRouter({
         { path: 'referral', name: 'referral', component: () => import('./panels/ReferralPanel.vue') },
         { path: 'money', name: 'money', component: () => import('./panels/MoneyPanel.vue') },
         { path: 'proof', name: 'proof', component: () => import('./panels/ProofPanel.vue') },
+        { path: 'settings', name: 'settings', component: () => import('./panels/SettingsPanel.vue') },
       ],
     },
     { path: '/:rest(.*)*', redirect: '/' },

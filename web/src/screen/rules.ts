@@ -15,10 +15,11 @@ export function useRules() {
     return t(one.sides === 10 ? 'source.digits' : 'source.dice', { count: one.count, sides: one.sides });
   }
 
-  function who(round: Wire['RoundView']): string[] {
+  function who(round: Wire['RoundView'], checkin: boolean): string[] {
     const only = [...round.eligible.departments, ...round.eligible.groups];
     return [
       only.length === 0 ? t('rule.all') : t('rule.only', { list: only.join(comma()) }),
+      ...(checkin ? [t('rule.seen')] : []),
       t(`rule.${round.exclude}`),
     ];
   }

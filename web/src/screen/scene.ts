@@ -8,6 +8,7 @@ export const ROLL_MS = SPIN_MS + FLY_MS + STAND_MS;
 /** What the screen shows now. */
 export type View =
   | { name: 'lobby' }
+  | { name: 'checkin' }
   | { name: 'ready'; round: Wire['RoundView'] }
   | { name: 'randomness' | 'drawing' | 'winners' | 'void'; draw: DrawView }
   | { name: 'summary' }
@@ -58,6 +59,9 @@ function chosen(state: State, now: number): View {
       return { name: 'pause', text: scene.text ?? '' };
     case 'summary':
       return { name: 'summary' };
+    case 'checkin':
+      // Turned off meanwhile: there is no code to show.
+      return { name: state.meeting.settings.checkin === true ? 'checkin' : 'lobby' };
     case 'draw': {
       const draw = draws.find((one) => one.draw === scene.draw) ?? draws[draws.length - 1];
       return draw === undefined ? { name: 'lobby' } : ofDraw(draw, now);

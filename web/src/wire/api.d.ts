@@ -55,23 +55,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/consent": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What somebody agrees to before a phone number is asked for. */
-        get: operations["get_consent"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -164,7 +147,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The meetings in which one has a role, newest first. */
+        /** All meetings, newest first. */
         get: operations["get_meetings"];
         put?: never;
         /** Make a meeting, or a rehearsal of one. */
@@ -344,6 +327,23 @@ export interface paths {
         put?: never;
         /** Take an approval back: nothing new is reserved until it is given again; what is reserved is still paid. */
         post: operations["post_meetings_budgets_id_withdraw"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/checkin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The code that a paired screen shows now; it changes every 15 seconds and is taken for 15 more. */
+        get: operations["get_meetings_checkin"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -561,7 +561,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A book of the meeting as a workbook. The roster carries whole phone numbers. */
+        /** A book of the meeting as a workbook. The roster carries whole phone numbers, the badges their codes. */
         get: operations["get_meetings_export"];
         put?: never;
         post?: never;
@@ -691,6 +691,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/me/checkin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** I am in the hall: the code that the screen shows. A repeat changes nothing. */
+        post: operations["post_meetings_me_checkin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/me/code": {
         parameters: {
             query?: never;
@@ -702,6 +719,26 @@ export interface paths {
         put?: never;
         /** Ask for an SMS code. A phone that is not on the roster gets the same answer and no SMS. */
         post: operations["post_meetings_me_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/me/identify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind this openid without an SMS, by staff number and name or by the badge's code: a place in the pool. An unknown number
+         *     and a wrong name get the same answer.
+         */
+        post: operations["post_meetings_me_identify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1008,7 +1045,7 @@ export interface paths {
         patch: operations["patch_meetings_people_id"];
         trace?: never;
     };
-    "/api/meetings/{meeting}/people/{id}/erase": {
+    "/api/meetings/{meeting}/people/{id}/badge": {
         parameters: {
             query?: never;
             header?: never;
@@ -1017,28 +1054,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Remove one person's data for good: name, numbers, WeChat account, photos and what they wrote. Draws and money stay,
-         *     without the name. Only the owner.
-         */
-        post: operations["post_meetings_people_id_erase"];
+        /** Make a person's badge anew: the old code is dead at once. Who is bound stays bound. */
+        post: operations["post_meetings_people_id_badge"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/meetings/{meeting}/people/{id}/record": {
+    "/api/meetings/{meeting}/people/{id}/checkin": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Everything that is held about one person: a ZIP archive with `person.json` and the photos they sent. */
-        get: operations["get_meetings_people_id_record"];
+        get?: never;
         put?: never;
-        post?: never;
+        /** Check a bound person in by hand, or take it back. */
+        post: operations["post_meetings_people_id_checkin"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1056,23 +1090,6 @@ export interface paths {
         put?: never;
         /** End a person's binding, so that another phone can be bound; after a win only a reviewer may. */
         post: operations["post_meetings_people_id_unbind"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/meetings/{meeting}/privacy": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How long personal data is kept, and what is left of it. */
-        get: operations["get_meetings_privacy"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2000,45 +2017,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make the account's API token without a name; the one before stops working. */
+        /** Make an API token; the one before stops working. */
         post: operations["post_staff_id_token"];
-        /** Take all API tokens away. */
+        /** Take the API token away. */
         delete: operations["delete_staff_id_token"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/staff/{id}/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The account's API tokens, and when each was used last. */
-        get: operations["get_staff_id_tokens"];
-        put?: never;
-        /** Make another API token, perhaps with fewer roles. It is shown only now. */
-        post: operations["post_staff_id_tokens"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/staff/{id}/tokens/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Take one API token away: it stops working at once. */
-        delete: operations["delete_staff_id_tokens_by_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2372,12 +2354,22 @@ export interface components {
             /** @description What happens next, in Chinese. */
             story: string;
         };
+        /** @description A badge of one person. */
+        Badge: {
+            /** @description The code as it is printed, in groups. */
+            code: string;
+            /** @description What its QR code leads to; the code is in the fragment, which no server sees. */
+            link: string;
+        };
+        /**
+         * @description How a person proves who they are at the binding.
+         * @enum {string}
+         */
+        BindBy: "sms" | "staff" | "badge";
         /** @description Bind the phone. */
         BindRequest: {
             /** @description The 6 digits. */
             code: string;
-            /** @description Version of the text that the phone showed (`GET /api/consent`); the one in force when it is not named. */
-            consent?: string | null;
             /** @description The same phone number. */
             phone: string;
             /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
@@ -2409,16 +2401,6 @@ export interface components {
             data: components["schemas"]["DrawEvent"];
             /** @enum {string} */
             type: "draw";
-        } | {
-            /** @description Without `seq`, only to sockets with `sealed=true`: the winners of a draw whose sources are all closed, sealed. */
-            data: components["schemas"]["SealedWinners"];
-            /** @enum {string} */
-            type: "sealed";
-        } | {
-            /** @description In place of a `draw`, only to sockets that were sent its winners sealed: all but the winners, and the key. */
-            data: components["schemas"]["OpenedEvent"];
-            /** @enum {string} */
-            type: "opened";
         } | {
             /** @description Some seats of a draw changed: confirmed, set aside, replaced, packet moved. */
             data: components["schemas"]["SeatsEvent"];
@@ -2636,6 +2618,21 @@ export interface components {
          * @enum {string}
          */
         CheckState: "good" | "off" | "warn" | "bad";
+        /** @description The code on the screen that says: I am in the hall. */
+        CheckinCode: {
+            /**
+             * Format: int64
+             * @description When the next one comes, ms; this one is taken for as long again.
+             */
+            next_at: number;
+            /** @description The code, for the fragment of `/m/{meeting}#checkin=`. */
+            token: string;
+        };
+        /** @description I am in the hall. */
+        CheckinRequest: {
+            /** @description What the screen shows. */
+            token: string;
+        };
         /** @description A signed head of the draw log (draw protocol §6). */
         Checkpoint: {
             /** @description The meeting's `event`, hex. */
@@ -2728,15 +2725,6 @@ export interface components {
          * @enum {string}
          */
         Confirm: "host" | "auto";
-        /** @description What somebody agrees to before a phone number is asked for. */
-        ConsentText: {
-            /** @description In English. */
-            en: string;
-            /** @description Names this very text, also how long it promises to keep things; recorded with each binding. */
-            version: string;
-            /** @description In Chinese. */
-            zh: string;
-        };
         /** @description How many are here. */
         Counts: {
             /**
@@ -2751,7 +2739,7 @@ export interface components {
             invited: number;
             /**
              * Format: int64
-             * @description Of them present.
+             * @description Of them present: seen in the hall, where the meeting's `checkin` is on.
              */
             present: number;
             /**
@@ -2966,12 +2954,7 @@ export interface components {
              */
             disabled: boolean | null;
             /**
-             * @description New roles in one meeting only, each meeting once; whatever stood there before goes.
-             * @default null
-             */
-            meetings: components["schemas"]["MeetingRoles"][] | null;
-            /**
-             * @description New roles in every meeting; at least one, unless there are some in one meeting.
+             * @description New roles, at least one.
              * @default null
              */
             roles: components["schemas"]["Role"][] | null;
@@ -3059,11 +3042,6 @@ export interface components {
             /** @description 48 bytes, hex. */
             signature: string;
         };
-        /** @description Remove one person's data. It cannot be undone. */
-        ErasePerson: {
-            /** @description The person's name as it stands on the roster, typed once more. */
-            confirm: string;
-        };
         /**
          * @description Who is shut out of a round for having won before.
          * @enum {string}
@@ -3090,6 +3068,22 @@ export interface components {
             fixed: boolean;
             /** @description It does. */
             on: boolean;
+        };
+        /** @description Bind without an SMS: by staff number and name, or by the badge's code, as the meeting's `bind_by` says. */
+        IdentifyRequest: {
+            /**
+             * @description The badge's 12 characters, with or without hyphens, with `bind_by` = `badge`.
+             * @example 7KQM-X2TD-9WRA
+             */
+            code?: string;
+            /** @description Consent to the use of name and phone; must be true. */
+            consent: boolean;
+            /** @description Name as on the roster, with `bind_by` = `staff`. */
+            name?: string;
+            /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
+            salt: string;
+            /** @description Staff number, with `bind_by` = `staff`. */
+            staff_no?: string;
         };
         /** @description What an import would do, or did, row by row. */
         ImportReport: {
@@ -3274,6 +3268,8 @@ export interface components {
         };
         /** @description The attendee's own page. */
         Me: {
+            /** @description I was seen in the hall; counts where the meeting's `checkin` is on. */
+            checked_in?: boolean;
             code_problem?: components["schemas"]["Problem"] | null;
             /** @description What waits for me to confirm it in WeChat, oldest first. */
             confirm?: components["schemas"]["MyConfirm"][];
@@ -3292,13 +3288,6 @@ export interface components {
             /** @description What I won, newest first. */
             wins: components["schemas"]["MyWin"][];
         };
-        /** @description Roles in one meeting. */
-        MeetingRoles: {
-            /** @description Id of the meeting. */
-            meeting: string;
-            /** @description At least one; never `owner`. */
-            roles: components["schemas"]["Role"][];
-        };
         /** @description What the host may set for a meeting. */
         MeetingSettings: {
             /**
@@ -3312,6 +3301,16 @@ export interface components {
              * @default 30
              */
             auto_confirm_s: number;
+            /**
+             * @description How people prove who they are when they bind.
+             * @default sms
+             */
+            bind_by: components["schemas"]["BindBy"];
+            /**
+             * @description Only people who were seen in the hall, by the changing code on the screen or by hand, can be drawn.
+             * @default false
+             */
+            checkin: boolean;
             /**
              * Format: int64
              * @description Least time between the commit and the end of its public randomness, in ms (5,000 by default).
@@ -3672,19 +3671,10 @@ export interface components {
         };
         /** @description Invite somebody. */
         NewStaffLink: {
-            /** @description Roles in one meeting only, each meeting once. */
-            meetings?: components["schemas"]["MeetingRoles"][];
             /** @description Whom it is for, in words; for the record. */
             note?: string;
-            /** @description Roles of the account in every meeting; at least one, unless there are some in one meeting. */
-            roles?: components["schemas"]["Role"][];
-        };
-        /** @description Another API token. */
-        NewToken: {
-            /** @description What it is for, 1–60 characters. */
-            name: string;
-            /** @description Only these of the account's roles; empty: all that the account has at the time. */
-            roles?: components["schemas"]["Role"][];
+            /** @description Roles of the account, at least one. */
+            roles: components["schemas"]["Role"][];
         };
         /** @description A new draft. */
         NewVoucher: {
@@ -3803,19 +3793,6 @@ export interface components {
              * @default false
              */
             winners: boolean;
-        };
-        /** @description A draw has its result. */
-        OpenedEvent: {
-            /** @description Its log code. */
-            code: string;
-            /** @description The draw anew, with an empty list of winners. */
-            draw: components["schemas"]["DrawView"];
-            /** @description Names what it opens. */
-            id: string;
-            /** @description The key, 32 bytes, hex. */
-            key: string;
-            /** @description Signed head of the log after the result. */
-            log: components["schemas"]["Checkpoint"];
         };
         /** @description Packets that match. */
         PacketPage: {
@@ -3970,6 +3947,8 @@ export interface components {
         PersonView: {
             /** @description Bound to an openid now. */
             bound: boolean;
+            /** @description Was seen in the hall. */
+            checked_in: boolean;
             /** @description Department. */
             department: string;
             /** @description Group. */
@@ -4023,38 +4002,10 @@ export interface components {
              */
             tickets: number;
         };
-        /** @description Where a meeting's personal data stands. */
-        PrivacyView: {
-            /**
-             * Format: int64
-             * @description When it is removed, ms; none while the meeting is open, or when it is kept until removed by hand.
-             */
-            erase_at?: number | null;
-            /**
-             * Format: int64
-             * @description People whose data was removed.
-             */
-            erased: number;
-            /**
-             * Format: int64
-             * @description When the last of it was removed, ms.
-             */
-            erased_at?: number | null;
-            /**
-             * Format: int64
-             * @description Days after the meeting's end for which personal data is kept (`privacy.keep_days`); 0: until removed by hand.
-             */
-            keep_days: number;
-            /**
-             * Format: int64
-             * @description People whose data is here.
-             */
-            people: number;
-            /**
-             * Format: int64
-             * @description Of those whose data is here: people with a packet that is not final, whose removal waits for it.
-             */
-            waiting: number;
+        /** @description Check somebody in by hand, or take it back. */
+        PresenceRequest: {
+            /** @description Is in the hall. */
+            here: boolean;
         };
         /**
          * @description What a prize is.
@@ -4099,8 +4050,6 @@ export interface components {
             detail: string;
             /** @description The field it is about, when it is about one. */
             field?: string | null;
-            /** @description Id of the request, as in the header `x-request-id`: whoever runs the server finds its lines in the log by it. */
-            request?: string | null;
             /**
              * Format: int32
              * @description HTTP status.
@@ -4153,7 +4102,7 @@ export interface components {
             payable: number;
             /**
              * Format: int64
-             * @description Of them present.
+             * @description Of them present: seen in the hall, where the meeting's `checkin` is on.
              */
             present: number;
             /** @description Why not: the `code`s and sentences that the commit would answer. */
@@ -4542,27 +4491,12 @@ export interface components {
              * @description The draw that is shown.
              */
             draw?: number | null;
-            /** @description `lobby`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`). */
+            /** @description `lobby`, `checkin`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`). */
             name: string;
             /** @description The round that comes next. */
             round_id?: string | null;
             /** @description Text of a pause, at most 80 characters. */
             text?: string;
-        };
-        /**
-         * @description The winners of a draw before the moment in which they are told: slow phones have them by then, and nobody can read
-         *     them. A draw that ends void is never opened.
-         */
-        SealedWinners: {
-            /**
-             * Format: int64
-             * @description Number of the draw.
-             */
-            draw: number;
-            /** @description Names what is sealed: only an `opened` of the same id opens it. 16 hex digits. */
-            id: string;
-            /** @description Base64 of ChaCha20-Poly1305 (RFC 8439; nonce of zeros, nothing added) over the JSON of `winners` and blanks. */
-            text: string;
         };
         /** @description Say something of one winner, or of all who still wait. */
         SeatRequest: {
@@ -4781,11 +4715,9 @@ export interface components {
             disabled: boolean;
             /** @description Id. */
             id: string;
-            /** @description Roles that hold in one meeting only. */
-            meetings: components["schemas"]["MeetingRoles"][];
-            /** @description Roles that hold in every meeting. */
+            /** @description Roles, all of which hold for every meeting. */
             roles: components["schemas"]["Role"][];
-            /** @description Has API tokens. */
+            /** @description Has an API token. */
             token: boolean;
             /** @description Logs in with a second factor. */
             totp: boolean;
@@ -4803,9 +4735,7 @@ export interface components {
             drand: boolean;
             /** @description Id of the member of staff. */
             id: string;
-            /** @description Roles that hold in one meeting only. */
-            meetings: components["schemas"]["MeetingRoles"][];
-            /** @description Roles that hold in every meeting. */
+            /** @description Roles, all of which hold for every meeting. */
             roles: components["schemas"]["Role"][];
             /** @description User name. */
             user: string;
@@ -5043,25 +4973,6 @@ export interface components {
         Ticket: {
             /** @description Opens `role=screen` sockets of this meeting. */
             ticket: string;
-        };
-        /** @description An API token, without itself. */
-        TokenView: {
-            /** @description Id. */
-            id: string;
-            /**
-             * Format: int64
-             * @description When it was made, ms.
-             */
-            made_at: number;
-            /** @description What it is for; empty for the one of `POST /api/staff/{id}/token`. */
-            name: string;
-            /** @description Only these of the account's roles; empty: all. */
-            roles: components["schemas"]["Role"][];
-            /**
-             * Format: int64
-             * @description When it was used last, ms, to the minute.
-             */
-            used_at?: number | null;
         };
         /** @description One of those who brought most. */
         TopReferrer: {
@@ -5716,88 +5627,6 @@ export interface operations {
                 };
             };
             /** @description `checks`: looked a moment ago */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Something we lean on is away; try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    get_consent: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConsentText"];
-                };
-            };
-            /** @description Not readable. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `origin`: a cookie came from a foreign page. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description No such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description In conflict with what is; `code` says with what. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description A value cannot be taken; `field` names it. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Too often; see Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6897,7 +6726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `erased`: data of somebody on the list was removed. */
+            /** @description In conflict with what is; `code` says with what. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7837,6 +7666,100 @@ export interface operations {
                 };
             };
             /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_checkin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckinCode"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `pairing` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `pairing`: the ticket is another meeting's */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checkin_off`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9137,7 +9060,7 @@ export interface operations {
         parameters: {
             query: {
                 /** @description Which book. */
-                kind: "roster" | "winners" | "payments";
+                kind: "roster" | "winners" | "payments" | "badges";
             };
             header?: never;
             path: {
@@ -10014,7 +9937,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_bound`, `consent_changed`, `meeting_closed` */
+            /** @description `already_bound`, `meeting_closed`, `bind_by` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10051,6 +9974,122 @@ export interface operations {
                 };
             };
             /** @description `code_tries`, with Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_me_checkin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckinRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checkin_code`: not the screen's, or no longer; `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_bound`, `checkin_off`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `checkin_tries`, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10130,7 +10169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `meeting_closed` */
+            /** @description `meeting_closed`, `bind_by`: this meeting binds without SMS */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10167,6 +10206,122 @@ export interface operations {
                 };
             };
             /** @description `code_throttled`, `sms_allowance`, with Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_me_identify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentifyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bound"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_matched`, `not_invited`, `not_following`, `snapshot_user`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `already_bound`, `meeting_closed`, `bind_by`: this meeting binds another way */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid`, `consent` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `identify_tries`, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12265,7 +12420,7 @@ export interface operations {
             };
         };
     };
-    post_meetings_people_id_erase: {
+    post_meetings_people_id_badge: {
         parameters: {
             query?: never;
             header?: never;
@@ -12277,18 +12432,14 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ErasePerson"];
-            };
-        };
+        requestBody?: never;
         responses: {
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["Badge"];
                 };
             };
             /** @description Not readable. */
@@ -12309,7 +12460,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `role` */
+            /** @description `role` or `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12318,7 +12469,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_found` */
+            /** @description No such thing. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -12327,7 +12478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_final`: a packet or prize of theirs is not; `draw_open` */
+            /** @description `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12336,25 +12487,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Wrong content type. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `confirm`: that is not the name; `text` */
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12383,7 +12516,7 @@ export interface operations {
             };
         };
     };
-    get_meetings_people_id_record: {
+    post_meetings_people_id_checkin: {
         parameters: {
             query?: never;
             header?: never;
@@ -12395,15 +12528,18 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresenceRequest"];
+            };
+        };
         responses: {
-            /** @description The archive. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/zip": string;
+                    "application/json": components["schemas"]["PersonView"];
                 };
             };
             /** @description Not readable. */
@@ -12424,7 +12560,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `role` */
+            /** @description `role` or `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12433,7 +12569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_found` */
+            /** @description No such thing. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -12442,8 +12578,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description In conflict with what is; `code` says with what. */
+            /** @description `not_bound`, `meeting_closed` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12542,100 +12696,6 @@ export interface operations {
                 };
             };
             /** @description `meeting_closed` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description A value cannot be taken; `field` names it. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Too often; see Retry-After. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Something we lean on is away; try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    get_meetings_privacy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the meeting. */
-                meeting: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PrivacyView"];
-                };
-            };
-            /** @description Not readable. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `login` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `role` */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description In conflict with what is; `code` says with what. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -19089,7 +19149,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
                 "application/json": components["schemas"]["NewStaffLink"];
             };
@@ -19166,7 +19226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `roles`, `meetings`, `note` */
+            /** @description `roles`, `note` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -19282,7 +19342,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `roles`, `meetings` */
+            /** @description `roles` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -19506,312 +19566,6 @@ export interface operations {
             path: {
                 /** @description Id of the account. */
                 id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Done"];
-                };
-            };
-            /** @description Not readable. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `login` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `role` */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description In conflict with what is; `code` says with what. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description A value cannot be taken; `field` names it. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Too often; see Retry-After. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Something we lean on is away; try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    get_staff_id_tokens: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the account. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenView"][];
-                };
-            };
-            /** @description Not readable. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `login` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `role` */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description In conflict with what is; `code` says with what. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description A value cannot be taken; `field` names it. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Too often; see Retry-After. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Something we lean on is away; try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    post_staff_id_tokens: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the account. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewToken"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StaffToken"];
-                };
-            };
-            /** @description Not readable. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `login` */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `role` */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `not_found` */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `too_many_tokens` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Wrong content type. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description `name`, `roles`: more than the account has */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Too often; see Retry-After. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Something we lean on is away; try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    delete_staff_id_tokens_by_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Id of the account. */
-                id: string;
-                /** @description Id of the token. */
-                token: string;
             };
             cookie?: never;
         };
@@ -20742,8 +20496,6 @@ export interface operations {
                 role: "screen" | "attendee" | "control";
                 /** @description Number of the last event that was seen: when it is recent, the missed events come instead of a snapshot. */
                 after?: number;
-                /** @description The client can open winners that are sent sealed before they are told (`sealed`, `opened`). */
-                sealed?: boolean;
             };
             header?: never;
             path: {

@@ -59,6 +59,7 @@ export const en: typeof zh = {
     late: 'The pool was locked before you came in. See you in the next draw.',
     before: 'You already won, so you are not in this draw.',
     rule: 'This draw is for some people only, and you are not among them.',
+    unseen: 'You were not checked in when the list was locked, or this round is for some people only.',
     tap: 'Tap',
     tapHint: 'to add your randomness',
     tapping: 'Sending…',

@@ -9,6 +9,7 @@ import { prizes } from './prizes';
 import { proof } from './proof';
 import { referral } from './referral';
 import { run } from './run';
+import { settings } from './settings';
 import { shell } from './shell';
 import { staff } from './staff';
 import { stage } from './stage';
@@ -32,6 +33,7 @@ const zh = {
   ...voucher.zh,
   ...referral.zh,
   ...stage.zh,
+  ...settings.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -52,6 +54,7 @@ const en: typeof zh = {
   ...voucher.en,
   ...referral.en,
   ...stage.en,
+  ...settings.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 

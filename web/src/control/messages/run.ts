@@ -145,6 +145,7 @@ const zh = {
   scene: {
     title: '大屏画面',
     lobby: '签到墙',
+    checkin: '现场签到',
     ready: '介绍本轮',
     draw: '抽奖',
     summary: '全部获奖者',
@@ -354,6 +355,7 @@ const en: typeof zh = {
   scene: {
     title: 'On the screen',
     lobby: 'Sign-in wall',
+    checkin: 'Check-in',
     ready: 'Introduce the round',
     draw: 'The draw',
     summary: 'All winners',

@@ -23,6 +23,13 @@ export const en: typeof zh = {
     empty: 'Waiting for the first to sign in…',
     people: '{n} people',
   },
+  checkin: {
+    scan: 'Scan with WeChat to check in',
+    why: 'Only who is checked in can win. The code changes every 15 seconds.',
+    here: 'Checked in',
+    of: 'of {bound} signed in',
+    none: 'The code is coming…',
+  },
   ready: {
     next: 'Coming up',
     seats: 'Winners',
@@ -36,6 +43,7 @@ export const en: typeof zh = {
   rule: {
     all: 'Everybody who signed in',
     only: 'Only {list}',
+    seen: 'only who is checked in at the venue',
     none: 'Earlier winners may win again',
     group: 'Earlier winners of the same group are out',
     event: 'Earlier winners are out',

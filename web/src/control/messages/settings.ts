@@ -1,0 +1,143 @@
+const zh = {
+  settings: {
+    closed: '活动已结束，设置不能再改。',
+    door: '入场与身份',
+    name: '活动名称',
+    bindBy: '怎样确认身份',
+    ways: { sms: '手机短信验证码', staff: '工号 + 姓名', badge: '胸牌上的个人码' },
+    wayHelp: {
+      sms: '名单里的手机号收到六位验证码。最稳妥，适合任何规模的活动。',
+      staff: '不发短信。知道同事工号和姓名的人就能冒名，只适合互相认识的小型会议；绑错的可以在名单里解绑。',
+      badge:
+        '不发短信。每人一个 12 位的码，印在胸牌上或做成二维码；先保存，再从下面导出胸牌。谁拿到胸牌谁就能签到，请当面发放。',
+    },
+    follow: '须关注公众号',
+    followHelp: '没有关注的人不能绑定，也不会付款。微信要求：红包只能发给能收到公众号消息的人。',
+    checkin: '须现场签到才能中奖',
+    checkinHelp:
+      '大屏切到“现场签到”后显示每 15 秒更换的二维码，扫到的人算在场；没有扫的人留在名单里，但没有奖票。也可以在“名单”里为个别人手动签到。随时可以开关。',
+    draw: '抽奖',
+    level: '最低随机等级',
+    levels: {
+      A0: 'A0：允许只用本机的秘密数',
+      A1: 'A1：须有观众点击',
+      A2: 'A2：须有现场掷骰、报数或公共信标',
+    },
+    levelHelp: '低于此等级的抽奖会被拒绝。等级越高，主办方越不可能影响结果。',
+    show: '锁定名单后至少展示（秒）',
+    showHelp: '让大家看清名单和凭据码，之后才产生随机数。有异议请在这段时间内作废。',
+    auto: '自动确认中奖者（秒）',
+    autoHelp: '只用于“自动确认”的轮次：公布后过这么久，没有被标为缺席的人自动确认并付款。',
+    packet: '红包上的文字',
+    send_name: '红包商户名称',
+    send_nameHelp: '红包上的“谁发的”。留空则用服务器配置里的名称。',
+    act_name: '红包活动名称',
+    act_nameHelp: '红包详情里的活动。',
+    wishing: '红包祝福语',
+    wishingHelp: '打开红包时看到的话。',
+    bytes: '（{n} / {most} 字节，一个汉字占 3 个）',
+    notify: '中奖通知',
+    winners: '用公众号通知中奖者',
+    winnersHelp: '先在对话里发；微信不允许时改用模板消息。发不出去的会显示在现场页，不影响抽奖和付款。',
+    template: '模板 ID',
+    templateHelp: '在公众平台“模板消息”里申请后复制过来。留空则只在对话里发。',
+    fields: '模板字段',
+    fieldsHelp: '左边填模板里的字段名，右边填内容，可以用 {vars}。不填则按 thing1、thing2、time3。',
+    fieldName: '第 {n} 个字段名',
+    fieldText: '第 {n} 个字段的内容',
+    addField: '添加字段',
+    stale: '别人刚刚改过这些设置，您的改动还没有保存。',
+    load: '载入最新内容（放弃我的改动）',
+    dirty: '有未保存的改动。',
+    clean: '已是最新设置。',
+    undo: '撤销改动',
+    saved: '设置已保存，所有页面立即生效。',
+    fourEyes: '开启后，预算、补发和手工处理都要另一位财务确认。由财务在“资金”页开启，只有负责人能关闭。',
+    toMoney: '去资金页',
+    badges: '胸牌',
+    badgesHelp:
+      '导出每个人的姓名、胸牌码和二维码内容，用于印制。文件里的码等于签到凭证，请妥善保管。胸牌遗失时在“名单”里重新制作，旧码立即作废。',
+    badgesExport: '导出胸牌（xlsx）',
+    closeTitle: '结束活动',
+    closeHelp:
+      '结束后抽奖日志封存，不能再绑定、抽奖或改设置；已确认的奖金继续发放。每位中奖者都要先确认或标记缺席。',
+    close: '结束活动',
+    closeAsk: '结束“{name}”？这一步不能撤销：之后不能再抽奖，也不能再改设置。',
+  },
+};
+
+const en: typeof zh = {
+  settings: {
+    closed: 'The meeting is over; its settings cannot be changed any more.',
+    door: 'At the door',
+    name: 'Name of the meeting',
+    bindBy: 'How people prove who they are',
+    ways: { sms: 'A code by SMS', staff: 'Staff number + name', badge: 'The personal code on the badge' },
+    wayHelp: {
+      sms: 'The phone on the list gets six digits. The safest, for meetings of any size.',
+      staff:
+        'No SMS. Whoever knows a colleague’s number and name can take their place: only for small meetings where people know each other. A wrong binding can be undone in the list of people.',
+      badge:
+        'No SMS. Everybody has a code of 12 characters, printed on the badge or as a QR code. Save first, then export the badges below. Whoever holds a badge can sign in with it: hand them out in person.',
+    },
+    follow: 'Must follow the account',
+    followHelp:
+      'Who does not follow can neither bind nor be paid: WeChat pays only people whom the account can reach.',
+    checkin: 'Only who is checked in at the venue can win',
+    checkinHelp:
+      'The screen’s scene “Check-in” shows a QR code that changes every 15 seconds; who scans it counts as present. The others stay in the list, without tickets. Single people can be checked in by hand in the list of people. It can be turned on and off at any time.',
+    draw: 'Draws',
+    level: 'Least level of randomness',
+    levels: {
+      A0: 'A0: the server’s own secret will do',
+      A1: 'A1: taps of the audience are needed',
+      A2: 'A2: dice, digits or words called out, or a public beacon',
+    },
+    levelHelp: 'Draws below it are refused. The higher it is, the less the organiser can influence a result.',
+    show: 'Show a locked list for at least (seconds)',
+    showHelp: 'People see the list and its code before the randomness comes. Whoever objects does it now.',
+    auto: 'Winners confirm themselves after (seconds)',
+    autoHelp:
+      'Only in rounds that confirm by themselves: who was not marked absent by then is confirmed and paid.',
+    packet: 'Texts on the packet',
+    send_name: 'Sender',
+    send_nameHelp: 'Who the packet is from. Empty: the name in the server’s configuration.',
+    act_name: 'Activity',
+    act_nameHelp: 'Shown in the packet’s details.',
+    wishing: 'Wish',
+    wishingHelp: 'Read when the packet is opened.',
+    bytes: '({n} of {most} bytes; a Chinese character takes 3)',
+    notify: 'Messages to winners',
+    winners: 'The account writes to winners',
+    winnersHelp:
+      'In the chat, or by the template when WeChat does not allow that. What does not arrive is shown on the live page; draws and payments never wait for it.',
+    template: 'Id of the template',
+    templateHelp: 'Copied from the platform’s “template messages”. Empty: only in the chat.',
+    fields: 'Fields of the template',
+    fieldsHelp:
+      'The field’s name on the left, what it says on the right, with {vars}. None: thing1, thing2, time3.',
+    fieldName: 'Name of field {n}',
+    fieldText: 'Text of field {n}',
+    addField: 'Add a field',
+    stale: 'Somebody has just changed these settings; your changes are not saved.',
+    load: 'Load the newest (drops my changes)',
+    dirty: 'There are changes that are not saved.',
+    clean: 'These are the present settings.',
+    undo: 'Undo my changes',
+    saved: 'Saved; all pages follow at once.',
+    fourEyes:
+      'When on, budgets, reissues and work by hand need a second person of finance. Finance turns it on in “Money”, only the owner turns it off.',
+    toMoney: 'To the money page',
+    badges: 'Badges',
+    badgesHelp:
+      'Everybody’s name, code and what the QR code says, for printing. The codes in the file let people sign in: keep it safe. A lost badge is made anew in the list of people; the old code is dead at once.',
+    badgesExport: 'Export badges (xlsx)',
+    closeTitle: 'Close the meeting',
+    closeHelp:
+      'The log of draws is sealed: nobody can bind, draw or change settings any more; confirmed prizes go on being paid. Every winner has to be confirmed or marked absent first.',
+    close: 'Close the meeting',
+    closeAsk: 'Close “{name}”? This cannot be taken back: no more draws, no more changes.',
+  },
+};
+
+export const settings = { zh, en };
