@@ -8,8 +8,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::{counts, encode, envelope::What, events, frames::Frame, hub::Hub, room::Room};
-use crate::wire::{Body, Counts, Entered, Message, PersonCard, Taps};
+use super::{counts, encode, envelope::What, events, frames::Frame, hub::Hub, presence, room::Room};
+use crate::wire::{Body, Counts, DeskStaff, Entered, Message, PersonCard, Taps};
 
 /// What comes too often is sent once in this time.
 const GATHER: Duration = Duration::from_millis(200);
@@ -35,6 +35,8 @@ pub(super) struct Follower {
     counts_due: bool,
     counting: Option<BoxFuture<'static, Option<Counts>>>,
     counted: Option<Counts>,
+    desk_due: bool,
+    desk: DeskStaff,
     reported: i64,
     tick: u32,
     empty_since: Option<Instant>,
@@ -51,6 +53,8 @@ impl Follower {
             counts_due: true,
             counting: None,
             counted: None,
+            desk_due: true,
+            desk: DeskStaff::default(),
             reported: 0,
             tick: 0,
             empty_since: None,
@@ -105,6 +109,7 @@ impl Follower {
             }
             What::Ephemeral(body) => match *body {
                 Body::Counts(_) => self.counts_due = true,
+                Body::Desk(_) => self.desk_due = true,
                 Body::Entered(entered) => {
                     self.entered.extend(entered.people);
                     let over = self.entered.len().saturating_sub(ENTERED_WAIT);
@@ -155,6 +160,10 @@ impl Follower {
         self.tick = self.tick.wrapping_add(1);
         if self.tick.is_multiple_of(LOOK_TICKS) {
             self.counts_due = true;
+            self.desk_due = true;
+        }
+        if std::mem::take(&mut self.desk_due) {
+            self.tell_desk().await;
         }
         if self.room.take_missed() || self.tick.is_multiple_of(LOOK_TICKS) {
             self.catch_up().await;
@@ -176,6 +185,23 @@ impl Follower {
             self.counts_due = false;
             self.reported = if report { open } else { self.reported };
             self.counting = Some(self.count(report.then_some(open)));
+        }
+    }
+
+    /// Tells control pages who else has one open, when that changed.
+    async fn tell_desk(&mut self) {
+        let parts = self.hub.parts();
+        match presence::list(&parts.db, &self.room.meeting, parts.clock.now()).await {
+            Ok(desk) if desk == self.desk => {}
+            Ok(desk) => {
+                self.desk = desk.clone();
+                let frame = Frame::desk(&self.text(Body::Desk(desk)));
+                self.room.set_desk(frame.clone());
+                self.send(frame).await;
+            }
+            Err(error) => {
+                tracing::warn!(meeting = self.room.meeting, %error, "nobody knows who is at the desk");
+            }
         }
     }
 

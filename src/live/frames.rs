@@ -16,6 +16,30 @@ pub(super) enum To {
     All,
     /// Screens and control pages: phones would pay for what they do not show.
     Hall,
+    /// Control pages.
+    Desk,
+}
+
+/// Who sits at a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// A phone.
+    Phone,
+    /// A screen.
+    Screen,
+    /// A control page.
+    Desk,
+}
+
+impl To {
+    /// Whether a frame is for this viewer.
+    pub(super) fn reaches(self, viewer: Viewer) -> bool {
+        match self {
+            Self::All => true,
+            Self::Hall => viewer != Viewer::Phone,
+            Self::Desk => viewer == Viewer::Desk,
+        }
+    }
 }
 
 /// An encoded frame, shared by all sockets.
@@ -46,6 +70,10 @@ impl Frame {
 
     pub(super) fn hall(text: &str) -> Self {
         Self { seq: 0, to: To::Hall, bytes: encode(0x1, text.as_bytes()) }
+    }
+
+    pub(super) fn desk(text: &str) -> Self {
+        Self { seq: 0, to: To::Desk, bytes: encode(0x1, text.as_bytes()) }
     }
 
     pub(super) fn ping() -> Self {

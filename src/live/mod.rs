@@ -12,13 +12,14 @@ mod follow;
 mod frames;
 mod hub;
 mod outlet;
+pub mod presence;
 mod room;
 mod shards;
 mod socket;
 
 pub use self::{
     counts::counts,
-    frames::Frame,
+    frames::{Frame, Viewer},
     hub::{Hub, HubParts, Permit, Seat},
     outlet::Outlet,
     socket::{Check, Live, Upgrade, run},

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{net::TcpStream, sync::Notify};
 
-use super::frames::{Frame, To};
+use super::frames::{Frame, Viewer};
 use crate::watch;
 
 /// Frames that may wait for a socket; with more it is closed and comes back with `after`.
@@ -23,7 +23,7 @@ pub struct Outlet {
     out: Mutex<Out>,
     /// Something waits, or the outlet fell behind.
     pub(super) wake: Notify,
-    hall: bool,
+    viewer: Viewer,
 }
 
 #[derive(Debug)]
@@ -64,10 +64,10 @@ pub(super) enum Standing {
 }
 
 impl Outlet {
-    /// Paused until [`Self::open`]. `hall` says whether it wants what only screens and control pages show.
-    pub fn new(io: TcpStream, hall: bool) -> Self {
+    /// Paused until [`Self::open`]. `viewer` says which messages it gets.
+    pub fn new(io: TcpStream, viewer: Viewer) -> Self {
         let out = Out { state: State::Paused, last: 0, queue: VecDeque::new(), offset: 0, written: 0 };
-        Self { io, out: Mutex::new(out), wake: Notify::new(), hall }
+        Self { io, out: Mutex::new(out), wake: Notify::new(), viewer }
     }
 
     pub(super) fn io(&self) -> &TcpStream {
@@ -80,7 +80,7 @@ impl Outlet {
 
     /// Sends, or lets it wait. Events that this socket had already are passed over.
     pub(super) fn push(&self, frame: &Frame) {
-        if frame.to == To::Hall && !self.hall {
+        if !frame.to.reaches(self.viewer) {
             return;
         }
         let mut out = self.out();

@@ -40,6 +40,7 @@ pub(super) struct Room {
     missed: AtomicBool,
     people: Mutex<HashMap<String, Vec<Arc<Outlet>>>>,
     counts: Mutex<Option<Frame>>,
+    desk: Mutex<Option<Frame>>,
     snapshot: tokio::sync::Mutex<Option<(i64, Instant, Frame)>>,
 }
 
@@ -54,6 +55,7 @@ pub(super) fn start(hub: &Hub, meeting: &str) -> Arc<Room> {
         missed: AtomicBool::new(false),
         people: Mutex::default(),
         counts: Mutex::default(),
+        desk: Mutex::default(),
         snapshot: tokio::sync::Mutex::default(),
     });
     hub.spawn(Follower::new(hub.clone(), Arc::clone(&room)).run(told));
@@ -126,6 +128,10 @@ impl Room {
     pub(super) fn set_counts(&self, frame: Frame) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame);
     }
+
+    pub(super) fn set_desk(&self, frame: Frame) {
+        *self.desk.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame);
+    }
 }
 
 impl Seat {
@@ -148,6 +154,11 @@ impl Seat {
         frame.seq = 0;
         *kept = Some((seq, Instant::now(), frame.clone()));
         Ok((seq, frame))
+    }
+
+    /// Who is at the desk, as last said in this room.
+    pub fn desk(&self) -> Option<Frame> {
+        self.room.desk.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many are here, as last said in this room.

@@ -1,5 +1,5 @@
 //! The roster: who is invited. Spreadsheets come in (`table`, `import`, `pending`), people are listed and edited
-//! (`roster`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`, `confirm`). Phone numbers are
+//! (`roster`), books go out (`xlsx_out`, `export`), numbers for charts too (`stats`), and each attendee sees their own page (`me`, `confirm`). Phone numbers are
 //! sealed at rest, found by a keyed index, and shown masked.
 
 mod confirm;
@@ -11,6 +11,7 @@ pub mod me;
 pub mod pending;
 pub mod roster;
 mod sql;
+mod stats;
 pub mod table;
 pub mod trouble;
 pub mod xlsx_out;

@@ -104,9 +104,9 @@ async fn set_show(
     show::set(&app, &staff.user, &meeting, wanted).await.map(Json)
 }
 
-/// The names that a paired screen moves before the winners stand.
+/// The names that a screen moves before the winners stand: a paired one, or a member of staff's preview.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/wall", tag = "live",
-    security(("screen" = []), ("bearer" = [])),
+    security(("screen" = []), ("cookie" = []), ("bearer" = [])),
     params(("meeting" = String, Path, description = "Id of the meeting")), responses(
     (status = 200, body = Wall),
     (status = 304, description = "`If-None-Match` names the present ones"),
@@ -115,11 +115,12 @@ async fn set_show(
 ))]
 async fn wall_names(
     State(app): State<App>,
-    screen: Screen,
+    screen: ApiResult<Screen>,
+    staff: ApiResult<Staff>,
     Path(meeting): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    if screen.meeting != meeting {
+    if staff.is_err() && screen?.meeting != meeting {
         return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
     }
     wall::answer(&app, &meeting, &headers).await

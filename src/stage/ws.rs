@@ -10,14 +10,14 @@ use http::{HeaderMap, Request, header, request::Parts};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::snapshot::snapshot;
+use super::{presence::Presence, snapshot::snapshot};
 use crate::{
     app::App,
     auth::{self, Attendee, Screen, Staff, bearer},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Path, Query},
     keys::token_hash,
-    live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, events},
+    live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, Viewer, events},
     people,
     wire::{Body, Message},
 };
@@ -35,6 +35,16 @@ pub(super) enum SocketRole {
     Attendee,
     /// A control page.
     Control,
+}
+
+impl SocketRole {
+    fn viewer(self) -> Viewer {
+        match self {
+            Self::Screen => Viewer::Screen,
+            Self::Attendee => Viewer::Phone,
+            Self::Control => Viewer::Desk,
+        }
+    }
 }
 
 /// The query of a socket.
@@ -79,8 +89,7 @@ pub(super) async fn connect(
     let permit = app.hub().permit(&caller.session)?;
     let response = upgrade.response();
     let check = (query.role == SocketRole::Control).then(|| still_staff(&app, &parts.headers));
-    let visit =
-        Visit { app: app.clone(), meeting, role: query.role, after: query.after, openid: caller.openid };
+    let visit = Visit { app: app.clone(), meeting, role: query.role, after: query.after, caller };
     app.spawn(visit.run(upgrade, permit, check));
     Ok(response)
 }
@@ -89,6 +98,7 @@ struct Caller {
     /// Names the session in limits without being its secret.
     session: String,
     openid: Option<String>,
+    staff: Option<String>,
 }
 
 /// Who is asking; 401 without a session, 403 for a foreign page (or, with a cookie, no page at all).
@@ -101,13 +111,14 @@ async fn admit(app: &App, parts: &mut Parts, meeting: &str, role: SocketRole) ->
     let caller = match role {
         SocketRole::Control => {
             let staff = Staff::from_request_parts(parts, app).await?;
-            Caller { session: format!("staff:{}", staff.id), openid: None }
+            Caller { session: format!("staff:{}", staff.id), openid: None, staff: Some(staff.id) }
         }
         SocketRole::Attendee => {
             let attendee = Attendee::from_request_parts(parts, app).await?;
             Caller {
                 session: format!("attendee:{}", token_hash(&attendee.openid)),
                 openid: Some(attendee.openid),
+                staff: None,
             }
         }
         SocketRole::Screen => {
@@ -115,7 +126,7 @@ async fn admit(app: &App, parts: &mut Parts, meeting: &str, role: SocketRole) ->
             if screen.meeting != meeting {
                 return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
             }
-            Caller { session: format!("screen:{}", screen.ticket_hash), openid: None }
+            Caller { session: format!("screen:{}", screen.ticket_hash), openid: None, staff: None }
         }
     };
     if ours.is_none() && bearer(parts).is_none() {
@@ -147,7 +158,7 @@ struct Visit {
     meeting: String,
     role: SocketRole,
     after: Option<i64>,
-    openid: Option<String>,
+    caller: Caller,
 }
 
 impl Visit {
@@ -161,16 +172,22 @@ impl Visit {
         };
         let Some((outlet, early, seat)) = seated else { return };
         let clock = self.app.clock().clone();
+        let presence = Presence::enter(&self.app, &self.meeting, self.caller.staff.as_deref()).await;
         // The visit itself is no longer needed: ten thousand sockets each keep only what they use.
         drop(self);
-        live::run(Live { outlet, early, clock, stopping, check }).await;
+        let live = Live { outlet, early, clock, stopping, check };
+        match presence {
+            // On the heap: phones, which are many, have none.
+            Some(presence) => Box::pin(presence.during(live)).await,
+            None => live::run(live).await,
+        }
         drop(seat);
     }
 
     async fn begin(&self, upgrade: Upgrade, permit: Permit) -> Option<(Arc<Outlet>, Vec<u8>, Seat)> {
         let (stream, early) = upgrade.stream().await?;
-        let outlet = Arc::new(Outlet::new(stream, self.role != SocketRole::Attendee));
-        let seat = self.app.hub().enter(permit, &self.meeting, &outlet, self.openid.clone()).await;
+        let outlet = Arc::new(Outlet::new(stream, self.role.viewer()));
+        let seat = self.app.hub().enter(permit, &self.meeting, &outlet, self.caller.openid.clone()).await;
         match self.first(&seat).await {
             Ok((seq, frames)) => outlet.open(seq, frames),
             Err(error) => {
@@ -191,7 +208,8 @@ impl Visit {
             (seq, vec![frame])
         };
         frames.extend(seat.counts());
-        if let Some(openid) = &self.openid {
+        frames.extend(seat.desk().filter(|_| self.role == SocketRole::Control));
+        if let Some(openid) = &self.caller.openid {
             let me = people::me::view(&self.app, &self.meeting, openid).await?;
             frames.push(Frame::text(0, &self.text(None, Body::Me(Box::new(me)))));
         }

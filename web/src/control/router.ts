@@ -1,7 +1,7 @@
 import { createRouter, createWebHashHistory } from 'vue-router';
 
 /** Panels of a meeting by the last part of the address, in the order of the tabs. */
-export const PANELS = ['run', 'people', 'prizes', 'voucher', 'referral', 'money', 'proof'] as const;
+export const PANELS = ['run', 'people', 'prizes', 'goods', 'voucher', 'referral', 'money', 'proof'] as const;
 export type Panel = (typeof PANELS)[number];
 
 /** The code of a one-time link, taken out of the address at once. */
@@ -35,6 +35,7 @@ export const router = createRouter({
         { path: 'run', name: 'run', component: () => import('./run/RunPanel.vue') },
         { path: 'people', name: 'people', component: () => import('./panels/PeoplePanel.vue') },
         { path: 'prizes', name: 'prizes', component: () => import('./panels/PrizesPanel.vue') },
+        { path: 'goods', name: 'goods', component: () => import('./panels/GoodsPanel.vue') },
         { path: 'voucher', name: 'voucher', component: () => import('./panels/VoucherPanel.vue') },
         { path: 'referral', name: 'referral', component: () => import('./panels/ReferralPanel.vue') },
         { path: 'money', name: 'money', component: () => import('./panels/MoneyPanel.vue') },

@@ -1,6 +1,8 @@
 import { approval } from './approval';
+import { charts } from './charts';
 import { checks } from './checks';
 import { finance } from './finance';
+import { goods } from './goods';
 import { money } from './money';
 import { payout } from './payout';
 import { people } from './people';
@@ -30,6 +32,8 @@ const zh = {
   ...voucher.zh,
   ...referral.zh,
   ...stage.zh,
+  ...goods.zh,
+  ...charts.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -49,6 +53,8 @@ const en: typeof zh = {
   ...voucher.en,
   ...referral.en,
   ...stage.en,
+  ...goods.en,
+  ...charts.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 
