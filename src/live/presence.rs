@@ -17,13 +17,15 @@ pub async fn enter(db: &Db, meeting: &str, staff: &str, now: Ms) -> Result<Strin
     let id = keys::row_id();
     let mut tx = db.begin().await?;
     sqlx::query("delete from desk_presence where seen_at < $1").bind(now - STALE).execute(tx.conn()).await?;
-    sqlx::query("insert into desk_presence (id, meeting_id, staff_id, since, seen_at) values ($1, $2, $3, $4, $4)")
-        .bind(&id)
-        .bind(meeting)
-        .bind(staff)
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "insert into desk_presence (id, meeting_id, staff_id, since, seen_at) values ($1, $2, $3, $4, $4)",
+    )
+    .bind(&id)
+    .bind(meeting)
+    .bind(staff)
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -31,7 +33,11 @@ pub async fn enter(db: &Db, meeting: &str, staff: &str, now: Ms) -> Result<Strin
 /// It is still open.
 pub async fn stay(db: &Db, id: &str, now: Ms) -> Result<(), sqlx::Error> {
     let mut tx = db.begin().await?;
-    sqlx::query("update desk_presence set seen_at = $1 where id = $2").bind(now).bind(id).execute(tx.conn()).await?;
+    sqlx::query("update desk_presence set seen_at = $1 where id = $2")
+        .bind(now)
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
     tx.commit().await
 }
 

@@ -22,8 +22,7 @@ use crate::{
 
 /// Routes of this file.
 pub(super) fn router() -> OpenApiRouter<App> {
-    let uploads =
-        OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::max(pictures::BYTES));
+    let uploads = OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::max(pictures::BYTES));
     OpenApiRouter::new().merge(uploads).routes(routes!(picture))
 }
 

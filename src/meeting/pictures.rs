@@ -51,7 +51,8 @@ pub(super) async fn upload(
         return Err(refused(Fault::Type));
     }
     let side = side(what);
-    let made = picture::in_turn(app, bytes, move |bytes| picture::still(bytes, side)).await?.map_err(refused)?;
+    let made =
+        picture::in_turn(app, bytes, move |bytes| picture::still(bytes, side)).await?.map_err(refused)?;
     let (id, kind) = (hex::encode(random::<16>()), if made.clear { "png" } else { "jpg" });
     let view = PictureView { id, width: made.width.into(), height: made.height.into() };
     // The file first: a row never speaks of one that is not there.

@@ -38,7 +38,7 @@ pub(super) async fn payouts(app: &App, meeting: &str) -> ApiResult<PayoutStats> 
         }
     }
     let one = |(state, (count, fen)): (&String, &(i64, i64))| {
-        Ok(StateCount { state: sql::state(state)?, count: *count, fen: Fen(*fen) })
+        Ok(StateCount { state: sql::state(state)?, count: *count, amount_fen: Fen(*fen) })
     };
     let states = states.iter().map(one).collect::<ApiResult<_>>()?;
     let old = minutes.len().saturating_sub(MINUTES);

@@ -19,7 +19,9 @@ use crate::{
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
-    wire::{AcceptImport, CopyRoster, Done, EditPerson, EntryStats, ImportReport, PeoplePage, PersonView, Role},
+    wire::{
+        AcceptImport, CopyRoster, Done, EditPerson, EntryStats, ImportReport, PeoplePage, PersonView, Role,
+    },
 };
 
 /// What a multipart body adds to the file: boundaries and headers.

@@ -65,7 +65,7 @@ pub async fn copy(app: &App, staff: &Staff, meeting: &str, from: &str) -> ApiRes
         Ok(Table { rows: rows.collect::<ApiResult<_>>()?, blank: 0 })
     })
     .await?;
-    keep(app, staff, meeting, (&base_name(&name), table)).await
+    keep(app, staff, meeting, (&name, table)).await
 }
 
 fn raw(keys: &Keys, at: usize, (sealed, known): (Vec<u8>, Known)) -> ApiResult<RawRow> {

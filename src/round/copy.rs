@@ -18,9 +18,7 @@ pub async fn create_meeting(app: &App, who: &str, new: NewMeeting) -> ApiResult<
         (None, None) => meeting::create(app, who, new).await,
         (Some(original), None) => rehearse(app, who, (new, &original)).await,
         (None, Some(original)) => copy(app, who, (new, &original)).await,
-        (Some(_), Some(_)) => {
-            Err(ApiError::invalid("invalid", "copy_of", "彩排和复制只能选一个。"))
-        }
+        (Some(_), Some(_)) => Err(ApiError::invalid("invalid", "copy_of", "彩排和复制只能选一个。")),
     }
 }
 

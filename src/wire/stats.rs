@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Fen, PacketState};
+use super::StateCount;
 
 /// How many in one minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -19,17 +19,6 @@ pub struct MinuteCount {
 pub struct EntryStats {
     /// Minutes with anybody, oldest first; the newest 1,440 of them.
     pub minutes: Vec<MinuteCount>,
-}
-
-/// Packets of one state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StateCount {
-    /// State.
-    pub state: PacketState,
-    /// How many.
-    pub count: i64,
-    /// Fen of them together.
-    pub fen: Fen,
 }
 
 /// Packets by state and by the minute in which they were sent.

@@ -49,7 +49,8 @@ async fn two_hosts_see_each_other_and_screens_see_neither() {
         first.seen.clear();
         first.until("the second host leave", alone).await;
         // What everybody is told comes after all that: the screen has heard of no desk.
-        host.post(&format!("/api/meetings/{meeting}/scene"), json!({ "name": "pause", "text": "茶歇" })).await;
+        host.post(&format!("/api/meetings/{meeting}/scene"), json!({ "name": "pause", "text": "茶歇" }))
+            .await;
         screen.until("the pause", |message| message["type"] == "scene").await;
         assert!(screen.seen.iter().all(|message| message["type"] != "desk"), "{:?}", screen.seen);
         evening.stop().await;

@@ -108,10 +108,10 @@ async fn prizes_and_the_screen_have_pictures() {
         let path = format!("{root}/prizes/{}", prize["id"].as_str().unwrap());
         let edit = async |body: Value| answer(host.request(Method::PATCH, &path).json(&body)).await;
         // A page that moves prizes up and down says nothing of pictures.
-        let (_, moved) =
-            edit(json!({ "version": 1, "name": "一等奖", "goods": "平板电脑", "ord": 3 })).await;
+        let (_, moved) = edit(json!({ "version": 1, "name": "一等奖", "goods": "平板电脑", "ord": 3 })).await;
         assert_eq!(moved["picture"], json!(one));
-        let wrong = json!({ "version": 2, "name": "一等奖", "goods": "书", "ord": 3, "picture": "f".repeat(32) });
+        let wrong =
+            json!({ "version": 2, "name": "一等奖", "goods": "书", "ord": 3, "picture": "f".repeat(32) });
         let (status, body) = edit(wrong).await;
         assert_eq!((status.as_u16(), &body["field"]), (422, &json!("picture")), "{body}");
         let (_, bare) =

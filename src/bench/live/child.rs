@@ -76,7 +76,12 @@ fn say(value: &Value) {
 }
 
 async fn begin(app: &App, folder: &Path, listen: &str) -> anyhow::Result<Value> {
-    let new = NewMeeting { name: "测速".into(), settings: MeetingSettings::default(), rehearsal_of: None, copy_of: None };
+    let new = NewMeeting {
+        name: "测速".into(),
+        settings: MeetingSettings::default(),
+        rehearsal_of: None,
+        copy_of: None,
+    };
     let meeting = meeting::create(app, "bench", new).await?.id;
     let ticket = hex::encode(keys::random::<32>());
     let mut tx = app.db().begin().await?;

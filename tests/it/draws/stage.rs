@@ -154,7 +154,8 @@ impl Stage {
     pub(crate) async fn plan(&self, seats: i64, award: Award, sources: &[Source]) -> NewRound {
         let kind = if award == Award::None { PrizeKind::Goods } else { PrizeKind::Cash };
         let goods = if kind == PrizeKind::Goods { "电视机" } else { "" };
-        let new = NewPrize { name: "奖品".into(), code: None, kind, goods: goods.into(), picture: String::new() };
+        let new =
+            NewPrize { name: "奖品".into(), code: None, kind, goods: goods.into(), picture: String::new() };
         let prize = round::prizes::create(&self.app, HOST, &self.meeting, new).await.unwrap();
         NewRound {
             prize_id: prize.id,
