@@ -19,7 +19,12 @@ const ROLLS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8];
 const expected = (text: string): boolean => /\b401\b/.test(text) && /\/(api\/session|me)$/.test(text);
 
 /** A picture of one colour, made by the browser. */
-async function plain(page: Page, colour: string, type: string, size = [1600, 900] as const): Promise<Buffer> {
+async function plain(
+  page: Page,
+  colour: string,
+  type: string,
+  size: readonly [number, number] = [1600, 900],
+): Promise<Buffer> {
   const made = await page.evaluate(
     ([fill, kind, [width, height]]) => {
       const canvas = document.createElement('canvas');

@@ -15,5 +15,8 @@ export function readClaim(text: string): { meeting: string; code: string } | nul
 
 /** A code as people read it out: capitals in groups of four. */
 export function claimShown(code: string): string {
-  return code.replace(/\s/g, '').toUpperCase().replace(/(.{4})(?=.)/g, '$1 ');
+  return code
+    .replace(/\s/g, '')
+    .toUpperCase()
+    .replace(/(.{4})(?=.)/g, '$1 ');
 }

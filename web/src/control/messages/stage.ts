@@ -25,7 +25,14 @@ const zh = {
     prizes: '按奖项设置样式',
     same: '同上',
   },
-  picture: { none: '无图片', choose: '选择图片', change: '换一张', remove: '移除', sending: '上传中…' },
+  picture: {
+    none: '无图片',
+    choose: '选择图片',
+    change: '换一张',
+    remove: '移除',
+    sending: '上传中…',
+    tooLarge: '图片不能超过 8 MiB，请缩小后再上传。',
+  },
 };
 
 const en: typeof zh = {
@@ -63,6 +70,7 @@ const en: typeof zh = {
     change: 'Change',
     remove: 'Remove',
     sending: 'Sending…',
+    tooLarge: 'At most 8 MiB: make the picture smaller first.',
   },
 };
 
