@@ -11,6 +11,7 @@ use crate::{
     auth::{Screen, Staff, screen_cookie},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Path},
+    meeting,
     wire::{PairRequest, Pairing, Role, Scene, Show, Ticket, Wall},
 };
 
@@ -111,7 +112,8 @@ async fn set_show(
     (status = 200, body = Wall),
     (status = 304, description = "`If-None-Match` names the present ones"),
     (status = 401, description = "`pairing`", body = ProblemBody),
-    (status = 403, description = "`pairing`: the ticket is another meeting's", body = ProblemBody),
+    (status = 403, description = "`pairing`: the ticket is another meeting's; `role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn wall_names(
     State(app): State<App>,
@@ -120,7 +122,10 @@ async fn wall_names(
     Path(meeting): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    if staff.is_err() && screen?.meeting != meeting {
+    if let Ok(staff) = staff {
+        staff.need(&[Role::Host, Role::Finance, Role::Auditor])?;
+        meeting::view(&app, &meeting).await?;
+    } else if screen?.meeting != meeting {
         return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
     }
     wall::answer(&app, &meeting, &headers).await
