@@ -11,7 +11,11 @@ function color(name: string): string {
 }
 
 /** Draws bars (how many at a time) and a line (how many so far). The library comes with this file, when it is needed. */
-export function plot(into: HTMLElement, series: Series, names: { count: string; total: string }): uPlot {
+export function plot(
+  into: HTMLElement,
+  series: Series,
+  names: { time: string; count: string; total: string },
+): uPlot {
   const ink = color('--ink-2');
   const line = { stroke: color('--line'), width: 1 };
   const axis = { stroke: ink, font: FONT, grid: line, ticks: line };
@@ -34,7 +38,7 @@ export function plot(into: HTMLElement, series: Series, names: { count: string; 
       { ...axis, scale: 'sum', side: 1, grid: { show: false } },
     ],
     series: [
-      { value: (_, at) => (at === null ? '—' : formatDateTime(at * 1000).slice(5)) },
+      { label: names.time, value: (_, at) => (at === null ? '—' : formatDateTime(at * 1000).slice(5)) },
       {
         label: names.count,
         scale: 'n',

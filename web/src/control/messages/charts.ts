@@ -2,6 +2,7 @@ const zh = {
   chart: {
     entries: '签到情况',
     people: '签到人数',
+    time: '时间',
     total: '累计',
     said: '共 {total}；最多 {step} 分钟内 {most}（{time} 起）',
     nobody: '还没有人签到。',
@@ -24,6 +25,7 @@ const en: typeof zh = {
   chart: {
     entries: 'Sign-in',
     people: 'People',
+    time: 'Time',
     total: 'So far',
     said: '{total} in all; at most {most} within {step} min (from {time})',
     nobody: 'Nobody has signed in yet.',
