@@ -143,8 +143,8 @@ impl App {
         self.hub().publish_to(meeting, openid, body);
     }
 
-    /// Brings a message without number to all sockets: `entered`, `taps`, and `counts`, whose numbers are counted
-    /// anew where they are shown.
+    /// Brings a message without number to all sockets: `entered`, `taps`, `counts` and `desk`, which
+    /// are read anew where they are shown.
     pub fn publish_ephemeral(&self, meeting: &str, body: Body) {
         self.hub().publish_ephemeral(meeting, body);
     }

@@ -85,6 +85,21 @@ pub async fn get(app: &App, name: &str) -> ApiResult<Option<Bytes>> {
     Ok(Some(found.bytes().await.with_context(|| format!("a file was not read: {name}"))?))
 }
 
+/// Removes a file; what cannot be removed stays and is logged.
+pub async fn remove(app: &App, name: &str) {
+    let removed = async {
+        let opened = opened(app)?;
+        let store = opened.0.get().context("files are not open")?;
+        match store.delete(&Path::from(name)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(anyhow::Error::new(error)),
+        }
+    };
+    if let Err(error) = removed.await {
+        tracing::warn!(name, error = format!("{error:#}"), "a file was not removed");
+    }
+}
+
 /// Removes all files of a folder. What cannot be removed stays and is logged: nobody waits for it.
 pub async fn remove_under(app: &App, folder: &str) {
     if let Err(error) = erase_under(app, folder).await {

@@ -71,6 +71,8 @@ pub mod app;
 
 pub mod files;
 
+pub mod picture;
+
 pub mod http;
 
 pub mod auth;

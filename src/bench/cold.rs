@@ -80,7 +80,12 @@ async fn snapshot(app: &App, meeting: &str) -> anyhow::Result<f64> {
 
 /// A meeting whose pool has `people` members. All places belong to one person: what a pool reads does not name people.
 async fn fill(app: &App, people: u32) -> anyhow::Result<String> {
-    let new = NewMeeting { name: "bench".into(), settings: MeetingSettings::default(), rehearsal_of: None };
+    let new = NewMeeting {
+        name: "bench".into(),
+        settings: MeetingSettings::default(),
+        rehearsal_of: None,
+        copy_of: None,
+    };
     let meeting = meeting::create(app, "bench", new).await.map_err(anyhow::Error::new)?.id;
     let mut tx = app.db().begin().await?;
     let person = keys::row_id();

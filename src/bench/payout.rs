@@ -303,7 +303,7 @@ struct Hall {
 impl Hall {
     async fn open(app: &App) -> anyhow::Result<Self> {
         let settings = MeetingSettings { require_follow: false, ..MeetingSettings::default() };
-        let new = NewMeeting { name: "bench".into(), settings, rehearsal_of: None };
+        let new = NewMeeting { name: "bench".into(), settings, rehearsal_of: None, copy_of: None };
         let meeting = meeting::create(app, "bench", new).await.map_err(anyhow::Error::new)?.id;
         let (now, person, cap) = (app.now(), keys::row_id(), i64::from(u32::MAX));
         let mut tx = app.db().begin().await?;

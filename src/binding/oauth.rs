@@ -8,7 +8,7 @@ use crate::{
     app::App,
     auth::Attendee,
     clock::DAY,
-    db::{Tx, hit},
+    db::{Locks, Tx, hit},
     error::{ApiError, ApiResult},
     keys, official,
     wechat::account::{AccountError, Scope},

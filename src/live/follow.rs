@@ -14,9 +14,10 @@ use super::{
     events,
     frames::{Frame, To},
     hub::Hub,
+    presence,
     room::Room,
 };
-use crate::wire::{Body, Counts, Entered, Message, PersonCard, Taps};
+use crate::wire::{Body, Counts, DeskStaff, Entered, Message, PersonCard, Taps};
 
 /// What comes too often is sent once in this time: five times a second and a little less, so that no second holds a sixth.
 const GATHER: Duration = Duration::from_millis(220);
@@ -42,6 +43,8 @@ pub(super) struct Follower {
     counts_due: bool,
     counting: Option<BoxFuture<'static, Option<Counts>>>,
     counted: Option<Counts>,
+    desk_due: bool,
+    desk: DeskStaff,
     reported: i64,
     tick: u32,
     empty_since: Option<Instant>,
@@ -58,6 +61,8 @@ impl Follower {
             counts_due: true,
             counting: None,
             counted: None,
+            desk_due: true,
+            desk: DeskStaff::default(),
             reported: 0,
             tick: 0,
             empty_since: None,
@@ -117,6 +122,7 @@ impl Follower {
             }
             What::Ephemeral(body) => match *body {
                 Body::Counts(_) => self.counts_due = true,
+                Body::Desk(_) => self.desk_due = true,
                 Body::Entered(entered) => {
                     self.entered.extend(entered.people);
                     let over = self.entered.len().saturating_sub(ENTERED_WAIT);
@@ -171,6 +177,10 @@ impl Follower {
         self.tick = self.tick.wrapping_add(1);
         if self.tick.is_multiple_of(LOOK_TICKS) {
             self.counts_due = true;
+            self.desk_due = true;
+        }
+        if std::mem::take(&mut self.desk_due) {
+            self.tell_desk().await;
         }
         if self.room.take_missed() || self.tick.is_multiple_of(LOOK_TICKS) {
             self.catch_up().await;
@@ -192,6 +202,23 @@ impl Follower {
             self.counts_due = false;
             self.reported = if report { open } else { self.reported };
             self.counting = Some(self.count(report.then_some(open)));
+        }
+    }
+
+    /// Tells control pages who else has one open, when that changed.
+    async fn tell_desk(&mut self) {
+        let parts = self.hub.parts();
+        match presence::list(&parts.db, &self.room.meeting, parts.clock.now()).await {
+            Ok(desk) if desk == self.desk => {}
+            Ok(desk) => {
+                self.desk = desk.clone();
+                let frame = Frame::desk(&self.text(Body::Desk(desk)));
+                self.room.set_desk(frame.clone());
+                self.send(frame).await;
+            }
+            Err(error) => {
+                tracing::warn!(meeting = self.room.meeting, %error, "nobody knows who is at the desk");
+            }
         }
     }
 

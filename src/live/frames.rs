@@ -20,6 +20,8 @@ pub(super) enum To {
     All,
     /// Screens and control pages: phones would pay for what they do not show.
     Hall,
+    /// Control pages.
+    Desk,
     /// Those who can open what is sealed.
     Openers,
 }
@@ -33,6 +35,38 @@ pub(super) enum Boxed {
     Is(u64),
     /// Whoever has the box gets these bytes in its place.
     Opens(Arc<(u64, Bytes)>),
+}
+
+/// Who sits at a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// A phone.
+    Phone,
+    /// A screen.
+    Screen,
+    /// A control page.
+    Desk,
+}
+
+/// What a socket wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Wants {
+    /// Who sits there.
+    pub viewer: Viewer,
+    /// Winners sealed before they are told.
+    pub sealed: bool,
+}
+
+impl To {
+    /// Whether a frame is for a socket that wants this.
+    pub(super) fn reaches(self, wants: Wants) -> bool {
+        match self {
+            Self::All => true,
+            Self::Hall => wants.viewer != Viewer::Phone,
+            Self::Desk => wants.viewer == Viewer::Desk,
+            Self::Openers => wants.sealed,
+        }
+    }
 }
 
 /// An encoded frame, shared by all sockets.
@@ -94,6 +128,10 @@ impl Frame {
     /// A message for show.
     pub(super) fn passing(to: To, text: &str) -> Self {
         Self { to, passing: true, ..Self::text(0, text) }
+    }
+
+    pub(super) fn desk(text: &str) -> Self {
+        Self::new(0, To::Desk, encode(0x1, text.as_bytes()))
     }
 
     pub(super) fn ping() -> Self {

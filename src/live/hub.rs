@@ -178,7 +178,7 @@ impl Hub {
         self.broadcast(meeting, What::Private(sealed));
     }
 
-    /// Brings a message without number to all sockets on all servers. `counts` are counted anew in each room,
+    /// Brings a message without number to all sockets on all servers. `counts` and `desk` are read anew in each room,
     /// `entered`, `counts` and `taps` are gathered to at most five a second.
     pub fn publish_ephemeral(&self, meeting: &str, body: Body) {
         self.tell(meeting, What::Ephemeral(Box::new(body)));

@@ -12,6 +12,7 @@ mod follow;
 mod frames;
 mod hub;
 mod outlet;
+pub mod presence;
 mod room;
 mod sealed;
 mod shards;
@@ -19,9 +20,9 @@ mod socket;
 
 pub use self::{
     counts::counts,
-    frames::Frame,
+    frames::{Frame, Viewer, Wants},
     hub::{Hub, HubParts, Permit, Seat},
-    outlet::{Outlet, Wants},
+    outlet::Outlet,
     sealed::Sealed,
     socket::{Check, Live, Upgrade, run},
 };

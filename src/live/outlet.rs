@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{net::TcpStream, sync::Notify};
 
-use super::frames::{Boxed, Frame, To};
+use super::frames::{Boxed, Frame, Wants};
 use crate::watch;
 
 /// With so many waiting for a socket already, numbers for show are left out for it.
@@ -25,15 +25,6 @@ pub struct Outlet {
     /// Something waits, or the outlet fell behind.
     pub(super) wake: Notify,
     wants: Wants,
-}
-
-/// What a socket wants beside that which is for all.
-#[derive(Clone, Copy, Debug)]
-pub struct Wants {
-    /// What only screens and control pages show.
-    pub hall: bool,
-    /// Winners sealed before they are told.
-    pub sealed: bool,
 }
 
 #[derive(Debug)]
@@ -83,14 +74,6 @@ impl Outlet {
         Self { io, out: Mutex::new(out), wake: Notify::new(), wants }
     }
 
-    fn takes(&self, frame: &Frame) -> bool {
-        match frame.to {
-            To::All => true,
-            To::Hall => self.wants.hall,
-            To::Openers => self.wants.sealed,
-        }
-    }
-
     pub(super) fn io(&self) -> &TcpStream {
         &self.io
     }
@@ -101,7 +84,7 @@ impl Outlet {
 
     /// Sends, or lets it wait. Events that this socket had already are passed over.
     pub(super) fn push(&self, frame: &Frame) {
-        if !self.takes(frame) {
+        if !frame.to.reaches(self.wants) {
             return;
         }
         let mut out = self.out();

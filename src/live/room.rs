@@ -46,6 +46,7 @@ pub(super) struct Room {
     counts: Mutex<Option<Frame>>,
     /// Winners that are told later, for those who come meanwhile.
     ahead: Mutex<Option<Frame>>,
+    desk: Mutex<Option<Frame>>,
     snapshot: tokio::sync::Mutex<Option<(i64, Instant, Frame)>>,
     /// What who had seen everything up to the first number missed, up to the second one; newest first.
     gaps: tokio::sync::Mutex<VecDeque<(i64, i64, Option<Frame>)>>,
@@ -63,6 +64,7 @@ pub(super) fn start(hub: &Hub, meeting: &str) -> Arc<Room> {
         people: Mutex::default(),
         counts: Mutex::default(),
         ahead: Mutex::default(),
+        desk: Mutex::default(),
         snapshot: tokio::sync::Mutex::default(),
         gaps: tokio::sync::Mutex::default(),
     });
@@ -145,6 +147,10 @@ impl Room {
     pub(super) fn set_ahead(&self, frame: Option<Frame>) {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = frame;
     }
+
+    pub(super) fn set_desk(&self, frame: Frame) {
+        *self.desk.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame);
+    }
 }
 
 impl Seat {
@@ -189,6 +195,11 @@ impl Seat {
         kept.truncate(GAPS);
         kept.push_front((after, seq, frame.clone()));
         Ok(Some((seq, frame)))
+    }
+
+    /// Who is at the desk, as last said in this room.
+    pub fn desk(&self) -> Option<Frame> {
+        self.room.desk.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What comes after the snapshot: how many are here, and winners that are told later, sealed.

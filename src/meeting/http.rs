@@ -13,7 +13,11 @@ use crate::{
 
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(view, edit)).routes(routes!(public))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(view, edit))
+        .routes(routes!(public))
+        .merge(super::http_pictures::router())
 }
 
 /// The meetings in which one has a role, newest first.

@@ -2,6 +2,8 @@
 
 pub mod check;
 mod http;
+mod http_pictures;
+pub mod pictures;
 mod sql;
 pub mod tell;
 

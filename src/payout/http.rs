@@ -4,32 +4,30 @@ use axum::{Json, extract::State};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    channel, goods, http_hand, http_sender,
+    channel, http_goods, http_hand, http_sender,
     queue::{self, PacketFilter},
-    reissue, requests, settle,
+    reissue, requests, settle, stats,
     views::{self, AwardFilter},
 };
 use crate::{
     app::App,
     approval::{Answer, Warrant},
     auth::Staff,
-    error::{ApiError, ApiResult, ProblemBody},
-    http::{Body, Idem, IdemHeader, Path, Query},
-    wire::{AwardView, CollectRequest, PacketPage, PacketView, RequestKind, RequestView, Role},
+    error::{ApiResult, ProblemBody},
+    http::{Idem, IdemHeader, Path, Query},
+    wire::{AwardView, PacketPage, PacketView, PayoutStats, RequestKind, RequestView, Role},
 };
-
-/// Shortest and longest claim code.
-const CODE: std::ops::RangeInclusive<usize> = 4..=16;
 
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(awards))
-        .routes(routes!(collect))
         .routes(routes!(packets))
         .routes(routes!(packet))
         .routes(routes!(cancel))
         .routes(routes!(reissue_packet))
+        .routes(routes!(payout_stats))
+        .merge(http_goods::router())
         .merge(http_sender::router())
         .merge(requests::router())
         .merge(http_hand::router())
@@ -56,36 +54,6 @@ async fn awards(
     Ok(Json(views::awards(&app, &meeting, &filter).await?))
 }
 
-/// Hand out goods against the winner's code.
-#[utoipa::path(post, path = "/api/meetings/{meeting}/awards/collect", tag = "money",
-    security(("cookie" = []), ("bearer" = [])), request_body = CollectRequest,
-    params(("meeting" = String, Path, description = "Meeting")), responses(
-    (status = 200, body = AwardView),
-    (status = 400, description = "`json`, `idempotency_key`", body = ProblemBody),
-    (status = 401, description = "`login`", body = ProblemBody),
-    (status = 403, description = "`role`, `origin`", body = ProblemBody),
-    (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`not_confirmed`, `award_cancelled`, `already_collected`, `idempotency_mismatch`",
-        body = ProblemBody),
-    (status = 413, description = "`too_large`", body = ProblemBody),
-    (status = 415, description = "`content_type`", body = ProblemBody),
-    (status = 422, description = "`invalid`", body = ProblemBody),
-))]
-async fn collect(
-    State(app): State<App>,
-    staff: Staff,
-    Path(meeting): Path<String>,
-    Body(request): Body<CollectRequest>,
-) -> ApiResult<Json<AwardView>> {
-    staff.need(&[Role::Host])?;
-    let code = request.claim_code;
-    if !CODE.contains(&code.chars().count()) || code.contains('\0') {
-        return Err(ApiError::invalid("invalid", "claim_code", "兑奖码须为 4 到 16 个字符。"));
-    }
-    let id = goods::collect(&app, &staff, &meeting, &code).await?;
-    Ok(Json(views::one_award(&app, &id).await?))
-}
-
 /// Packets of the meeting, newest first.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/packets", tag = "money",
     security(("cookie" = []), ("bearer" = [])),
@@ -104,6 +72,24 @@ async fn packets(
 ) -> ApiResult<Json<PacketPage>> {
     staff.need(&[Role::Finance, Role::Host, Role::Auditor])?;
     Ok(Json(queue::packets(&app, &meeting, &filter).await?))
+}
+
+/// Packets by state and by the minute in which they were sent, for a chart.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/stats/payouts", tag = "money",
+    security(("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Meeting")), responses(
+    (status = 200, body = PayoutStats),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn payout_stats(
+    State(app): State<App>,
+    staff: Staff,
+    Path(meeting): Path<String>,
+) -> ApiResult<Json<PayoutStats>> {
+    staff.need(&[Role::Finance, Role::Host, Role::Auditor])?;
+    stats::payouts(&app, &meeting).await.map(Json)
 }
 
 /// One packet with every call to the payer.

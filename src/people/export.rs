@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Payments,
     /// Everybody's badge: code, and what its QR code leads to. Whoever has a code can bind as that person.
     Badges,
+    /// Goods, with a column for signatures.
+    Handover,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Winners => "winners",
             Self::Payments => "payments",
             Self::Badges => "badges",
+            Self::Handover => "handover",
         }
     }
 }
@@ -54,6 +57,7 @@ pub(super) async fn workbook(app: &App, staff: &Staff, meeting: &str, kind: Kind
             Kind::Winners => winners(&mut conn, meeting).await?,
             Kind::Payments => payments(&mut conn, meeting).await?,
             Kind::Badges => badges(app, &mut conn, meeting).await?,
+            Kind::Handover => handover(&mut conn, meeting).await?,
         }
     };
     let bytes = tokio::task::spawn_blocking(move || xlsx_out::sheet(name, headings, &rows))
@@ -199,6 +203,66 @@ async fn payments(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
         "发出时间",
     ];
     Ok(("发放明细", headings, out))
+}
+
+async fn handover(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
+    let rows = sqlx::query(
+        "select a.n, a.rank, a.state, r.name as round_name, z.name as prize_name, z.goods, p.name, p.department, \
+         p.staff_no, p.phone_mask, g.at, s.username from award a join person p on p.id = a.person_id \
+         join draw d on d.meeting_id = a.meeting_id and d.n = a.n join round r on r.id = d.round_id \
+         join prize z on z.id = r.prize_id left join goods_handover g on g.award_id = a.id \
+         left join staff s on s.id = g.staff_id where a.meeting_id = $1 and a.kind = 'goods' order by a.n, a.rank",
+    )
+    .bind(meeting)
+    .fetch_all(conn)
+    .await?;
+    let mut out = Rows::with_capacity(rows.len());
+    for row in rows {
+        let text = |column: &str| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
+        let at: Option<i64> = row.try_get("at")?;
+        out.push(vec![
+            row.try_get::<i64, _>("n")?.to_string(),
+            text("round_name")?,
+            text("prize_name")?,
+            text("goods")?,
+            row.try_get::<i64, _>("rank")?.to_string(),
+            text("name")?,
+            text("department")?,
+            text("staff_no")?,
+            text("phone_mask")?,
+            handover_word(&text("state")?).to_owned(),
+            at.map(beijing_stamp).unwrap_or_default(),
+            text("username")?,
+            String::new(),
+        ]);
+    }
+    let headings = &[
+        "抽奖序号",
+        "轮次",
+        "奖项",
+        "奖品",
+        "名次",
+        "姓名",
+        "部门",
+        "工号",
+        "手机号",
+        "状态",
+        "发放时间",
+        "经办人",
+        "签收",
+    ];
+    Ok(("签收表", headings, out))
+}
+
+fn handover_word(state: &str) -> &str {
+    match state {
+        "waiting" => "待确认",
+        "payable" => "待领取",
+        "collected" => "已领取",
+        "suspended" => "已搁置",
+        "cancelled" => "已取消",
+        other => other,
+    }
 }
 
 fn status_word(status: &str) -> &str {

@@ -13,14 +13,16 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     badge,
     export::{self, Kind},
-    pending, roster, table,
+    pending, roster, stats, table,
 };
 use crate::{
     app::App,
     auth::Staff,
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
-    wire::{AcceptImport, Badge, Done, EditPerson, ImportReport, PeoplePage, PersonView, Role},
+    wire::{
+        AcceptImport, Badge, CopyRoster, Done, EditPerson, EntryStats, ImportReport, PeoplePage, PersonView, Role,
+    },
 };
 
 /// What a multipart body adds to the file: boundaries and headers.
@@ -36,6 +38,7 @@ pub fn router() -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(table::MAX_FILE + MULTIPART_EXTRA));
     OpenApiRouter::new()
         .merge(uploads)
+        .routes(routes!(copy))
         .routes(routes!(report))
         .routes(routes!(accept))
         .routes(routes!(list, add))
@@ -43,6 +46,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(unbind))
         .routes(routes!(reissue_badge))
         .routes(routes!(download))
+        .routes(routes!(entries))
 }
 
 /// The form of an upload.
@@ -102,6 +106,25 @@ fn broken_form(error: &axum::extract::multipart::MultipartError) -> ApiError {
         }
         _ => ApiError::bad_request("form", "上传没有完整收到，请重试。"),
     }
+}
+
+/// Take the roster of another meeting as an import: nothing is stored until it is accepted.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/imports/copy", tag = "people",
+    params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = CopyRoster,
+    security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 201, description = "The report.", body = ImportReport),
+    (status = 409, description = "`meeting_closed`", body = ProblemBody),
+    (status = 422, description = "`invalid`: there is no such meeting.", body = ProblemBody),
+))]
+async fn copy(
+    State(app): State<App>,
+    staff: Staff,
+    Path(meeting): Path<String>,
+    Body(body): Body<CopyRoster>,
+) -> ApiResult<(StatusCode, Json<ImportReport>)> {
+    staff.need(&[Role::Host])?;
+    let report = pending::copy(&app, &staff, &meeting, &body.from).await?;
+    Ok((StatusCode::CREATED, Json(report)))
 }
 
 /// Report of an import.
@@ -279,6 +302,7 @@ async fn download(
 ) -> ApiResult<Response> {
     match query.kind {
         Kind::Roster | Kind::Badges => staff.need(&[Role::Host])?,
+        Kind::Handover => staff.need(&[Role::Host, Role::Reviewer, Role::Finance])?,
         Kind::Winners | Kind::Payments => staff.need(&[Role::Host, Role::Finance])?,
     }
     let bytes = export::workbook(&app, &staff, &meeting, query.kind).await?;
@@ -293,4 +317,19 @@ async fn download(
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     Ok(response)
+}
+
+/// People who came in, by minute, for a chart.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/stats/entries", tag = "people",
+    params(("meeting" = String, Path, description = "Id of the meeting.")),
+    security(("cookie" = []), ("bearer" = [])), responses(
+    (status = 200, body = EntryStats),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn entries(
+    State(app): State<App>,
+    _staff: Staff,
+    Path(meeting): Path<String>,
+) -> ApiResult<Json<EntryStats>> {
+    stats::entries(&app, &meeting).await.map(Json)
 }

@@ -102,12 +102,14 @@ async fn tapped(conn: &mut AnyConnection, meeting: &str, index: i64) -> ApiResul
 async fn wins(conn: &mut AnyConnection, meeting: &str, binding: &str) -> ApiResult<Vec<MyWin>> {
     let rows = sqlx::query(
         "select s.n, s.rank, s.amount_fen, s.status, s.replaced_by, s.claim_code, z.name, z.kind, z.goods, \
-         a.state as award_state, k.state as packet_state, k.sent_at from seat s \
+         a.state as award_state, k.state as packet_state, k.sent_at, h.at as handed_at from seat s \
          join draw d on d.meeting_id = s.meeting_id and d.n = s.n join round r on r.id = d.round_id \
          join prize z on z.id = r.prize_id \
          left join award a on a.meeting_id = s.meeting_id and a.n = s.n and a.rank = s.rank and a.kind = 'cash' \
          left join packet k on k.award_id = a.id and k.attempt = \
          (select max(newest.attempt) from packet newest where newest.award_id = a.id) \
+         left join award g on g.meeting_id = s.meeting_id and g.n = s.n and g.rank = s.rank and g.kind = 'goods' \
+         left join goods_handover h on h.award_id = g.id \
          where s.meeting_id = $1 and s.binding_id = $2 and d.state = 'revealed' and d.kind <> 'test' order by s.n desc, s.rank",
     )
     .bind(meeting)
@@ -133,6 +135,7 @@ fn win(row: &AnyRow) -> ApiResult<MyWin> {
         amount_fen: Fen(row.try_get("amount_fen")?),
         status,
         claim_code: if kind == "cash" { String::new() } else { row.try_get("claim_code")? },
+        handed_at: row.try_get("handed_at")?,
         cash,
         packet,
         open_by,
@@ -161,7 +164,9 @@ fn story(win: &MyWin, replaced: bool) -> String {
     if win.amount_fen.0 > 0 {
         parts.push(cash_story(win));
     }
-    if !win.claim_code.is_empty() {
+    if let Some(at) = win.handed_at {
+        parts.push(format!("{}已于 {} 领取。", win.goods, beijing_words(at)));
+    } else if !win.claim_code.is_empty() {
         parts.push(format!("请凭领奖码 {} 到兑奖处领取{}。", win.claim_code, win.goods));
     }
     if parts.is_empty() { "已确认中奖。".to_owned() } else { parts.concat() }

@@ -1,5 +1,6 @@
 //! The roster: who is invited. Spreadsheets come in (`table`, `import`, `pending`), people are listed and edited
-//! (`roster`), badges are printed (`badge`), books go out (`xlsx_out`, `export`), and each attendee sees their own page (`me`, `confirm`). Phone numbers are
+//! (`roster`), badges are printed (`badge`), books go out (`xlsx_out`, `export`), numbers for charts too (`stats`), and each
+//! attendee sees their own page (`me`, `confirm`). Phone numbers are
 //! sealed at rest, found by a keyed index, and shown masked.
 
 pub mod badge;
@@ -12,6 +13,7 @@ pub mod me;
 pub mod pending;
 pub mod roster;
 mod sql;
+mod stats;
 pub mod table;
 pub mod trouble;
 pub mod xlsx_out;

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
 use super::{
-    import::{self, Parsed, Plan},
+    import::{self, Known, Parsed, Plan},
     roster,
     sql::{self, Written},
-    table,
+    table::{self, RawRow, Table},
 };
 use crate::{
     app::App,
@@ -17,7 +17,7 @@ use crate::{
     clock::DAY,
     db::Tx,
     error::{ApiError, ApiResult},
-    keys::{self, Purpose},
+    keys::{self, Keys, Purpose},
     meeting,
     phone::Phone,
     pool::{self, Change},
@@ -43,14 +43,59 @@ pub async fn upload(
     file: &str,
     bytes: bytes::Bytes,
 ) -> ApiResult<ImportReport> {
-    {
+    open(app, meeting).await?;
+    let table = heavy(move || table::read(&bytes)).await?;
+    keep(app, staff, meeting, (&base_name(file), table)).await
+}
+
+/// Takes the roster of another meeting as if it were a file.
+pub async fn copy(app: &App, staff: &Staff, meeting: &str, from: &str) -> ApiResult<ImportReport> {
+    open(app, meeting).await?;
+    let (name, rows) = {
         let mut conn = app.db().read().acquire().await?;
-        meeting::load(&mut conn, meeting).await?.must_be_open()?;
-    }
+        let other = meeting::load(&mut conn, from).await.map_err(|error| match error.code() {
+            "not_found" => ApiError::invalid("invalid", "from", "没有这个活动，请刷新后重选。"),
+            _ => error,
+        })?;
+        (other.name, sql::sealed(&mut conn, from).await?)
+    };
+    let keys = app.keys().clone();
+    let table = heavy(move || {
+        let rows = rows.into_iter().enumerate().map(|(at, sealed)| raw(&keys, at, sealed));
+        Ok(Table { rows: rows.collect::<ApiResult<_>>()?, blank: 0 })
+    })
+    .await?;
+    keep(app, staff, meeting, (&name, table)).await
+}
+
+fn raw(keys: &Keys, at: usize, (sealed, known): (Vec<u8>, Known)) -> ApiResult<RawRow> {
+    let phone = keys.unseal(Purpose::Phone, &known.id, &sealed).context("a sealed phone does not open")?;
+    Ok(RawRow {
+        row: i64::try_from(at + 1).unwrap_or(i64::MAX),
+        name: known.name,
+        phone: String::from_utf8_lossy(&phone).into_owned(),
+        department: Some(known.department),
+        staff_no: Some(known.staff_no),
+        group: Some(known.group),
+        weight: Some(known.weight.to_string()),
+        formula: false,
+    })
+}
+
+async fn open(app: &App, meeting: &str) -> ApiResult<()> {
+    let mut conn = app.db().read().acquire().await?;
+    meeting::load(&mut conn, meeting).await?.must_be_open()
+}
+
+async fn keep(
+    app: &App,
+    staff: &Staff,
+    meeting: &str,
+    (name, table): (&str, Table),
+) -> ApiResult<ImportReport> {
     let id = keys::row_id();
     let (keys, key_of, context) = (app.keys().clone(), meeting.to_owned(), id.clone());
     let (parsed, blank, sealed) = heavy(move || {
-        let table = table::read(&bytes)?;
         let rows = import::parse(table.rows, &keys, &key_of);
         let sealed = Sealed { blank: table.blank, rows };
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sealed).context("rows as JSON")?);
@@ -62,7 +107,7 @@ pub async fn upload(
         sql::roster(&mut conn, meeting).await?
     };
     let plan = import::plan(&parsed, &roster);
-    let report = import::summary(&id, &base_name(file), blank, plan.rows);
+    let report = import::summary(&id, name, blank, plan.rows);
     let text = serde_json::to_string(&report).context("a report as JSON")?;
     let mut tx = app.db().begin().await?;
     sqlx::query("delete from roster_import where status = 'reported' and created_at < $1")

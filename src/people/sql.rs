@@ -127,6 +127,30 @@ pub(super) async fn cursor(conn: &mut AnyConnection, meeting: &str, id: &str) ->
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
+/// Everybody on the roster with the sealed phone, in the order in which they came onto it.
+pub(super) async fn sealed(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Vec<(Vec<u8>, Known)>> {
+    let rows = sqlx::query(
+        "select id, phone_sealed, name, department, staff_no, grp, weight from person \
+         where meeting_id = $1 and removed = 0 order by id",
+    )
+    .bind(meeting)
+    .fetch_all(conn)
+    .await?;
+    let one = |row: &AnyRow| {
+        let known = Known {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            department: row.try_get("department")?,
+            staff_no: row.try_get("staff_no")?,
+            group: row.try_get("grp")?,
+            weight: row.try_get("weight")?,
+            removed: false,
+        };
+        Ok((row.try_get("phone_sealed")?, known))
+    };
+    rows.iter().map(one).collect()
+}
+
 /// The whole roster by phone index, with those who were taken off.
 pub(super) async fn roster(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Roster> {
     let rows = sqlx::query(

@@ -141,7 +141,7 @@ pub(super) const PLACES: &[Place] = &[
         "id = $1",
         Then::Empty(
             "name = '已删除', phone_index = 'erased:' || id, phone_mask = '', department = '', staff_no = '', \
-            grp = '', weight = 0, removed = 1, version = version + 1",
+            badge_index = null, grp = '', weight = 0, removed = 1, version = version + 1",
         ),
     ),
 ];
@@ -182,6 +182,8 @@ const NOBODY: &[&str] = &[
     "staff_grant",
     "staff_token",
     "erased_file",
+    "picture",
+    "desk_presence",
 ];
 
 impl Place {

@@ -17,7 +17,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create)).routes(routes!(close))
 }
 
-/// Make a meeting, or a rehearsal of one.
+/// Make a meeting, a rehearsal of one, or a copy.
 #[utoipa::path(post, path = "/api/meetings", tag = "meetings", security(("cookie" = []), ("bearer" = [])),
     request_body = NewMeeting, responses(
     (status = 201, body = MeetingView),

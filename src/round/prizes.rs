@@ -18,7 +18,7 @@ const PRIZES_MAX: usize = 500;
 
 macro_rules! columns {
     () => {
-        "id, name, code, kind, goods, ord, version"
+        "id, name, code, kind, goods, picture, ord, version"
     };
 }
 
@@ -47,6 +47,7 @@ fn view(row: &AnyRow) -> ApiResult<PrizeView> {
         code: row.try_get("code")?,
         kind: kind_of(&kind),
         goods: row.try_get("goods")?,
+        picture: row.try_get("picture")?,
         ord: row.try_get("ord")?,
         version: row.try_get("version")?,
     })
@@ -74,11 +75,13 @@ fn goods(kind: PrizeKind, goods: &str) -> ApiResult<()> {
 pub async fn create(app: &App, who: &str, meeting: &str, new: NewPrize) -> ApiResult<PrizeView> {
     text("name", &new.name, 1, 40)?;
     goods(new.kind, &new.goods)?;
+    meeting::pictures::shape("picture", &new.picture)?;
     if let Some(code) = &new.code {
         check::code("code", code)?;
     }
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting).await?.must_be_open()?;
+    meeting::pictures::check(tx.conn(), "picture", &new.picture).await?;
     let known = list(tx.conn(), meeting).await?;
     if known.len() >= PRIZES_MAX {
         return Err(ApiError::invalid("invalid", "name", format!("一个活动最多 {PRIZES_MAX} 个奖项。")));
@@ -95,7 +98,8 @@ pub async fn create(app: &App, who: &str, meeting: &str, new: NewPrize) -> ApiRe
     let id = keys::row_id();
     let ord = known.iter().map(|prize| prize.ord + 1).max().unwrap_or(0);
     sqlx::query(
-        "insert into prize (id, meeting_id, name, code, kind, goods, ord) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into prize (id, meeting_id, name, code, kind, goods, ord, picture) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(&id)
     .bind(meeting)
@@ -104,6 +108,7 @@ pub async fn create(app: &App, who: &str, meeting: &str, new: NewPrize) -> ApiRe
     .bind(kind_text(new.kind))
     .bind(&new.goods)
     .bind(ord)
+    .bind(&new.picture)
     .execute(tx.conn())
     .await?;
     let made = load(tx.conn(), meeting, &id).await?;
@@ -111,22 +116,28 @@ pub async fn create(app: &App, who: &str, meeting: &str, new: NewPrize) -> ApiRe
     Ok(made)
 }
 
-/// Changes name, goods or place of a prize; code and kind stay, since rounds and the log rely on them.
+/// Changes name, goods, picture or place of a prize; code and kind stay, since rounds and the log rely on them.
 pub async fn edit(app: &App, who: &str, at: (&str, &str), edit: EditPrize) -> ApiResult<PrizeView> {
     let (meeting, id) = at;
     text("name", &edit.name, 1, 40)?;
     if !(0..=10_000).contains(&edit.ord) {
         return Err(ApiError::invalid("invalid", "ord", "顺序为 0 到 10000。"));
     }
+    meeting::pictures::shape("picture", edit.picture.as_deref().unwrap_or_default())?;
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting).await?.must_be_open()?;
-    goods(load(tx.conn(), meeting, id).await?.kind, &edit.goods)?;
+    let before = load(tx.conn(), meeting, id).await?;
+    goods(before.kind, &edit.goods)?;
+    let picture = edit.picture.unwrap_or(before.picture);
+    meeting::pictures::check(tx.conn(), "picture", &picture).await?;
     let done = sqlx::query(
-        "update prize set name = $1, goods = $2, ord = $3, version = version + 1 where id = $4 and version = $5",
+        "update prize set name = $1, goods = $2, ord = $3, picture = $4, version = version + 1 \
+         where id = $5 and version = $6",
     )
     .bind(&edit.name)
     .bind(&edit.goods)
     .bind(edit.ord)
+    .bind(picture)
     .bind(id)
     .bind(edit.version)
     .execute(tx.conn())

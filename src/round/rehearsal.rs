@@ -4,19 +4,18 @@
 use anyhow::Context;
 use sqlx::Row;
 
+use super::copy;
 use crate::{
     app::App,
-    auth,
     db::Tx,
     draw::hash,
     drawlog,
-    error::{ApiError, ApiResult},
+    error::ApiResult,
     keys::{self, Purpose},
     meeting::{self, Meeting},
     people::xlsx_out::{DemoPerson, demo_people},
     phone::Phone,
     pool::{self, PoolMember},
-    wire::{MeetingView, NewMeeting},
 };
 
 /// Made-up people when the meeting has no roster yet.
@@ -24,29 +23,11 @@ const PEOPLE: usize = 60;
 /// Most made-up people.
 const PEOPLE_MAX: i64 = 500;
 
-/// Makes a meeting; a rehearsal also gets prizes, rounds and people who are all bound and present.
-pub async fn create_meeting(app: &App, who: &str, new: NewMeeting) -> ApiResult<MeetingView> {
-    let Some(original) = new.rehearsal_of.clone() else {
-        return meeting::create(app, who, new).await;
-    };
-    let mut tx = app.db().begin().await?;
-    meeting::load(tx.conn(), &original).await.map_err(|error| match error.code() {
-        "not_found" => ApiError::invalid("invalid", "rehearsal_of", "没有这个活动，请刷新后重选。"),
-        _ => error,
-    })?;
-    let made = meeting::create_in(app, &mut tx, who, &new).await?;
-    copy_prizes(&mut tx, &original, &made.id).await?;
-    // What is rehearsed looks and sounds like the evening itself.
-    sqlx::query("update meeting set look = (select look from meeting where id = $1) where id = $2")
-        .bind(&original)
-        .bind(&made.id)
-        .execute(tx.conn())
-        .await?;
-    fill(app, &mut tx, &original, &made.id).await?;
-    auth::inherit(&mut tx, (&original, &made.id), app.now()).await?;
-    tx.commit().await?;
-    pool::refresh(app, &made.id).await?;
-    Ok(made)
+/// Fills a new meeting that is marked as a rehearsal with what `original` has, and with people who are all bound and
+/// present.
+pub(super) async fn set_up(app: &App, tx: &mut Tx, original: &str, made: &str) -> ApiResult<()> {
+    copy::arrangement(tx, original, made).await?;
+    fill(app, tx, original, made).await
 }
 
 /// Department, group and tickets of a real person; the rehearsal's person gets another name and number.
@@ -143,46 +124,4 @@ async fn bind(
     .execute(tx.conn())
     .await?;
     Ok(PoolMember { idx: index, pid, weight, present: true })
-}
-
-/// Copies prizes and rounds of one meeting into a new one.
-async fn copy_prizes(tx: &mut Tx, from: &str, to: &str) -> ApiResult<()> {
-    let prizes = sqlx::query("select id from prize where meeting_id = $1 order by ord, code")
-        .bind(from)
-        .fetch_all(tx.conn())
-        .await?;
-    for prize in prizes {
-        let (old, new): (String, String) = (prize.try_get(0)?, keys::row_id());
-        sqlx::query(
-            "insert into prize (id, meeting_id, name, code, kind, goods, picture, ord) \
-             select $1, $2, name, code, kind, goods, picture, ord from prize where id = $3",
-        )
-        .bind(&new)
-        .bind(to)
-        .bind(&old)
-        .execute(tx.conn())
-        .await?;
-        copy_rounds(tx, (&old, &new), to).await?;
-    }
-    Ok(())
-}
-
-async fn copy_rounds(tx: &mut Tx, (old, new): (&str, &str), to: &str) -> ApiResult<()> {
-    let rounds =
-        sqlx::query("select id from round where prize_id = $1").bind(old).fetch_all(tx.conn()).await?;
-    for round in rounds {
-        let id: String = round.try_get(0)?;
-        sqlx::query(
-            "insert into round (id, meeting_id, prize_id, name, seats, exclude, grp, eligible, award, cost_fen, \
-             sources, confirm, ord, status) select $1, $2, $3, name, seats, exclude, grp, eligible, award, cost_fen, \
-             sources, confirm, ord, 'ready' from round where id = $4",
-        )
-        .bind(keys::row_id())
-        .bind(to)
-        .bind(new)
-        .bind(&id)
-        .execute(tx.conn())
-        .await?;
-    }
-    Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{app::App, error::ApiError, http::no_route};
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob: https://thirdwx.qlogo.cn https://wx.qlogo.cn; font-src 'self'; media-src 'self'; \
     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
-    frame-ancestors 'none'";
+    frame-src 'self'; frame-ancestors 'none'";
 
 /// WeChat's files are a few dozen bytes: nothing else is served from there by accident.
 const DOMAIN_FILE_BYTES: usize = 1024;
@@ -31,7 +31,7 @@ pub(super) fn router() -> Router<App> {
         .route("/", get(|| async { Redirect::to("/control") }))
         .route("/control", get(|| async { page("control.html") }))
         .route("/verify", get(|| async { page("verify.html") }))
-        .route("/screen/{meeting}", get(|| async { page("screen.html") }))
+        .route("/screen/{meeting}", get(screen))
         .route("/m/{meeting}", get(|| async { page("attendee.html") }))
         .route("/assets/{*path}", get(asset))
         .route("/icon.svg", get(|| async { serve("icon.svg", "public, max-age=86400") }))
@@ -57,6 +57,18 @@ async fn domain_file(State(app): State<App>, Path(name): Path<String>) -> Respon
 
 fn page(name: &str) -> Response {
     serve(name, "no-cache")
+}
+
+/// The one page that may stand in a frame of our own pages: the control page shows it as a preview. It takes no commands.
+async fn screen() -> Response {
+    let mut response = page("screen.html");
+    let headers = response.headers_mut();
+    let policy = POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'");
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    response
 }
 
 /// Names of assets hold a hash of their content.

@@ -11,6 +11,7 @@ use crate::{
     auth::{Screen, Staff, screen_cookie},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Path},
+    meeting,
     wire::{PairRequest, Pairing, Role, Scene, Show, Ticket, Wall},
 };
 
@@ -104,22 +105,27 @@ async fn set_show(
     show::set(&app, &staff.user, &meeting, wanted).await.map(Json)
 }
 
-/// The names that a paired screen moves before the winners stand.
+/// The names that a screen moves before the winners stand: a paired one, or a member of staff's preview.
 #[utoipa::path(get, path = "/api/meetings/{meeting}/wall", tag = "live",
-    security(("screen" = []), ("bearer" = [])),
+    security(("screen" = []), ("cookie" = []), ("bearer" = [])),
     params(("meeting" = String, Path, description = "Id of the meeting")), responses(
     (status = 200, body = Wall),
     (status = 304, description = "`If-None-Match` names the present ones"),
     (status = 401, description = "`pairing`", body = ProblemBody),
-    (status = 403, description = "`pairing`: the ticket is another meeting's", body = ProblemBody),
+    (status = 403, description = "`pairing`: the ticket is another meeting's; `role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
 ))]
 async fn wall_names(
     State(app): State<App>,
-    screen: Screen,
+    screen: ApiResult<Screen>,
+    staff: ApiResult<Staff>,
     Path(meeting): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    if screen.meeting != meeting {
+    if let Ok(staff) = staff {
+        staff.need(&[Role::Host, Role::Finance, Role::Auditor])?;
+        meeting::view(&app, &meeting).await?;
+    } else if screen?.meeting != meeting {
         return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
     }
     wall::answer(&app, &meeting, &headers).await

@@ -3,6 +3,7 @@
 mod address;
 mod http;
 mod pairing;
+mod presence;
 mod scene;
 mod show;
 mod snapshot;

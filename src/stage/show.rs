@@ -38,6 +38,8 @@ pub(super) async fn set(app: &App, who: &str, meeting: &str, wanted: Show) -> Ap
         return Err(ApiError::stale());
     }
     let mut show = Show { version: before.version + 1, ..wanted };
+    meeting::pictures::check(tx.conn(), "logo_picture", &show.logo_picture).await?;
+    meeting::pictures::check(tx.conn(), "background", &show.background).await?;
     keep_known(&mut tx, meeting, &mut show).await?;
     sqlx::query("update meeting set look = $1 where id = $2")
         .bind(serde_json::to_string(&show).context("a look")?)
@@ -58,6 +60,8 @@ fn check(wanted: &Show) -> ApiResult<()> {
     if wanted.prizes.len() > PRIZES_MAX {
         return Err(ApiError::invalid("invalid", "prizes", "单独设置样式的奖项最多 200 个。"));
     }
+    meeting::pictures::shape("logo_picture", &wanted.logo_picture)?;
+    meeting::pictures::shape("background", &wanted.background)?;
     meeting::check::text("logo", &wanted.logo, 0, LOGO_CHARS)
 }
 

@@ -10,14 +10,14 @@ use http::{HeaderMap, Request, header, request::Parts};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::snapshot::snapshot;
+use super::{presence::Presence, snapshot::snapshot};
 use crate::{
     app::App,
     auth::{self, Attendee, Screen, Staff, bearer},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Path, Query},
     keys::token_hash,
-    live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, Wants, events},
+    live::{self, Check, Frame, Live, Outlet, Permit, Seat, Upgrade, Viewer, Wants, events},
     people,
     wire::{Body, Message},
 };
@@ -35,6 +35,16 @@ pub(super) enum SocketRole {
     Attendee,
     /// A control page.
     Control,
+}
+
+impl SocketRole {
+    fn viewer(self) -> Viewer {
+        match self {
+            Self::Screen => Viewer::Screen,
+            Self::Attendee => Viewer::Phone,
+            Self::Control => Viewer::Desk,
+        }
+    }
 }
 
 /// The query of a socket.
@@ -82,8 +92,8 @@ pub(super) async fn connect(
     let permit = app.hub().permit(&caller.session, query.role != SocketRole::Attendee)?;
     let response = upgrade.response();
     let check = (query.role == SocketRole::Control).then(|| still_staff(&app, (&parts.headers, &meeting)));
-    let wants = Wants { hall: query.role != SocketRole::Attendee, sealed: query.sealed };
-    let visit = Visit { app: app.clone(), meeting, wants, after: query.after, openid: caller.openid };
+    let wants = Wants { viewer: query.role.viewer(), sealed: query.sealed };
+    let visit = Visit { app: app.clone(), meeting, wants, after: query.after, caller };
     app.spawn(visit.run(upgrade, permit, check));
     Ok(response)
 }
@@ -92,6 +102,7 @@ struct Caller {
     /// Names the session in limits without being its secret.
     session: String,
     openid: Option<Arc<str>>,
+    staff: Option<String>,
 }
 
 /// Who is asking; 401 without a session, 403 for a foreign page (or, with a cookie, no page at all).
@@ -104,13 +115,14 @@ async fn admit(app: &App, parts: &mut Parts, meeting: &str, role: SocketRole) ->
     let caller = match role {
         SocketRole::Control => {
             let staff = Staff::from_request_parts(parts, app).await?;
-            Caller { session: format!("staff:{}", staff.id), openid: None }
+            Caller { session: format!("staff:{}", staff.id), openid: None, staff: Some(staff.id) }
         }
         SocketRole::Attendee => {
             let attendee = Attendee::from_request_parts(parts, app).await?;
             Caller {
                 session: format!("attendee:{}", token_hash(&attendee.openid)),
                 openid: Some(attendee.openid.into()),
+                staff: None,
             }
         }
         SocketRole::Screen => {
@@ -118,7 +130,7 @@ async fn admit(app: &App, parts: &mut Parts, meeting: &str, role: SocketRole) ->
             if screen.meeting != meeting {
                 return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
             }
-            Caller { session: format!("screen:{}", screen.ticket_hash), openid: None }
+            Caller { session: format!("screen:{}", screen.ticket_hash), openid: None, staff: None }
         }
     };
     if ours.is_none() && bearer(parts).is_none() {
@@ -150,7 +162,7 @@ struct Visit {
     meeting: String,
     wants: Wants,
     after: Option<i64>,
-    openid: Option<Arc<str>>,
+    caller: Caller,
 }
 
 impl Visit {
@@ -161,18 +173,25 @@ impl Visit {
             seated = self.begin(upgrade, permit) => seated,
         };
         let Some((outlet, early, seat)) = seated else { return };
+        let presence = Presence::enter(&self.app, &self.meeting, self.caller.staff.as_deref()).await;
         let live = Live { outlet, early, clock: self.app.clock().clone(), stopping, check };
         // A task of its own, without what only the beginning needed: ten thousand sockets each keep only what they use.
-        self.app.spawn(async move {
-            live::run(live).await;
-            drop(seat);
-        });
+        match presence {
+            Some(presence) => self.app.spawn(async move {
+                presence.during(live).await;
+                drop(seat);
+            }),
+            None => self.app.spawn(async move {
+                live::run(live).await;
+                drop(seat);
+            }),
+        }
     }
 
     async fn begin(&self, upgrade: Upgrade, permit: Permit) -> Option<(Arc<Outlet>, Vec<u8>, Seat)> {
         let (stream, early) = upgrade.stream().await?;
         let outlet = Arc::new(Outlet::new(stream, self.wants));
-        let seat = self.app.hub().enter(permit, &self.meeting, &outlet, self.openid.clone()).await;
+        let seat = self.app.hub().enter(permit, &self.meeting, &outlet, self.caller.openid.clone()).await;
         match self.first(&seat).await {
             Ok((seq, frames)) => outlet.open(seq, frames),
             Err(error) => {
@@ -198,7 +217,8 @@ impl Visit {
             (seq, vec![frame])
         };
         frames.extend(seat.present());
-        if let Some(openid) = &self.openid {
+        frames.extend(seat.desk().filter(|_| self.wants.viewer == Viewer::Desk));
+        if let Some(openid) = &self.caller.openid {
             let me = Box::pin(people::me::view(&self.app, &self.meeting, openid)).await?;
             frames.push(Frame::text(0, &self.text(None, Body::Me(Box::new(me)))));
         }

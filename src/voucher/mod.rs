@@ -10,7 +10,6 @@ mod drafts;
 mod export;
 mod http;
 mod http_staff;
-mod picture;
 mod review;
 mod rules;
 mod stats;

@@ -5,13 +5,14 @@ use bytes::Bytes;
 use http::StatusCode;
 use sqlx::Row;
 
-use super::{Facts, Sender, campaigns, duplicate, picture, whole};
+use super::{Facts, Sender, campaigns, duplicate, whole};
 use crate::{
     app::App,
     db::{Tx, hit},
     error::{ApiError, ApiResult},
     files,
     keys::random,
+    picture,
 };
 
 /// Largest piece of a photo.

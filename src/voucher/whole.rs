@@ -1,15 +1,10 @@
 //! The last piece of a photo is here: the whole is compared with what was announced, made anew, and counted.
 
-use std::{sync::Arc, time::Duration};
-
-use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Facts, Sender, duplicate,
-    picture::{self, Fault, Made},
     upload::{self, Stored},
 };
 use crate::{
@@ -18,13 +13,10 @@ use crate::{
     error::{ApiError, ApiResult},
     files,
     keys::token_hash,
+    picture::{self, Fault, Made},
     store::Hit,
 };
 
-/// Photos that are decoded at the same time: each may take a few hundred megabytes.
-const DECODERS: usize = 2;
-/// How long one waits for its turn.
-const TURN: Duration = Duration::from_secs(20);
 /// Whole photos of one person in ten minutes.
 const WHOLE: usize = 60;
 const WHOLE_MS: i64 = 600_000;
@@ -42,7 +34,7 @@ pub(super) async fn finish(
         return Err(ApiError::too_many("photo_throttled", detail, ms / 1000 + 1));
     }
     let made = if let Some(whole) = gather(app, stored).await? {
-        made_anew(app, whole).await?.map_err(refused)
+        picture::in_turn(app, whole, picture::make).await?.map_err(refused)
     } else {
         let detail = "收到的照片与声明的不一致，请重新上传。";
         Err(ApiError::invalid("photo_sha256", "sha256", detail))
@@ -118,33 +110,6 @@ async fn gather(app: &App, stored: &Stored) -> ApiResult<Option<Bytes>> {
     let whole = whole.freeze();
     let same = hex::encode(Sha256::digest(&whole)) == stored.sha256;
     Ok(same.then_some(whole))
-}
-
-#[derive(Debug)]
-struct Decoders(Arc<Semaphore>);
-
-impl Default for Decoders {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(DECODERS)))
-    }
-}
-
-async fn turn(app: &App) -> ApiResult<OwnedSemaphorePermit> {
-    let waiting = Arc::clone(&app.kept::<Decoders>().0).acquire_owned();
-    match tokio::time::timeout(TURN, waiting).await {
-        Ok(permit) => Ok(permit.context("decoders are never closed")?),
-        Err(_) => Err(ApiError::unavailable("正在处理的照片太多，请稍后自动重试。")),
-    }
-}
-
-async fn made_anew(app: &App, whole: Bytes) -> ApiResult<Result<Made, Fault>> {
-    let permit = turn(app).await?;
-    let made = tokio::task::spawn_blocking(move || {
-        let made = picture::make(&whole);
-        drop(permit);
-        made
-    });
-    Ok(made.await.context("a decoder failed")??)
 }
 
 /// The file counts for this voucher from now on: 409 `voucher_duplicate` when another was faster.

@@ -95,6 +95,10 @@ pub struct NewMeeting {
     /// Make a rehearsal of this meeting: its prizes and rounds, made-up people, no payment ever.
     #[serde(default)]
     pub rehearsal_of: Option<String>,
+    /// Begin with the settings, prizes, rounds and look of this meeting, in place of `settings`. No people, no money:
+    /// its roster can be imported (`imports/copy`), budgets are approved anew.
+    #[serde(default)]
+    pub copy_of: Option<String>,
 }
 
 /// Change a meeting.
@@ -160,6 +164,10 @@ pub struct NewPrize {
     #[serde(default)]
     #[schema(max_length = 80)]
     pub goods: String,
+    /// Picture, see `PictureView`.
+    #[serde(default)]
+    #[schema(max_length = 32)]
+    pub picture: String,
 }
 
 /// Change a prize.
@@ -174,6 +182,10 @@ pub struct EditPrize {
     #[serde(default)]
     #[schema(max_length = 80)]
     pub goods: String,
+    /// Picture, see `PictureView`; empty takes it away, absent leaves it as it is.
+    #[serde(default)]
+    #[schema(max_length = 32)]
+    pub picture: Option<String>,
     /// Place in the list, from 0.
     #[schema(minimum = 0, maximum = 10_000)]
     pub ord: i64,
@@ -192,6 +204,9 @@ pub struct PrizeView {
     pub kind: PrizeKind,
     /// What is handed out.
     pub goods: String,
+    /// Picture, see `PictureView`; absent when it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub picture: String,
     /// Place in the list.
     pub ord: i64,
     /// For the next edit.

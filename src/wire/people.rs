@@ -39,6 +39,13 @@ pub struct ImportRow {
     pub message: String,
 }
 
+/// Import the roster of another meeting.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct CopyRoster {
+    /// Id of the meeting whose people are copied.
+    pub from: String,
+}
+
 /// Where an import stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -241,6 +248,9 @@ pub struct MyWin {
     pub status: SeatStatus,
     /// The code to show when collecting goods; empty for cash only.
     pub claim_code: String,
+    /// When the goods were handed out, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_at: Option<i64>,
     /// State of the cash award.
     pub cash: Option<AwardState>,
     /// State of its packet.

@@ -67,6 +67,14 @@ pub struct Show {
     /// Text of the logo beside the meeting's name, at most 20 characters; may be empty.
     #[schema(max_length = 20)]
     pub logo: String,
+    /// Picture in place of the logo's text, see `PictureView`; absent when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 32)]
+    pub logo_picture: String,
+    /// Picture behind everything, likewise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 32)]
+    pub background: String,
     /// Styles of single prizes by the prize's `code`; the others take `style`.
     #[serde(default)]
     pub prizes: BTreeMap<String, ShowStyle>,
@@ -82,6 +90,8 @@ impl Default for Show {
             music: ShowMusic::default(),
             volume: 60,
             logo: String::new(),
+            logo_picture: String::new(),
+            background: String::new(),
             prizes: BTreeMap::new(),
             version: 1,
         }

@@ -67,6 +67,9 @@ pub enum Body {
     /// Without `seq`, only to one person's sockets: their own page changed (also right after the snapshot).
     #[serde(rename = "me")]
     Me(Box<Me>),
+    /// Without `seq`, only to control pages: who else has one open, also right after the snapshot.
+    #[serde(rename = "desk")]
+    Desk(DeskStaff),
     /// Without `seq`: the server is going down; come back after a random part of `within_ms`.
     #[serde(rename = "bye")]
     Bye(Bye),
@@ -206,6 +209,22 @@ pub struct Taps {
     pub draw: i64,
     /// Taps.
     pub m: i64,
+}
+
+/// Who has a control page of the meeting open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeskStaff {
+    /// Each member of staff once, who came first stands first.
+    pub people: Vec<DeskPerson>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeskPerson {
+    /// User name.
+    pub user: String,
+    /// Since when, ms.
+    pub since: i64,
 }
 
 /// Good-bye.

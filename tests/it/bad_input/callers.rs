@@ -11,6 +11,7 @@ const HOST: &[&str] = &["host"];
 const FINANCE: &[&str] = &["finance"];
 const MONEY_READERS: &[&str] = &["host", "finance", "auditor"];
 const STAFF: &[&str] = &["host", "finance", "auditor"];
+const READERS: &[&str] = &["host", "finance", "auditor", "reviewer"];
 
 /// Method, path under a meeting that does not exist, a body of the right shape, and who may.
 fn routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
@@ -29,6 +30,7 @@ fn routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
         (post.clone(), "/scene", json!({ "name": "lobby" }), HOST),
         (post.clone(), "/show", crate::live::show::look(1), HOST),
         (post.clone(), "/pairing", nothing(), HOST),
+        (post.clone(), "/imports/copy", json!({ "from": "x" }), HOST),
         (get.clone(), "/imports/x", nothing(), &["host", "auditor"]),
         (post.clone(), "/imports/x/accept", nothing(), HOST),
         (get.clone(), "/people", nothing(), STAFF),
@@ -60,13 +62,18 @@ fn routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
         (patch, "/budgets/x", budget, FINANCE),
         (post.clone(), "/budgets/x/approve", nothing(), FINANCE),
         (get.clone(), "/awards", nothing(), MONEY_READERS),
-        (post.clone(), "/awards/collect", json!({ "claim_code": "ABCD1234" }), HOST),
+        (post.clone(), "/awards/collect", json!({ "claim_code": "ABCD1234" }), &["host", "reviewer"]),
+        (post.clone(), "/awards/claim", json!({ "claim_code": "ABCD1234" }), &["host", "reviewer"]),
+        (get.clone(), "/awards/goods", nothing(), READERS),
+        (get.clone(), "/stats/payouts", nothing(), MONEY_READERS),
+        (get.clone(), "/stats/entries", nothing(), STAFF),
         (get.clone(), "/packets", nothing(), MONEY_READERS),
         (get.clone(), "/packets/x", nothing(), &["finance", "auditor"]),
         (post, "/packets/x/cancel", nothing(), FINANCE),
         (get.clone(), "/export?kind=roster", nothing(), HOST),
         (get.clone(), "/export?kind=winners", nothing(), &["host", "finance"]),
-        (get, "/export?kind=payments", nothing(), &["host", "finance"]),
+        (get.clone(), "/export?kind=payments", nothing(), &["host", "finance"]),
+        (get, "/export?kind=handover", nothing(), &["host", "finance", "reviewer"]),
     ]
 }
 
@@ -76,32 +83,31 @@ fn campaign_routes() -> Vec<(Method, &'static str, Value, &'static [&'static str
     let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
     let judges: &[&str] = &["reviewer"];
     let makers: &[&str] = &["host", "finance"];
-    let readers: &[&str] = &["host", "finance", "auditor", "reviewer"];
     let rules = json!({
         "amount": { "mode": "fixed", "fen": 100 }, "per_person": 1, "fields": [], "photos_min": 1, "photos_max": 1,
     });
     let campaign = json!({ "version": 1, "name": "促销", "status": "open", "rules": rules });
     let referral = json!({ "open": true, "fen": 100, "every": 1, "daily": 1, "total": 1, "delay_ms": 0 });
     vec![
-        (get.clone(), "/voucher-campaigns", nothing(), readers),
+        (get.clone(), "/voucher-campaigns", nothing(), READERS),
         (post.clone(), "/voucher-campaigns", campaign.clone(), makers),
         (Method::PATCH, "/voucher-campaigns/x", campaign, makers),
-        (get.clone(), "/voucher-stats", nothing(), readers),
+        (get.clone(), "/voucher-stats", nothing(), READERS),
         (get.clone(), "/voucher-export", nothing(), makers),
-        (get.clone(), "/vouchers", nothing(), readers),
-        (get.clone(), "/vouchers/x", nothing(), readers),
+        (get.clone(), "/vouchers", nothing(), READERS),
+        (get.clone(), "/vouchers/x", nothing(), READERS),
         (get.clone(), "/vouchers/x/photos/1", nothing(), &["reviewer", "finance"]),
         (post.clone(), "/voucher-review/next", nothing(), judges),
         (post.clone(), "/vouchers/x/lock", nothing(), judges),
         (post.clone(), "/vouchers/x/unlock", nothing(), judges),
         (post.clone(), "/vouchers/x/accept", json!({ "version": 1 }), judges),
         (post.clone(), "/vouchers/x/reject", json!({ "version": 1, "reason": "不清楚" }), judges),
-        (get.clone(), "/referral-rules", nothing(), readers),
+        (get.clone(), "/referral-rules", nothing(), READERS),
         (put, "/referral-rules", json!({ "version": 0, "rules": referral }), makers),
-        (get.clone(), "/referrals", nothing(), readers),
+        (get.clone(), "/referrals", nothing(), READERS),
         (post.clone(), "/referrals/x/allow", nothing(), judges),
         (post, "/referrals/x/refuse", json!({ "reason": "重复" }), judges),
-        (get.clone(), "/referral-stats", nothing(), readers),
+        (get.clone(), "/referral-stats", nothing(), READERS),
         (get, "/referral-export", nothing(), makers),
     ]
 }

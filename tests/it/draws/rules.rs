@@ -146,6 +146,7 @@ async fn a_rehearsal_has_the_same_rounds_other_people_and_no_money() {
         name: "彩排".into(),
         settings: kaijiang::wire::MeetingSettings { commit_show_ms: 0, ..Default::default() },
         rehearsal_of: Some(stage.meeting.clone()),
+        copy_of: None,
     };
     let made = round::create_meeting(&stage.app, HOST, new).await.unwrap();
     assert!(made.rehearsal);

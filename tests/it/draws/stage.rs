@@ -60,7 +60,7 @@ impl Stage {
         values.as_object_mut().unwrap().extend(sections.as_object().unwrap().clone());
         let app = App::open(open_config(&values), Clock::fixed(now)).await.unwrap();
         let settings = MeetingSettings { commit_show_ms: 0, ..MeetingSettings::default() };
-        let new = NewMeeting { name: "年会".into(), settings, rehearsal_of: None };
+        let new = NewMeeting { name: "年会".into(), settings, rehearsal_of: None, copy_of: None };
         let meeting = meeting::create(&app, HOST, new).await.unwrap().id;
         let stage = Self { app, meeting, dir: Arc::new(dir), values };
         for number in 0..people {
@@ -154,7 +154,8 @@ impl Stage {
     pub(crate) async fn plan(&self, seats: i64, award: Award, sources: &[Source]) -> NewRound {
         let kind = if award == Award::None { PrizeKind::Goods } else { PrizeKind::Cash };
         let goods = if kind == PrizeKind::Goods { "电视机" } else { "" };
-        let new = NewPrize { name: "奖品".into(), code: None, kind, goods: goods.into() };
+        let new =
+            NewPrize { name: "奖品".into(), code: None, kind, goods: goods.into(), picture: String::new() };
         let prize = round::prizes::create(&self.app, HOST, &self.meeting, new).await.unwrap();
         NewRound {
             prize_id: prize.id,

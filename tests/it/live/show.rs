@@ -144,9 +144,13 @@ async fn names_are_for_screens_of_the_meeting() {
         let (status, body) = answer(api.request(Method::GET, path)).await;
         (status.as_u16(), body["code"].as_str().unwrap_or("").to_owned())
     };
-    for token in ["nothing", "token-of-host-for-tests", "token-of-owner-for-tests"] {
-        assert_eq!(ask(token, &path).await, (401, "pairing".into()), "{token}");
+    assert_eq!(ask("nothing", &path).await, (401, "pairing".into()));
+    // Who may read the roster may look at a preview of the screen.
+    for role in ["host", "owner", "finance", "auditor"] {
+        assert_eq!(ask(&format!("token-of-{role}-for-tests"), &path).await, (200, String::new()), "{role}");
     }
+    assert_eq!(ask("token-of-reviewer-for-tests", &path).await, (403, "role".into()));
+    assert_eq!(ask("token-of-host-for-tests", "/api/meetings/nowhere/wall").await, (404, "not_found".into()));
     assert_eq!(ask(&hall.ticket, "/api/meetings/nowhere/wall").await, (403, "pairing".into()));
     let host = hall.evening.staff("host");
     let other = host.post("/api/meetings", json!({ "name": "另一场" })).await;

@@ -56,7 +56,9 @@ async fn goods_are_handed_out_once_to_a_confirmed_winner_and_signed_off() {
         let typed = json!({ "claim_code": format!(" {} ", codes[0].1.to_lowercase()) });
         let award = host.post(&collect, typed).await;
         assert_eq!((&award["state"], &award["rank"]), (&json!("collected"), &json!(1)), "{award}");
-        host.refused(&collect, code, 409, "already_collected").await;
+        let again = host.refused(&collect, code, 409, "already_collected").await;
+        let said = again["detail"].as_str().unwrap();
+        assert!(said.contains("11月23日 12:00") && said.contains("host"), "when, and by whom: {said}");
         host.refused(&collect, json!({ "claim_code": codes[1].1 }), 409, "award_cancelled").await;
         let signed = "select cast(count(*) as bigint) from goods_handover h join staff s on s.id = h.staff_id \
                       where s.username = 'host'";
@@ -90,6 +92,54 @@ async fn two_desks_at_once_hand_out_one_thing() {
             assert_eq!(told, 5, "{answers:?}");
         }
         assert!(rig.packets(draw).await.is_empty(), "goods never touch the sender");
+        rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desk_sees_whom_a_code_belongs_to_and_the_list_that_is_signed() {
+    for backend in both() {
+        let mut rig = Rig::new(backend, 3).await;
+        let (draw, codes) = drawn(&mut rig, 0).await;
+        let (host, reviewer) = (rig.host(), rig.evening.staff("reviewer"));
+        let (look, collect) = (rig.path("/awards/claim"), rig.path("/awards/collect"));
+        let (winner, code) = &codes[0];
+        let shown = json!({ "claim_code": code });
+        let seen = reviewer.post(&look, shown.clone()).await;
+        let name = &kaijiang::people::xlsx_out::demo_people(3)[*winner].name;
+        assert_eq!((&seen["name"], &seen["state"]), (&json!(name), &json!("waiting")), "{seen}");
+        assert_eq!((&seen["goods"], &seen["draw"]), (&json!("定制保温杯"), &json!(draw)));
+        assert!(seen["phone"].as_str().unwrap().contains("****"), "{seen}");
+        host.post(&rig.path(&format!("/draws/{draw}/seats")), json!({ "status": "present" })).await;
+        assert_eq!(reviewer.post(&look, shown.clone()).await["state"], "payable", "looking changes nothing");
+
+        // As it is read out: in groups, and with a letter that no code has.
+        let spoken = format!("{} {}", &code[..4], &code[4..]).to_uppercase().replace('0', "O");
+        reviewer.post(&collect, json!({ "claim_code": spoken })).await;
+        let seen = host.post(&look, shown).await;
+        let expected = (&json!("collected"), &json!("reviewer"), true);
+        assert_eq!((&seen["state"], &seen["handed_by"], seen["handed_at"].is_i64()), expected, "{seen}");
+        let me = rig.phones[*winner].get("/me").await;
+        assert!(me["wins"][0]["handed_at"].is_i64(), "the winner's page says so too: {me}");
+
+        let list = rig.finance().get(&rig.path("/awards/goods")).await;
+        assert_eq!((&list["total"], &list["handed"]), (&json!(2), &json!(1)), "{list}");
+        let whole = list.to_string();
+        assert!(codes.iter().all(|(_, code)| !whole.contains(code.as_str())), "no code is on the list");
+        let book = reviewer.bytes(&rig.path("/export?kind=handover")).await;
+        let mut book: calamine::Xlsx<_> = calamine::Reader::new(std::io::Cursor::new(book)).unwrap();
+        let sheet = calamine::Reader::worksheet_range(&mut book, "签收表").unwrap();
+        let cells: Vec<String> = sheet.rows().map(|row| format!("{row:?}")).collect();
+        assert_eq!(cells.len(), 3);
+        assert!(cells.iter().any(|row| row.contains("已领取") && row.contains("reviewer")), "{cells:?}");
+        assert!(cells.iter().any(|row| row.contains("待领取")), "{cells:?}");
+
+        for role in ["finance", "auditor"] {
+            let staff = rig.evening.staff(role);
+            staff.refused(&look, json!({ "claim_code": code }), 403, "role").await;
+        }
+        host.refused(&look, json!({ "claim_code": "NOSUCH00" }), 404, "not_found").await;
+        host.refused(&look, json!({ "claim_code": "abc" }), 422, "invalid").await;
         rig.evening.stop().await;
     }
 }

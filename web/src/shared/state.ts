@@ -10,6 +10,8 @@ export type SeatView = Wire['SeatView'];
 export interface State extends Snapshot {
   /** The attendee's own page, once the server sent it. */
   me: Me | null;
+  /** Who has a control page open; only control pages are told. */
+  desk?: readonly Wire['DeskPerson'][];
 }
 
 /** One message of the socket. Those with a `seq` are events of the meeting; others are passing or private. */
@@ -33,7 +35,7 @@ function withSeats(draw: DrawView, seats: readonly SeatView[]): DrawView {
  * page. Only a snapshot can come first; anything else before it leaves `null`.
  */
 export function apply(state: State | null, message: Message): State | null {
-  if (message.type === 'snapshot') return { ...message.data, me: state?.me ?? null };
+  if (message.type === 'snapshot') return { ...message.data, me: state?.me ?? null, desk: state?.desk ?? [] };
   if (state === null) return null;
   switch (message.type) {
     case 'meeting':
@@ -68,6 +70,8 @@ export function apply(state: State | null, message: Message): State | null {
       );
       return { ...state, draws };
     }
+    case 'desk':
+      return { ...state, desk: message.data.people };
     case 'me':
       return { ...state, me: message.data };
     default:

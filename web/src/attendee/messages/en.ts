@@ -137,6 +137,9 @@ export const en: typeof zh = {
     cash: 'Cash {amount}',
     goods: 'Claim code',
     goodsHint: 'Show it to collect {goods}',
+    goodsQr: 'QR code of your claim code',
+    goodsKeep: 'Whoever has this code can collect the prize: show it to the staff only.',
+    handed: '{goods}: collected on {time}',
     packet: {
       queued: 'queued',
       reserved: 'queued',

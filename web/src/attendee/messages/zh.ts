@@ -131,6 +131,9 @@ export const zh = {
     cash: '现金 {amount}',
     goods: '领奖码',
     goodsHint: '领取 {goods} 时出示',
+    goodsQr: '领奖码的二维码',
+    goodsKeep: '凭码领奖，只给工作人员看，不要发给别人。',
+    handed: '{goods} 已于 {time} 领取',
     packet: {
       queued: '排队发放中',
       reserved: '排队发放中',

@@ -1,6 +1,8 @@
 import { approval } from './approval';
+import { charts } from './charts';
 import { checks } from './checks';
 import { finance } from './finance';
+import { goods } from './goods';
 import { money } from './money';
 import { payout } from './payout';
 import { people } from './people';
@@ -34,6 +36,8 @@ const zh = {
   ...referral.zh,
   ...stage.zh,
   ...settings.zh,
+  ...goods.zh,
+  ...charts.zh,
   packets: { ...money.zh.packets, ...payout.zh.packets },
 };
 
@@ -55,6 +59,8 @@ const en: typeof zh = {
   ...referral.en,
   ...stage.en,
   ...settings.en,
+  ...goods.en,
+  ...charts.en,
   packets: { ...money.en.packets, ...payout.en.packets },
 };
 

@@ -90,13 +90,6 @@ const zh = {
     story: '下一步',
     kinds: { cash: '红包', goods: '实物' },
   },
-  collect: {
-    title: '发放实物',
-    help: '输入或扫描获奖者手机上的领奖码，核对姓名后交付。',
-    code: '领奖码',
-    submit: '签收',
-    done: '已签收：{name}（{department}）· 第 {draw} 次抽奖第 {rank} 名',
-  },
 };
 
 const en: typeof zh = {
@@ -192,13 +185,6 @@ const en: typeof zh = {
     empty: 'No awards yet. Each winner’s award appears here with the result.',
     story: 'What is next',
     kinds: { cash: 'Red packet', goods: 'Goods' },
-  },
-  collect: {
-    title: 'Hand out goods',
-    help: 'Type or scan the code on the winner’s phone, check the name, hand it over.',
-    code: 'Claim code',
-    submit: 'Sign off',
-    done: 'Signed off: {name} ({department}) · draw {draw}, rank {rank}',
   },
 };
 

@@ -36,6 +36,9 @@ const zh = {
     hidden: '你的角色看不到名单。',
   },
   imports: {
+    pick: '或选择其他活动的名单…',
+    from: '其他活动的名单',
+    copy: '读取名单',
     title: '导入名单',
     drop: '把 .xlsx 或 .csv 文件拖到这里，或点击选择',
     hint: '第一行是表头：姓名、手机号，可选部门、工号、分组、票数。先看报告，确认后才会写入。',
@@ -95,6 +98,9 @@ const en: typeof zh = {
     hidden: 'Your role cannot see the roster.',
   },
   imports: {
+    pick: 'Or the roster of another meeting…',
+    from: 'Roster of another meeting',
+    copy: 'Read it',
     title: 'Import people',
     drop: 'Drop an .xlsx or .csv file here, or click to choose',
     hint: 'The first row is the header: name, phone, optionally department, staff number, group, tickets. You see a report first; nothing is stored before you accept it.',

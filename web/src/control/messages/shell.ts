@@ -36,6 +36,9 @@ const zh = {
     open: '进入',
     created: '创建于 {time}',
     rehearse: '彩排',
+    copy: '复制活动',
+    copyHint:
+      '复制设置、奖项、轮次和舞台样式，不复制人员、预算和结果。名单可以在新活动的「名单」里从原活动导入。',
   },
   meeting: {
     open: '进行中',
@@ -45,6 +48,7 @@ const zh = {
       run: '现场',
       people: '名单',
       prizes: '奖项与轮次',
+      goods: '领奖',
       voucher: '凭证',
       referral: '推荐',
       money: '资金',
@@ -132,6 +136,9 @@ const en: typeof zh = {
     open: 'Open',
     created: 'Created {time}',
     rehearse: 'Rehearse',
+    copy: 'Copy',
+    copyHint:
+      'Copies settings, prizes, rounds and the look; no people, budgets or results. The roster can be imported from the original under “People”.',
   },
   meeting: {
     open: 'Open',
@@ -141,6 +148,7 @@ const en: typeof zh = {
       run: 'Run',
       people: 'People',
       prizes: 'Prizes & rounds',
+      goods: 'Hand-out',
       voucher: 'Vouchers',
       referral: 'Referrals',
       money: 'Money',

@@ -19,8 +19,19 @@ const zh = {
     volume: '音量',
     logo: '标志文字',
     logoPlaceholder: '公司简称，最多 20 字',
+    logoPicture: '标志图片（代替标志文字）',
+    background: '背景图片',
+    backgroundHelp: 'JPEG、PNG 或 WebP，建议 1920×1080 以上。会压暗一层，保证文字清楚。',
     prizes: '按奖项设置样式',
     same: '同上',
+  },
+  picture: {
+    none: '无图片',
+    choose: '选择图片',
+    change: '换一张',
+    remove: '移除',
+    sending: '上传中…',
+    tooLarge: '图片不能超过 8 MiB，请缩小后再上传。',
   },
 };
 
@@ -46,8 +57,20 @@ const en: typeof zh = {
     volume: 'Volume',
     logo: 'Text of the logo',
     logoPlaceholder: 'Short name, at most 20 characters',
+    logoPicture: 'Picture in place of the text',
+    background: 'Background picture',
+    backgroundHelp:
+      'JPEG, PNG or WebP, best 1920×1080 or larger. It is toned down so that words stay readable.',
     prizes: 'Styles of single prizes',
     same: 'As above',
+  },
+  picture: {
+    none: 'None',
+    choose: 'Choose a picture',
+    change: 'Change',
+    remove: 'Remove',
+    sending: 'Sending…',
+    tooLarge: 'At most 8 MiB: make the picture smaller first.',
   },
 };
 

@@ -87,10 +87,32 @@ function lines(context: Context, width: number, height: number, color: string): 
   }
 }
 
-/** Paints the whole background of a theme; the same every time. */
-export function paintBackdrop(context: Context, width: number, height: number, theme: ThemeName): void {
+/** How much of the theme lies over the host's picture: whatever it shows, words on it stay readable. */
+const VEIL = 0.74;
+
+/** The host's picture: fills the frame, cut where it must be, under a veil of the theme's colour. */
+function photo(context: Context, width: number, height: number, picture: ImageBitmap, veil: string): void {
+  const scale = Math.max(width / picture.width, height / picture.height);
+  const across = picture.width * scale;
+  const up = picture.height * scale;
+  context.drawImage(picture, (width - across) / 2, (height - up) / 2, across, up);
+  context.fillStyle = fade(veil, VEIL);
+  context.fillRect(0, 0, width, height);
+}
+
+/** Paints the whole background of a theme, or the host's picture in its place; the same every time. */
+export function paintBackdrop(
+  context: Context,
+  width: number,
+  height: number,
+  { theme, picture }: { theme: ThemeName; picture: ImageBitmap | null },
+): void {
   const palette = paletteOf(theme);
   const [bright, middle, edge] = palette.back;
+  if (picture !== null) {
+    photo(context, width, height, picture, middle);
+    return;
+  }
   const base = context.createRadialGradient(
     width / 2,
     0,

@@ -102,6 +102,7 @@ export class Engine {
   private on = false;
   private size: Frame = { width: 0, height: 0, ratio: 1, font: 'sans-serif' };
   private colors = colorsOf('red');
+  private picture: ImageBitmap | null = null;
   /** Nobody sees the page: it is not slow then. */
   hidden = false;
 
@@ -157,6 +158,14 @@ export class Engine {
     this.go();
   }
 
+  /** The host's picture behind everything, or none any more. */
+  show(picture: ImageBitmap | null): void {
+    this.picture?.close();
+    this.picture = picture;
+    this.backdrop();
+    this.go();
+  }
+
   private backdrop(): void {
     const { width, height, ratio } = this.size;
     if (width === 0 || height === 0) return;
@@ -167,7 +176,8 @@ export class Engine {
     this.back.height = Math.round(height * scale);
     const context = this.back.getContext('2d', { alpha: false }) as Context | null;
     if (context === null) return;
-    paintBackdrop(context, this.back.width, this.back.height, this.setting?.theme ?? 'red');
+    const look = { theme: this.setting?.theme ?? 'red', picture: this.picture };
+    paintBackdrop(context, this.back.width, this.back.height, look);
     this.renderer?.backdrop(this.back);
   }
 

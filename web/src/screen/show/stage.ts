@@ -5,6 +5,8 @@ import StageWorker from './stage.worker?worker';
 export interface Stage {
   set(setting: Setting): void;
   resize(size: Frame): void;
+  /** Takes the picture over: the background from now on. */
+  show(picture: ImageBitmap | null): void;
   hide(hidden: boolean): void;
   end(): void;
 }
@@ -53,6 +55,7 @@ function beside(canvas: HTMLCanvasElement, back: HTMLCanvasElement, watcher: Wat
       send(order);
     },
     resize: (size) => send({ size }),
+    show: (picture) => send({ picture }, picture === null ? [] : [picture]),
     hide: (hidden) => send({ hidden }),
     end: () => worker.terminate(),
   };
@@ -63,6 +66,7 @@ function here(canvas: HTMLCanvasElement, back: HTMLCanvasElement, watcher: Watch
   return {
     set: (setting) => engine.set(setting),
     resize: (size) => engine.resize(size),
+    show: (picture) => engine.show(picture),
     hide: (hidden) => {
       engine.hidden = hidden;
     },

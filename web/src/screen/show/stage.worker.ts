@@ -10,6 +10,7 @@ export type Order =
       offset: number;
     }
   | { size: Frame }
+  | { picture: ImageBitmap | null }
   | { hidden: boolean };
 
 let engine: Engine | null = null;
@@ -34,5 +35,6 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
     offset = data.offset;
     engine?.set({ ...data.set, people, winners });
   } else if ('size' in data) engine?.resize(data.size);
+  else if ('picture' in data) engine?.show(data.picture);
   else if (engine !== null) engine.hidden = data.hidden;
 };

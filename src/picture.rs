@@ -1,26 +1,39 @@
 //! From bytes of a stranger to a picture of ours: type by content, size before decoding, decoded under limits, turned
 //! upright, encoded anew. Nothing of the original file is kept: no metadata, no text behind the picture.
 
-use std::io::Cursor;
+use std::{io::Cursor, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use bytes::Bytes;
 use image::{
-    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, codecs::jpeg::JpegEncoder,
-    imageops::FilterType, metadata::Orientation,
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits,
+    codecs::{jpeg::JpegEncoder, png::PngEncoder},
+    imageops::FilterType,
+    metadata::Orientation,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    app::App,
+    error::{ApiError, ApiResult},
 };
 
 /// Most pixels of a photo.
-pub(super) const PIXELS: u64 = 25_000_000;
+pub const PIXELS: u64 = 25_000_000;
 /// Most bytes that a decoder may take.
 const DECODED_BYTES: u64 = 256 << 20;
 /// Longest side of what is kept, and of the small one in lists.
 const FULL: u32 = 2_560;
 const SMALL: u32 = 320;
 const QUALITY: u8 = 85;
+/// Pictures that are decoded at the same time: each may take a few hundred megabytes.
+const DECODERS: usize = 2;
+/// How long one waits for its turn.
+const TURN: Duration = Duration::from_secs(20);
 
 /// Why a file is no photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// None of the three types.
     Type,
     /// Too many pixels.
@@ -31,17 +44,66 @@ pub(super) enum Fault {
 
 /// A photo made anew.
 #[derive(Debug)]
-pub(super) struct Made {
-    pub(super) full: Vec<u8>,
-    pub(super) small: Vec<u8>,
-    pub(super) width: u32,
-    pub(super) height: u32,
+pub struct Made {
+    /// JPEG, at most 2,560 pixels a side.
+    pub full: Vec<u8>,
+    /// JPEG, at most 320 pixels a side.
+    pub small: Vec<u8>,
+    /// Of the full one, pixels.
+    pub width: u32,
+    /// Likewise.
+    pub height: u32,
     /// 64 bits of how it looks.
-    pub(super) look: u64,
+    pub look: u64,
+}
+
+/// A picture of the host, made anew.
+#[derive(Debug)]
+pub struct Still {
+    /// JPEG, or PNG where something shows through.
+    pub bytes: Vec<u8>,
+    /// Whether it is a PNG.
+    pub clear: bool,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+#[derive(Debug)]
+struct Decoders(Arc<Semaphore>);
+
+impl Default for Decoders {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(DECODERS)))
+    }
+}
+
+async fn turn(app: &App) -> ApiResult<OwnedSemaphorePermit> {
+    let waiting = Arc::clone(&app.kept::<Decoders>().0).acquire_owned();
+    match tokio::time::timeout(TURN, waiting).await {
+        Ok(permit) => Ok(permit.context("decoders are never closed")?),
+        Err(_) => Err(ApiError::unavailable("正在处理的图片太多，请稍后自动重试。")),
+    }
+}
+
+/// Runs a decoder off the event loop when its turn has come; 503 when that takes too long.
+pub async fn in_turn<T: Send + 'static>(
+    app: &App,
+    bytes: Bytes,
+    work: impl FnOnce(&[u8]) -> anyhow::Result<Result<T, Fault>> + Send + 'static,
+) -> ApiResult<Result<T, Fault>> {
+    let permit = turn(app).await?;
+    let made = tokio::task::spawn_blocking(move || {
+        let made = work(&bytes);
+        drop(permit);
+        made
+    });
+    Ok(made.await.context("a decoder failed")??)
 }
 
 /// The type by the first bytes, whatever the name says.
-pub(super) fn kind(bytes: &[u8]) -> Option<ImageFormat> {
+pub fn kind(bytes: &[u8]) -> Option<ImageFormat> {
     match bytes {
         [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(ImageFormat::Png),
@@ -50,12 +112,26 @@ pub(super) fn kind(bytes: &[u8]) -> Option<ImageFormat> {
     }
 }
 
-/// Makes it anew. Blocking, and takes up to a few hundred megabytes: see `upload`.
-pub(super) fn make(bytes: &[u8]) -> anyhow::Result<Result<Made, Fault>> {
+/// Makes a photo anew. Blocking, and takes up to a few hundred megabytes: see [`in_turn`].
+pub fn make(bytes: &[u8]) -> anyhow::Result<Result<Made, Fault>> {
     match decode(bytes) {
         Ok((picture, turned)) => encode(&picture, turned).map(Ok),
         Err(fault) => Ok(Err(fault)),
     }
+}
+
+/// Makes a picture of the host anew, at most `side` pixels a side; what is transparent stays so. Blocking, as [`make`].
+pub fn still(bytes: &[u8], side: u32) -> anyhow::Result<Result<Still, Fault>> {
+    let (picture, turned) = match decode(bytes) {
+        Ok(decoded) => decoded,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let large = picture.width().max(picture.height()) > side;
+    let mut picture = if large { picture.thumbnail(side, side) } else { picture };
+    picture.apply_orientation(turned);
+    let clear = picture.color().has_alpha() && picture.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX);
+    let bytes = if clear { png(&picture)? } else { jpeg(&DynamicImage::ImageRgb8(picture.to_rgb8()))? };
+    Ok(Ok(Still { bytes, clear, width: picture.width(), height: picture.height() }))
 }
 
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
@@ -104,6 +180,13 @@ fn jpeg(picture: &DynamicImage) -> anyhow::Result<Vec<u8>> {
     Ok(out)
 }
 
+fn png(picture: &DynamicImage) -> anyhow::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let flat = DynamicImage::ImageRgba8(picture.to_rgba8());
+    flat.write_with_encoder(PngEncoder::new(&mut out)).context("a picture was not encoded")?;
+    Ok(out)
+}
+
 /// Whether each of 8 × 8 fields is darker than the one to its right: the same for the same picture in another size,
 /// format or quality.
 fn look(picture: &DynamicImage) -> u64 {
@@ -120,7 +203,7 @@ fn look(picture: &DynamicImage) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use image::{Rgb, RgbImage};
+    use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
     use super::*;
 
@@ -151,6 +234,18 @@ mod tests {
         assert_eq!(make(b"GIF89a\x01\x00\x01\x00").unwrap().err(), Some(Fault::Type));
         let whole = bytes(&wavy(64, 64), ImageFormat::Png);
         assert_eq!(make(&whole[..40]).unwrap().err(), Some(Fault::Broken));
+    }
+
+    #[test]
+    fn a_still_keeps_what_shows_through_and_nothing_else_of_a_png() {
+        let clear = RgbaImage::from_fn(80, 40, |x, _| Rgba([200, 20, 20, if x < 40 { 0 } else { 255 }]));
+        let made = still(&bytes(&DynamicImage::ImageRgba8(clear), ImageFormat::Png), 60).unwrap().unwrap();
+        assert_eq!((made.clear, made.width, made.height), (true, 60, 30));
+        assert_eq!(kind(&made.bytes), Some(ImageFormat::Png));
+        let full = RgbaImage::from_pixel(80, 40, Rgba([9, 9, 9, 255]));
+        let made = still(&bytes(&DynamicImage::ImageRgba8(full), ImageFormat::Png), 200).unwrap().unwrap();
+        assert_eq!((made.clear, made.width, kind(&made.bytes)), (false, 80, Some(ImageFormat::Jpeg)));
+        assert_eq!(still(b"<svg/>", 60).unwrap().err(), Some(Fault::Type));
     }
 
     #[test]

@@ -1,0 +1,27 @@
+//! Pictures of the host.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a picture is for: says how large it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PictureUse {
+    /// Behind everything on the screen: at most 2,560 pixels a side.
+    Background,
+    /// Beside the meeting's name: at most 800 pixels a side.
+    Logo,
+    /// A prize: at most 1,280 pixels a side.
+    Prize,
+}
+
+/// A picture as it was made anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PictureView {
+    /// Id, 32 hex digits: the picture is at `/api/pictures/{id}`.
+    pub id: String,
+    /// Pixels.
+    pub width: i64,
+    /// Pixels.
+    pub height: i64,
+}

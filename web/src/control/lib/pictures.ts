@@ -1,0 +1,23 @@
+import { ApiError, fetchOk } from '../../shared/api';
+import type { Wire } from '../../wire';
+import type { Desk } from './desk';
+
+/** Largest file that the server takes. */
+const MOST = 8 * 1024 * 1024;
+
+/** Sends a picture; the answer names what the server made of it. `tooLarge` is said of a file that it would not take. */
+export async function uploadPicture(
+  desk: Desk,
+  file: File,
+  what: Wire['PictureUse'],
+  tooLarge: string,
+): Promise<Wire['PictureView']> {
+  // Said before it is sent: a server that hangs up in the middle looks like a broken network.
+  if (file.size > MOST) throw new ApiError(413, 'too_large', tooLarge);
+  const response = await fetchOk(`${desk.path('/pictures')}?for=${what}`, {
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/octet-stream' },
+    body: file,
+  });
+  return response.json();
+}
