@@ -29,3 +29,4 @@ mod tidy;
 mod upgrade;
 mod voucher;
 mod watch;
+mod words;
