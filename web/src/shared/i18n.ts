@@ -48,3 +48,8 @@ export function rememberLang(lang: Lang): void {
   markDocument(lang);
   void speak(lang);
 }
+
+/** What stands between the names of a list. */
+export function comma(lang: string): string {
+  return lang === 'zh' ? '、' : ', ';
+}
