@@ -209,7 +209,12 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await show(page, 'prize');
     await save();
     await button(page, say.control('round.add')).click();
+    await dialog()
+      .getByRole('combobox', { name: say.control('round.prize'), exact: true })
+      .selectOption({ label: typed.prize });
     await dialog().getByLabel(say.control('round.seats')).fill('3');
+    const award = dialog().getByRole('combobox', { name: say.control('round.award'), exact: true });
+    await award.selectOption({ label: say.control('round.modes.fixed') });
     await dialog().getByLabel(say.control('round.fen')).fill('66.66');
     await show(page, 'round');
     await save();
@@ -265,9 +270,9 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     const { page } = phone;
     await page.goto(`${demo.at.sandbox}?lang=${lang}`);
     await page.goto(`${demo.at.base}/m/${meeting}`);
-    await page.locator('button[name=as]').first().waitFor();
-    const openid = (await page.locator('button[name=as]').first().getAttribute('value')) ?? '';
-    await page.locator(`button[value="${openid}"]`).click();
+    const mine = page.getByRole('button', { name: MINE });
+    const openid = (await mine.getAttribute('value')) ?? '';
+    await mine.click();
     await page.getByText(say.attendee('follow.title')).waitFor();
     await look(page, 'phone-follow');
     expect(await seriousFindings(page)).toEqual([]);
@@ -324,12 +329,12 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await press(say.control('step.commit.button'));
     await screen.page.getByText(say.screen('random.photo')).waitFor();
     await look(page, 'sealed');
-    await button(phone.page, say.attendee('draw.tap')).click();
+    await phone.page.getByRole('button', { name: say.attendee('draw.tap') }).click();
     await phone.page.getByText(say.attendee('draw.tapped')).waitFor();
     await show(phone.page, 'phone-tap');
     await show(screen.page, 'screen-sealed');
     await press(say.control('step.taps.button'));
-    await page.locator('.boxes input, input[inputmode=numeric]').first().click();
+    await page.getByLabel(say.control('dice.box', { n: 1 }), { exact: true }).click();
     await page.keyboard.type('402817365920');
     await page.getByText(say.control('dice.filled', { n: 12, count: 12 })).waitFor();
     await show(page, 'dice');
@@ -431,6 +436,8 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     for (const size of [LAPTOP, PHONE]) {
       await page.setViewportSize(size);
       for (const path of pages) {
+        // From nothing: a page that is still the one before would be looked at twice.
+        await page.goto('about:blank');
         await page.goto(`${demo.at.base}/control${path}`);
         await settled(page);
         const name = path.split('/').at(-1) || 'meetings';

@@ -32,20 +32,23 @@ export function wordsOf(lang: Lang) {
 
 /**
  * Words of the other language on a page, each with its place. In English any Han letter but those of WeChat's own buttons
- * between quotation marks; in Chinese two Latin words beside each other outside of codes. `data` is what people typed.
+ * between quotation marks; in Chinese a text of two and more Latin words and nothing else, outside of codes. `data` is what
+ * people typed.
  */
 export async function strangers(page: Page, lang: Lang, data: readonly string[] = []): Promise<string[]> {
   return page.evaluate(
     ([lang, data]) => {
       const english = lang === 'en';
-      const wrong = english ? /[\u3400-\u9fff]/ : /[A-Za-z]{2,}(?: [A-Za-z]{2,})+/;
+      const chinese = /[\u3400-\u9fff]/;
+      const wrong = (text: string): boolean =>
+        english ? chinese.test(text) : /[A-Za-z]{2,} [A-Za-z]{2,}/.test(text) && !chinese.test(text);
       const skipped = english
         ? 'script, style, [lang="zh-CN"]:not(html), [lang="zh"]:not(html)'
         : 'script, style, [lang="en"], code, pre, .mono, .num';
       const found: string[] = [];
       const look = (text: string, element: Element, where: string): void => {
         const bare = data.reduce((left, known) => left.split(known).join(''), text).replace(/“[^”]*”/g, '');
-        if (!wrong.test(bare) || element.closest(skipped) !== null) return;
+        if (!wrong(bare) || element.closest(skipped) !== null) return;
         if (!element.checkVisibility({ visibilityProperty: true })) return;
         found.push(
           `${where} of <${element.tagName.toLowerCase()} class="${element.className}">: ${text.trim()}`,
