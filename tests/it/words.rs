@@ -64,7 +64,9 @@ fn texts(code: &str) -> Vec<(usize, String)> {
             // A character; a lifetime has no second quote right after its first letter.
             '\'' => match rest.next() {
                 Some('\\') => rest.by_ref().skip(1).take_while(|next| *next != '\'').for_each(drop),
-                _ => drop(rest.next_if_eq(&'\'')),
+                _ => {
+                    rest.next_if_eq(&'\'');
+                }
             },
             '"' => {
                 let begun = line;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
@@ -10,6 +10,8 @@ const TAKING = process.env.KAIJIANG_PICTURES === '1';
 /** Widest that a picture is kept, and how good: the whole manual stays below 2.5 MB. */
 const WIDEST = 1200;
 const QUALITY = 0.82;
+/** Of one language. */
+const MOST_BYTES = 1_250_000;
 
 /** The pictures of the manual in one language. */
 export class Album {
@@ -44,6 +46,8 @@ export class Album {
     expect(kept.sort(), `files in docs/pictures/${this.lang}: run make pictures`).toEqual(
       this.taken.map((name) => `${name}.webp`).sort(),
     );
+    const bytes = kept.reduce((sum, name) => sum + statSync(join(this.folder, name)).size, 0);
+    expect(bytes, `bytes in docs/pictures/${this.lang}`).toBeLessThan(MOST_BYTES);
   }
 }
 
