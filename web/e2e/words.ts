@@ -1,5 +1,4 @@
 import type { Page } from 'playwright-core';
-import { expect } from 'vitest';
 import { messages as attendee } from '../src/attendee/messages';
 import { messages as control } from '../src/control/messages';
 import { messages as screen } from '../src/screen/messages';
@@ -67,14 +66,4 @@ export async function strangers(page: Page, lang: Lang, data: readonly string[] 
     },
     [lang, data] as const,
   );
-}
-
-/** Fails with the exact words and their place. */
-export async function speaksOnly(
-  page: Page,
-  lang: Lang,
-  where: string,
-  data: readonly string[] = [],
-): Promise<void> {
-  expect(await strangers(page, lang, data), `${where} (${page.url()})`).toEqual([]);
 }
