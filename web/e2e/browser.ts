@@ -42,27 +42,6 @@ export async function open(
   ...homes: string[]
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: size, locale: 'zh-CN', timezoneId: 'Asia/Shanghai' });
-  if (process.env.SCRATCH_DIST) {
-    const { readFileSync: rd, existsSync: ex } = await import('node:fs');
-    await context.route(/\/(control|verify|screen\/\w+|m\/\w+|assets\/[^?]+)(\?.*)?$/, async (route) => {
-      const path = new URL(route.request().url()).pathname;
-      const name = /^\/(control|verify|screen|m)(\/|$)/.exec(path)?.[1];
-      const file = `${process.env.SCRATCH_DIST}/${name === undefined ? path : name === 'm' ? 'attendee.html' : `${name}.html`}`;
-      if (
-        route.request().method() !== 'GET' ||
-        path.startsWith('/api') ||
-        path.startsWith('/ws') ||
-        !ex(file)
-      )
-        return route.fallback();
-      const type = file.endsWith('.js')
-        ? 'text/javascript'
-        : file.endsWith('.css')
-          ? 'text/css'
-          : 'text/html';
-      await route.fulfill({ body: rd(file), contentType: type });
-    });
-  }
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));

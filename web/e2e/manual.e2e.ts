@@ -451,7 +451,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
         await settled(page);
         const name = path.split('/').at(-1) || 'meetings';
         await look(page, `page-${name}-${size.width}`);
-        if (path === '#/account') await reach(page, 'verify');
+        if (path === '#/account') await reach(page, 'account');
       }
     }
   }
