@@ -15,7 +15,8 @@ describe('the English of what the server says', () => {
       expect(left(told), `${chinese} → ${told}`).toBe('');
       const places = (text: string) =>
         new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name?.toLowerCase()));
-      expect(places(chinese), chinese).toEqual(places(english));
+      // Nothing is said that the server did not say; what English readers cannot read may be left out.
+      for (const place of places(english)) expect(places(chinese), chinese).toContain(place);
     }
   });
 
