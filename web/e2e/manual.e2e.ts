@@ -116,10 +116,9 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
 
   /** Whatever a page shows is in the reader's language, and fits into the window. */
   async function look(page: Page, name: string): Promise<void> {
-    await page.screenshot({
-      path: join(SHOTS, `words-${lang}-${name}.png`),
-      fullPage: page !== screen?.page,
-    });
+    const path = join(SHOTS, `words-${lang}-${name}.png`);
+    // A browser that draws in software is now and then too busy for a picture.
+    await vi.waitFor(() => page.screenshot({ path, fullPage: page !== screen?.page }), { timeout: STEP_MS });
     for (const stranger of await strangers(page, lang, data)) faults.push(`${name}: ${stranger}`);
     if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth))
       faults.push(`${name}: too wide`);
@@ -299,7 +298,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await code.fill(right);
     await album.take(page, 'phone-bind');
     await button(page, say.attendee('bind.go')).click();
-    await page.getByText(say.attendee('in.title')).waitFor();
+    await page.getByText(say.attendee('in.title'), { exact: true }).waitFor();
     await look(page, 'phone-in');
   }
 

@@ -105,11 +105,12 @@ export class Catalogue {
     return out.join(' ');
   }
 
-  /** A run with or without the semicolon that joins it to the next. */
+  /** A run with or without what ends it: sentences are also made of clauses. */
   private run(text: string): string | null {
     const told = this.one(text);
-    if (told !== null || !text.endsWith('；')) return told;
+    const end = text.endsWith('；') ? ';' : text.endsWith('。') ? '.' : null;
+    if (told !== null || end === null) return told;
     const bare = this.one(text.slice(0, -1));
-    return bare === null ? null : `${bare};`;
+    return bare === null ? null : `${bare}${end}`;
   }
 }

@@ -44,6 +44,7 @@ describe('the English of what the server says', () => {
     expect(catalogue.say('8.88 元已领取。请凭领奖码 ABCD 到兑奖处领取保温杯。')).toBe(
       '¥8.88 received. Collect 保温杯 at the counter with the claim code ABCD.',
     );
+    expect(catalogue.say('没有手机号。')).toBe('No phone number.');
     expect(catalogue.say('pay.client_ip：IPv4 地址；pay.ca_pem：没有这个文件')).toBe(
       'pay.client_ip: an IPv4 address; pay.ca_pem: the file does not exist',
     );
