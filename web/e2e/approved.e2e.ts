@@ -17,8 +17,8 @@ const TAKING = process.env.KAIJIANG_APPROVE === '1';
 /** How far a pixel's colour may be off (of 1), and how many of all pixels: letters differ a little between machines. */
 const COLOUR = 0.2;
 const SHARE = 0.01;
-/** A third of the hall's size: layout is looked at, not single pixels. */
-const SCALE = 1 / 3;
+/** Half of the hall's size: layout is looked at, not single pixels. */
+const SCALE = 0.5;
 
 /** What moves, or says where and when the test runs; the stage behind is drawn by WebGL, in software or not. */
 const RESTLESS = 'canvas, header time, .scan .code, .scan .address, .phase.counting';
