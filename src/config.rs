@@ -197,6 +197,25 @@ impl Config {
         );
         self.pay_faults(&mut need);
         self.transfer_faults(&mut need);
+        self.sms_faults(&mut need);
+        need(
+            self.limits.packet_min < 1 || self.limits.packet_max < self.limits.packet_min,
+            (
+                "limits.packet_min 与 packet_max：单位是分，前者不大于后者",
+                "limits.packet_min and packet_max: fen, the first not above the second",
+            ),
+        );
+        need(
+            self.sandbox.enabled,
+            (
+                "sandbox.enabled：真实付款时须为 false",
+                "sandbox.enabled must be false where real money is paid",
+            ),
+        );
+        faults
+    }
+
+    fn sms_faults(&self, need: Need<'_>) {
         need(
             self.sms.provider == SmsProvider::Log,
             (
@@ -220,21 +239,6 @@ impl Config {
             sms.provider == SmsProvider::Tencent && sms.app_id.is_empty(),
             ("sms.app_id：腾讯云短信的 SdkAppId", "sms.app_id: the SdkAppId of Tencent Cloud SMS"),
         );
-        need(
-            self.limits.packet_min < 1 || self.limits.packet_max < self.limits.packet_min,
-            (
-                "limits.packet_min 与 packet_max：单位是分，前者不大于后者",
-                "limits.packet_min and packet_max: fen, the first not above the second",
-            ),
-        );
-        need(
-            self.sandbox.enabled,
-            (
-                "sandbox.enabled：真实付款时须为 false",
-                "sandbox.enabled must be false where real money is paid",
-            ),
-        );
-        faults
     }
 
     fn pay_faults(&self, need: Need<'_>) {
