@@ -45,7 +45,7 @@ const TYPED = {
       'Farid Haddad',
       'Grace Kim',
       'Hugo Silva',
-      'Ines Weber',
+      'Iris Weber',
       'Jack Murphy',
       'Maximiliana Featherstonehaugh',
       'Keiko Tanaka',
