@@ -56,6 +56,15 @@ needs:
 test: needs ## everything that CI runs; SUITES="rust web-unit" runs only those
 	@tests/all $(SUITES)
 
+E2E = cargo build --locked && KAIJIANG_BIN="$(CURDIR)/target/debug/kaijiang" npm --prefix web run e2e --
+.PHONY: pictures
+pictures: needs web ## take the pictures of the manual anew; KAIJIANG_CHROMIUM names another browser
+	KAIJIANG_PICTURES=1 bash -c '$(E2E) manual'
+
+.PHONY: approve
+approve: needs web ## take the approved pictures of the hall screen anew: look at each before committing it
+	KAIJIANG_APPROVE=1 bash -c '$(E2E) approved'
+
 .PHONY: mutants
 mutants: needs ## plant each small bug in the rules of money and see a simulation catch it
 	@tests/mutants

@@ -151,7 +151,7 @@ fn existing(file: Option<&Path>) -> anyhow::Result<Config> {
 
 fn check_config(file: Option<&Path>) -> anyhow::Result<()> {
     let config = Config::load(file)?;
-    let mut faults = config.faults();
+    let mut faults: Vec<String> = config.faults().iter().map(ToString::to_string).collect();
     if faults.is_empty() {
         // The files are there: now whether they are what they should be.
         match crate::payout::check_config(&config) {

@@ -26,7 +26,8 @@ pub(super) fn configuration(app: &App) -> Finding {
     if faults.is_empty() {
         return Finding::good("配置完整。");
     }
-    Finding::bad(faults.join("；"), "请修改配置文件（kaijiang check-config 列出同样的内容），然后重启。")
+    let sentences: Vec<_> = faults.iter().map(|fault| fault.chinese).collect();
+    Finding::bad(sentences.join("；"), "请修改配置文件（kaijiang check-config 列出同样的内容），然后重启。")
 }
 
 pub(super) fn master_key(app: &App) -> Finding {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::input::Input;
+use super::lang::Lang;
 use super::page;
 use super::people::{is_openid, openid_of};
 use super::state::{Inner, Sandbox, Shared};
@@ -89,39 +90,48 @@ pub(super) struct Authorize {
 
 impl Authorize {
     /// What is wrong with the request, as a page at WeChat would say.
-    fn complaint(&self, sandbox: &Sandbox) -> Option<&'static str> {
+    fn complaint(&self, lang: Lang, sandbox: &Sandbox) -> Option<&'static str> {
         let web = Url::parse(&self.redirect_uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
         let state = self.state.len() <= 128 && self.state.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if self.appid != sandbox.config.app_id {
-            Some("AppID 参数错误（40013）")
+            Some(lang.say("AppID 参数错误（40013）", "wrong AppID (40013)"))
         } else if !web {
-            Some("redirect_uri 参数错误（10003）")
+            Some(lang.say("redirect_uri 参数错误（10003）", "wrong redirect_uri (10003)"))
         } else if self.response_type != "code" {
-            Some("response_type 必须是 code")
+            Some(lang.say("response_type 必须是 code", "response_type must be code"))
         } else if !matches!(self.scope.as_str(), "snsapi_base" | "snsapi_userinfo") {
-            Some("Scope 参数错误（10005）")
+            Some(lang.say("Scope 参数错误（10005）", "wrong scope (10005)"))
         } else if !state {
-            Some("state 只能是字母和数字，最多 128 字节")
+            Some(
+                lang.say(
+                    "state 只能是字母和数字，最多 128 字节",
+                    "state: letters and digits, at most 128 bytes",
+                ),
+            )
         } else {
             None
         }
     }
 }
 
-async fn authorize(State(sandbox): State<Shared>, Query(asked): Query<Authorize>) -> Response {
-    if let Some(complaint) = asked.complaint(&sandbox) {
-        return (StatusCode::BAD_REQUEST, Html(page::message("网页授权失败", complaint))).into_response();
+async fn authorize(State(sandbox): State<Shared>, lang: Lang, Query(asked): Query<Authorize>) -> Response {
+    let refused = lang.say("网页授权失败", "The log-in failed");
+    if let Some(complaint) = asked.complaint(lang, &sandbox) {
+        return (StatusCode::BAD_REQUEST, Html(page::message(lang, refused, complaint))).into_response();
     }
     if asked.openid.is_empty() && asked.name.is_empty() {
         let people = sandbox.with(|inner| inner.people.all().cloned().collect::<Vec<_>>());
-        return Html(page::who_are_you(&asked, &people)).into_response();
+        return Html(page::who_are_you(lang, &asked, &people)).into_response();
     }
     let openid = if asked.openid.is_empty() { openid_of(&random_hex(8)) } else { asked.openid.clone() };
     let Ok(mut back) = Url::parse(&asked.redirect_uri) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     if !is_openid(&openid) {
-        return (StatusCode::BAD_REQUEST, Html(page::message("网页授权失败", "openid 不合法")))
+        return (
+            StatusCode::BAD_REQUEST,
+            Html(page::message(lang, refused, lang.say("openid 不合法", "this is no openid"))),
+        )
             .into_response();
     }
     let code = random_hex(16);

@@ -15,6 +15,7 @@ use super::books::Status;
 use super::callbacks;
 use super::faults::{Fault, FaultKind, MAX_FAULTS};
 use super::input::Input;
+use super::lang::Lang;
 use super::page;
 use super::settings::Settings;
 use super::sms::bare_phone;
@@ -58,8 +59,8 @@ struct Proposed {
     meeting: String,
 }
 
-async fn overview(State(sandbox): State<Shared>, Query(proposed): Query<Proposed>) -> Response {
-    Html(page::overview(&sandbox, &proposed.meeting)).into_response()
+async fn overview(State(sandbox): State<Shared>, lang: Lang, Query(proposed): Query<Proposed>) -> Response {
+    (lang.cookie(), Html(page::overview(lang, &sandbox, &proposed.meeting))).into_response()
 }
 
 #[derive(Deserialize, Default)]
@@ -194,7 +195,7 @@ async fn change_settings(State(sandbox): State<Shared>, Input(patch): Input<Valu
 /// Every kind with its sentence, and the faults that wait for a call.
 async fn faults(State(sandbox): State<Shared>) -> Json<Value> {
     let kinds: Vec<Value> =
-        FaultKind::ALL.iter().map(|kind| json!({ "kind": kind, "text": kind.sentence() })).collect();
+        FaultKind::ALL.iter().map(|kind| json!({ "kind": kind, "text": kind.sentence(Lang::Zh), "english": kind.sentence(Lang::En) })).collect();
     Json(json!({ "kinds": kinds, "active": sandbox.with(|inner| inner.faults.clone()) }))
 }
 
@@ -227,11 +228,12 @@ struct FormFault {
     openid: String,
 }
 
-async fn form_add_fault(State(sandbox): State<Shared>, Form(asked): Form<FormFault>) -> Response {
+async fn form_add_fault(State(sandbox): State<Shared>, lang: Lang, Form(asked): Form<FormFault>) -> Response {
     match push_fault(&sandbox, Fault::of_form(asked.kind, asked.count, &asked.openid)) {
         Ok(_) => back_to_page(),
         Err(complaint) => {
-            (StatusCode::BAD_REQUEST, Html(page::message("故障没有设定", complaint))).into_response()
+            let title = lang.say("故障没有设定", "The fault was not set");
+            (StatusCode::BAD_REQUEST, Html(page::message(lang, title, complaint))).into_response()
         }
     }
 }
@@ -242,14 +244,16 @@ struct FormBalance {
     yuan: String,
 }
 
-async fn form_balance(State(sandbox): State<Shared>, Form(asked): Form<FormBalance>) -> Response {
+async fn form_balance(State(sandbox): State<Shared>, lang: Lang, Form(asked): Form<FormBalance>) -> Response {
     let yuan = asked.yuan.trim();
     let fen = match yuan.parse::<u32>() {
         Ok(yuan) => Some(i64::from(yuan) * 100),
         Err(_) if yuan.is_empty() => None,
         Err(_) => {
-            let text = "余额请填整数（元），留空表示不限。";
-            return (StatusCode::BAD_REQUEST, Html(page::message("余额没有改", text))).into_response();
+            let title = lang.say("余额没有改", "The balance was not changed");
+            let text = lang
+                .say("余额请填整数（元），留空表示不限。", "A balance is whole yuan; empty is without end.");
+            return (StatusCode::BAD_REQUEST, Html(page::message(lang, title, text))).into_response();
         }
     };
     sandbox.with(|inner| inner.settings.balance_fen = fen);
@@ -275,14 +279,14 @@ fn open_it(sandbox: &Shared, bill_no: &str) {
 }
 
 /// Where a receiver confirms a transfer: stands for WeChat's own page.
-async fn confirm(State(sandbox): State<Shared>, Path(package): Path<String>) -> Response {
+async fn confirm(State(sandbox): State<Shared>, lang: Lang, Path(package): Path<String>) -> Response {
     let now = sandbox.now();
     let found = sandbox.with(|inner| {
         let bill_no = inner.books.by_package(&package)?;
         inner.books.look(&bill_no, now + inner.settings.clock_ahead_ms)
     });
     match found {
-        Some(packet) => Html(page::confirm(&packet, &package)).into_response(),
+        Some(packet) => Html(page::confirm(lang, &packet, &package)).into_response(),
         None => not_found("no transfer is confirmed with this"),
     }
 }
@@ -295,7 +299,7 @@ async fn form_confirm(State(sandbox): State<Shared>, Path(package): Path<String>
     Redirect::to(&format!("/sandbox/confirm/{package}")).into_response()
 }
 
-async fn form_follow(State(sandbox): State<Shared>, Path(openid): Path<String>) -> Response {
+async fn form_follow(State(sandbox): State<Shared>, lang: Lang, Path(openid): Path<String>) -> Response {
     let Some(person) = sandbox.with(|inner| inner.people.get(&openid).cloned()) else {
         return not_found("nobody has this openid");
     };
@@ -313,7 +317,8 @@ async fn form_follow(State(sandbox): State<Shared>, Path(openid): Path<String>) 
         Ok(_) => back_to_page(),
         Err(error) => {
             let text = error.to_string();
-            (StatusCode::BAD_GATEWAY, Html(page::message("回调没有送达", &text))).into_response()
+            let title = lang.say("回调没有送达", "The callback did not arrive");
+            (StatusCode::BAD_GATEWAY, Html(page::message(lang, title, &text))).into_response()
         }
     }
 }

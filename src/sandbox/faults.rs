@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::lang::Lang;
+
 /// Faults that may wait at the same time.
 pub(super) const MAX_FAULTS: usize = 1000;
 
 /// Kinds with the sentence that the page and `GET /sandbox/faults` show.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident => $text:literal,)*) => {
+    ($($(#[$doc:meta])* $kind:ident => ($zh:literal, $en:literal),)*) => {
         /// What goes wrong.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -21,8 +23,8 @@ macro_rules! kinds {
             pub(super) const ALL: &[Self] = &[$(Self::$kind,)*];
 
             /// What it does, for people.
-            pub(super) fn sentence(self) -> &'static str {
-                match self { $(Self::$kind => $text,)* }
+            pub(super) fn sentence(self, lang: Lang) -> &'static str {
+                match self { $(Self::$kind => lang.say($zh, $en),)* }
             }
         }
     };
@@ -30,91 +32,91 @@ macro_rules! kinds {
 
 kinds! {
     /// No answer until the client gives up. Pays first unless `paid` is false.
-    Timeout => "一直不回答，直到对方超时（默认已付款；paid=false 则未付款）",
+    Timeout => ("一直不回答，直到对方超时（默认已付款；paid=false 则未付款）", "No answer until the other side gives up (paid by default; paid=false: not paid)"),
     /// The connection ends without an answer and without an effect.
-    DropBefore => "记账前断开连接：没有付款，也没有回答",
+    DropBefore => ("记账前断开连接：没有付款，也没有回答", "Connection cut before the books: not paid, no answer"),
     /// Pays, then the connection ends without an answer.
-    DropAfter => "付款后断开连接，没有回答",
+    DropAfter => ("付款后断开连接，没有回答", "Paid, then the connection is cut without an answer"),
     /// HTTP 500. Pays first only when `paid` is true.
-    Http500 => "回答 HTTP 500（默认未付款；paid=true 则已付款）",
+    Http500 => ("回答 HTTP 500（默认未付款；paid=true 则已付款）", "Answers HTTP 500 (not paid by default; paid=true: paid)"),
     /// HTTP 502 from a proxy after the payment.
-    Http502 => "付款后由网关回答 HTTP 502",
+    Http502 => ("付款后由网关回答 HTTP 502", "Paid, then a gateway answers HTTP 502"),
     /// nginx refuses our certificate.
-    Http400 => "网关回答 HTTP 400，称没有商户证书；没有付款",
+    Http400 => ("网关回答 HTTP 400，称没有商户证书；没有付款", "A gateway answers HTTP 400, no merchant certificate; not paid"),
     /// A redirect, after the payment. Nobody may follow it.
-    Redirect => "付款后回答 302 跳转",
+    Redirect => ("付款后回答 302 跳转", "Paid, then answers with a 302 redirect"),
     /// Pays and answers `SYSTEMERROR`.
-    SystemerrorPaid => "已付款，却回答 SYSTEMERROR",
+    SystemerrorPaid => ("已付款，却回答 SYSTEMERROR", "Paid, yet answers SYSTEMERROR"),
     /// Does nothing and answers `SYSTEMERROR`.
-    SystemerrorUnpaid => "未付款，回答 SYSTEMERROR",
+    SystemerrorUnpaid => ("未付款，回答 SYSTEMERROR", "Not paid, answers SYSTEMERROR"),
     /// Accepts and answers `PROCESSING`; paid later, or failed later when `paid` is false.
-    Processing => "回答 PROCESSING，稍后付款（paid=false 则稍后失败）",
+    Processing => ("回答 PROCESSING，稍后付款（paid=false 则稍后失败）", "Answers PROCESSING, paid later (paid=false: fails later)"),
     /// Accepts and answers `PROCESSING`; failed later.
-    FailedLater => "回答 PROCESSING，稍后变为 FAILED，没有付款",
+    FailedLater => ("回答 PROCESSING，稍后变为 FAILED，没有付款", "Answers PROCESSING, becomes FAILED later, not paid"),
     /// `NOTENOUGH`; the order is kept.
-    Notenough => "NOTENOUGH 余额不足；订单保留，充值后用原单号可付",
+    Notenough => ("NOTENOUGH 余额不足；订单保留，充值后用原单号可付", "NOTENOUGH: balance too low; the order stays and can be paid under its number"),
     /// `SENDNUM_LIMIT`; the order is kept.
-    SendnumLimit => "SENDNUM_LIMIT 该用户今日个数已满；订单保留",
+    SendnumLimit => ("SENDNUM_LIMIT 该用户今日个数已满；订单保留", "SENDNUM_LIMIT: this person's packets of today are used up; the order stays"),
     /// `RCVDAMOUNT_LIMIT`; the order is kept.
-    RcvdamountLimit => "RCVDAMOUNT_LIMIT 该用户今日金额已满；订单保留",
+    RcvdamountLimit => ("RCVDAMOUNT_LIMIT 该用户今日金额已满；订单保留", "RCVDAMOUNT_LIMIT: this person's amount of today is used up; the order stays"),
     /// `SENDAMOUNT_LIMIT`; the order is kept.
-    SendamountLimit => "SENDAMOUNT_LIMIT 商户今日额度已满；订单保留",
+    SendamountLimit => ("SENDAMOUNT_LIMIT 商户今日额度已满；订单保留", "SENDAMOUNT_LIMIT: the merchant's amount of today is used up; the order stays"),
     /// `NO_AUTH` for this person (risk control); the order is kept.
-    NoAuth => "NO_AUTH 该用户被风控拦截；订单保留",
+    NoAuth => ("NO_AUTH 该用户被风控拦截；订单保留", "NO_AUTH: risk control stops this person; the order stays"),
     /// `NO_AUTH` for our address (IP whitelist); nothing is kept.
-    NoAuthIp => "NO_AUTH 调用 IP 不在白名单；没有付款",
+    NoAuthIp => ("NO_AUTH 调用 IP 不在白名单；没有付款", "NO_AUTH: the caller's address is not on the list; not paid"),
     /// `SEND_FAILED`; the number is dead.
-    SendFailed => "SEND_FAILED 发放失败，单号作废；没有付款",
+    SendFailed => ("SEND_FAILED 发放失败，单号作废；没有付款", "SEND_FAILED: the number is dead; not paid"),
     /// `FREQ_LIMIT`; nothing is kept.
-    FreqLimit => "FREQ_LIMIT 频率过快；没有付款",
+    FreqLimit => ("FREQ_LIMIT 频率过快；没有付款", "FREQ_LIMIT: too fast; not paid"),
     /// `CA_ERROR`; nothing is kept.
-    CaError => "CA_ERROR 证书有误；没有付款",
+    CaError => ("CA_ERROR 证书有误；没有付款", "CA_ERROR: wrong certificate; not paid"),
     /// `SIGN_ERROR`; nothing is kept.
-    SignError => "SIGN_ERROR 签名有误；没有付款",
+    SignError => ("SIGN_ERROR 签名有误；没有付款", "SIGN_ERROR: wrong signature; not paid"),
     /// `FATAL_ERROR`. Pays first unless `paid` is false.
-    FatalError => "FATAL_ERROR 称与原单不一致（默认其实已付款）",
+    FatalError => ("FATAL_ERROR 称与原单不一致（默认其实已付款）", "FATAL_ERROR: says it differs from the first order (in truth paid by default)"),
     /// `OPENID_ERROR`; nothing is kept.
-    OpenidError => "OPENID_ERROR openid 不属于该公众号；没有付款",
+    OpenidError => ("OPENID_ERROR openid 不属于该公众号；没有付款", "OPENID_ERROR: the openid is not of this service account; not paid"),
     /// `PARAM_ERROR`; nothing is kept.
-    ParamError => "PARAM_ERROR 参数有误；没有付款",
+    ParamError => ("PARAM_ERROR 参数有误；没有付款", "PARAM_ERROR: a wrong parameter; not paid"),
     /// `MONEY_LIMIT`; nothing is kept.
-    MoneyLimit => "MONEY_LIMIT 金额超出范围；没有付款",
+    MoneyLimit => ("MONEY_LIMIT 金额超出范围；没有付款", "MONEY_LIMIT: the amount is out of range; not paid"),
     /// Pays and answers a code that no document knows.
-    UnknownCode => "已付款，却回答文档里没有的错误码 268458547",
+    UnknownCode => ("已付款，却回答文档里没有的错误码 268458547", "Paid, yet answers an error code that no document has: 268458547"),
     /// Pays and answers `return_code` FAIL without a code.
-    Fail => "已付款，却回答 return_code=FAIL、系统繁忙，没有错误码",
+    Fail => ("已付款，却回答 return_code=FAIL、系统繁忙，没有错误码", "Paid, yet answers return_code=FAIL, system busy, without an error code"),
     /// Queries say `NOT_FOUND`.
-    NotFound => "查询：回答 NOT_FOUND，不论是否已付款",
+    NotFound => ("查询：回答 NOT_FOUND，不论是否已付款", "Query: answers NOT_FOUND whether paid or not"),
     /// Queries say `SENDING`.
-    StillSending => "查询：一直回答 SENDING，不论是否已付款",
+    StillSending => ("查询：一直回答 SENDING，不论是否已付款", "Query: answers SENDING for ever, whether paid or not"),
     /// HTTP 200 with something that is not XML. Pays first unless `paid` is false.
-    Garbage => "HTTP 200，内容却是网页（默认已付款）",
+    Garbage => ("HTTP 200，内容却是网页（默认已付款）", "HTTP 200 with a web page in it (paid by default)"),
     /// Pays; the XML has a DOCTYPE with an entity.
-    Doctype => "已付款，回答的 XML 带 DOCTYPE 与实体",
+    Doctype => ("已付款，回答的 XML 带 DOCTYPE 与实体", "Paid; the XML of the answer has a DOCTYPE and entities"),
     /// Pays; the answer is a megabyte.
-    Huge => "已付款，回答有 1 MB",
+    Huge => ("已付款，回答有 1 MB", "Paid; the answer has 1 MB"),
     /// Pays; half an answer.
-    CutXml => "已付款，回答只有一半",
+    CutXml => ("已付款，回答只有一半", "Paid; only half of the answer arrives"),
     /// Pays; nothing in the answer.
-    Empty => "已付款，回答是空的",
+    Empty => ("已付款，回答是空的", "Paid; the answer is empty"),
     /// Pays and echoes another amount or number.
-    EchoMismatch => "已付款，回显的金额不对",
+    EchoMismatch => ("已付款，回显的金额不对", "Paid; the echoed amount is wrong"),
     /// Pays and echoes another bill number.
-    WrongBill => "已付款，回显的商户单号不对",
+    WrongBill => ("已付款，回显的商户单号不对", "Paid; the echoed bill number is wrong"),
     /// Pays and echoes another person.
-    WrongOpenid => "已付款，回显的 openid 不对",
+    WrongOpenid => ("已付款，回显的 openid 不对", "Paid; the echoed openid is wrong"),
     /// Pays; the answer has a signature that is wrong.
-    BadSignature => "已付款，回答带有错误的签名",
+    BadSignature => ("已付款，回答带有错误的签名", "Paid; the answer's signature is wrong"),
     /// Pays; the answer's Date header is an hour behind.
-    ClockSkew => "已付款，回答的 Date 慢一小时",
+    ClockSkew => ("已付款，回答的 Date 慢一小时", "Paid; the answer's Date is an hour behind"),
     /// Pays; the receiver never opens it, so it comes back after a day.
-    Unopened => "已付款，但一直没人领取，24 小时后退回",
+    Unopened => ("已付款，但一直没人领取，24 小时后退回", "Paid, but nobody opens it: goes back after 24 hours"),
     /// Takes a transfer and leaves out what its receiver confirms it with.
-    NoPackage => "商家转账：受理，但回答里没有 package_info",
+    NoPackage => ("商家转账：受理，但回答里没有 package_info", "Transfer: accepted, but no package_info in the answer"),
     /// Does it, and answers a transfer without a signature.
-    Unsigned => "商家转账：照办，但回答没有签名",
+    Unsigned => ("商家转账：照办，但回答没有签名", "Transfer: done, but the answer is not signed"),
     /// The error named by `code` and `text`; pays first when `paid`, keeps the order when `kept`.
-    Code => "自定错误码：须给出 code（可选 text、paid、kept）",
+    Code => ("自定错误码：须给出 code（可选 text、paid、kept）", "An error code of your own: needs code (and may have text, paid, kept)"),
 }
 
 /// Which calls a fault strikes.

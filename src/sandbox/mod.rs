@@ -37,6 +37,7 @@ mod control;
 mod crowd;
 mod faults;
 mod input;
+mod lang;
 mod listen;
 mod messages;
 mod misbehave;

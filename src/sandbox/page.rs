@@ -1,10 +1,11 @@
-//! The sandbox's pages: plain HTML in Chinese without scripts, loud about being a sandbox.
+//! The sandbox's pages: plain HTML in Chinese or English without scripts, loud about being a sandbox.
 
 use std::fmt::Write as _;
 
 use super::account::Authorize;
 use super::books::{Packet, Status};
 use super::crowd::Progress;
+use super::lang::Lang;
 use super::page_faults;
 use super::people::Person;
 use super::state::{Entry, Sandbox};
@@ -14,7 +15,8 @@ use crate::clock::{Ms, beijing_words};
 const ROWS: usize = 50;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#fffbe6;color:#222}\
-    header{background:#b45309;color:#fff;padding:12px 20px}h1{font-size:20px;margin:0}\
+    header{background:#b45309;color:#fff;padding:12px 20px}\
+    header a{color:#fff;float:right}h1{font-size:20px;margin:0}\
     main{padding:12px 20px;max-width:1200px;margin:auto}h2{font-size:17px;margin:24px 0 6px}\
     .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;background:#fff}th,td{border:1px solid #e5d8b0;\
     padding:4px 8px;text-align:left;min-width:4em;overflow-wrap:anywhere}th{background:#fdf3d0;white-space:nowrap}\
@@ -40,25 +42,34 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-fn frame(title: &str, body: &str) -> String {
+fn frame(lang: Lang, title: &str, body: &str) -> String {
     let title = escape(title);
+    let (name, words) = (
+        lang.say("【沙箱】", "[Sandbox] "),
+        lang.say(
+            "这里是微信、微信支付和短信的替身：没有真钱，没有真人。",
+            "This stands in for WeChat, WeChat Pay and SMS: no real money, no real people.",
+        ),
+    );
+    let ((other, called), tag) = (lang.switch(), lang.tag());
     format!(
-        "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\">\
+        "<!doctype html><html lang=\"{tag}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <link rel=\"icon\" href=\"data:,\">\
-         <title>【沙箱】{title}</title><style>{STYLE}</style></head><body>\
-         <header><h1>【沙箱】{title}</h1>这里是微信、微信支付和短信的替身：没有真钱，没有真人。</header>\
+         <title>{name}{title}</title><style>{STYLE}</style></head><body>\
+         <header><a href=\"/sandbox?lang={other}\" lang=\"{other}\">{called}</a><h1>{name}{title}</h1>{words}</header>\
          <main>{body}</main></body></html>"
     )
 }
 
 /// A page with one sentence.
-pub(super) fn message(title: &str, text: &str) -> String {
-    frame(title, &format!("<p>{}</p><p><a class=\"b\" href=\"/sandbox\">回到沙箱首页</a></p>", escape(text)))
+pub(super) fn message(lang: Lang, title: &str, text: &str) -> String {
+    let back = lang.say("回到沙箱首页", "Back to the sandbox");
+    frame(lang, title, &format!("<p>{}</p><p><a class=\"b\" href=\"/sandbox\">{back}</a></p>", escape(text)))
 }
 
 /// The page of the web authorization: who is holding this phone?
-pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
+pub(super) fn who_are_you(lang: Lang, asked: &Authorize, people: &[Person]) -> String {
     let mut hidden = String::new();
     for (name, value) in [
         ("appid", &asked.appid),
@@ -70,12 +81,21 @@ pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
         // Writing to a String cannot fail.
         let _ = write!(hidden, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value));
     }
-    let mut body = String::from("<p>网页授权：请选择这部手机是谁的。</p>");
+    let mut body = format!(
+        "<p>{}</p>",
+        lang.say("网页授权：请选择这部手机是谁的。", "WeChat's log-in: whose phone is this?")
+    );
+    let (new, name, go, known) = (
+        lang.say("新的人：", "Somebody new: "),
+        lang.say("姓名", "Name"),
+        lang.say("新建并继续", "Make and go on"),
+        lang.say("已有的人", "People who are here"),
+    );
     let _ = write!(
         body,
         "<form method=\"get\" action=\"/connect/oauth2/authorize\">{hidden}\
-         <input type=\"hidden\" name=\"follow\" value=\"1\"><label>新的人：<input name=\"name\" required \
-         maxlength=\"20\" placeholder=\"姓名\"></label> <button>新建并继续</button></form><h2>已有的人</h2>"
+         <input type=\"hidden\" name=\"follow\" value=\"1\"><label>{new}<input name=\"name\" required \
+         maxlength=\"20\" placeholder=\"{name}\"></label> <button>{go}</button></form><h2>{known}</h2>"
     );
     let _ = write!(body, "<form method=\"get\" action=\"/connect/oauth2/authorize\">{hidden}");
     for person in people {
@@ -88,25 +108,32 @@ pub(super) fn who_are_you(asked: &Authorize, people: &[Person]) -> String {
         );
     }
     body.push_str("</form>");
-    frame("网页授权：你是谁", &body)
+    frame(lang, lang.say("网页授权：你是谁", "Log-in: who are you?"), &body)
 }
 
 /// The page that stands for WeChat's own, where the receiver confirms a transfer.
-pub(super) fn confirm(packet: &Packet, package: &str) -> String {
-    let amount = format!("{}.{:02} 元", packet.amount_fen / 100, packet.amount_fen % 100);
+pub(super) fn confirm(lang: Lang, packet: &Packet, package: &str) -> String {
+    let amount = money(lang, packet.amount_fen);
+    let title = lang.say("确认收款", "Confirm receipt");
     let state = match packet.status {
         Status::WaitUserConfirm => format!(
-            "<form method=\"post\" action=\"/sandbox/form/confirm/{}\"><button>确认收款</button></form>",
+            "<form method=\"post\" action=\"/sandbox/form/confirm/{}\"><button>{title}</button></form>",
             escape(package)
         ),
-        Status::Received => "<p>已收款。</p>".to_owned(),
-        _ => "<p>这笔转账已经关闭，不能再确认。</p>".to_owned(),
+        Status::Received => format!("<p>{}</p>", lang.say("已收款。", "Received.")),
+        _ => {
+            let words = lang.say(
+                "这笔转账已经关闭，不能再确认。",
+                "This transfer is closed and cannot be confirmed any more.",
+            );
+            format!("<p>{words}</p>")
+        }
     };
-    frame("确认收款", &format!("<p>{}</p><p>{amount}</p>{state}", escape(&packet.remark)))
+    frame(lang, title, &format!("<p>{}</p><p>{amount}</p>{state}", escape(&packet.remark)))
 }
 
 /// What every far end received.
-pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
+pub(super) fn overview(lang: Lang, sandbox: &Sandbox, meeting: &str) -> String {
     let now = sandbox.now();
     let (packets, sms, people, messages, callbacks, faults, balance, crowd) = sandbox.with(|inner| {
         (
@@ -120,62 +147,93 @@ pub(super) fn overview(sandbox: &Sandbox, meeting: &str) -> String {
             inner.crowd.clone(),
         )
     });
-    let mut body = if sandbox.config.crowd.is_empty() { String::new() } else { crowd_form(&crowd, meeting) };
+    let mut body =
+        if sandbox.config.crowd.is_empty() { String::new() } else { crowd_form(lang, &crowd, meeting) };
     // What changes the evening first; below it the books, which grow long.
-    body.push_str(&page_faults::section(&faults, balance));
-    body.push_str(&packet_table(&packets));
+    body.push_str(&page_faults::section(lang, &faults, balance));
+    body.push_str(&packet_table(lang, &packets));
     let rows = sms.iter().rev().map(|sms| {
         vec![
-            time(sms.at_ms),
+            time(lang, sms.at_ms),
             escape(&sms.phone),
             escape(&sms.sign_name),
             format!("<code>{}</code>", escape(&sms.code)),
         ]
     });
-    body.push_str(&table("短信", sms.len(), &["时间", "手机", "签名", "验证码"], rows));
-    body.push_str(&people_table(&people));
-    body.push_str(&log_table("回调（公众号 → 我们）", &callbacks));
-    body.push_str(&log_table("消息（我们 → 用户）", &messages));
-    frame("微信、支付、短信的替身", &body)
+    let heads = lang.say("时间|手机|签名|验证码", "Time|Phone|Signature|Code");
+    body.push_str(&table(lang.say("短信", "SMS"), sms.len(), heads, rows));
+    body.push_str(&people_table(lang, &people));
+    let (came, went) = (
+        lang.say("回调（公众号 → 我们）", "Callbacks (service account → us)"),
+        lang.say("消息（我们 → 用户）", "Messages (us → people)"),
+    );
+    body.push_str(&log_table(lang, came, &callbacks));
+    body.push_str(&log_table(lang, went, &messages));
+    frame(lang, lang.say("微信、支付、短信的替身", "Stand-in for WeChat, payments and SMS"), &body)
 }
 
 /// Lets people of the demo roster come in: they follow, log in, bind and tap like real phones.
-fn crowd_form(crowd: &Progress, meeting: &str) -> String {
+fn crowd_form(lang: Lang, crowd: &Progress, meeting: &str) -> String {
+    let (title, which, many, go) = (
+        lang.say("让示例人员入场", "Let the sample people come in"),
+        lang.say("活动编号", "Meeting"),
+        lang.say("人数", "How many"),
+        lang.say("关注、绑定并入场", "Follow, bind and come in"),
+    );
     let mut out = format!(
-        "<h2>让示例人员入场</h2><form method=\"post\" action=\"/sandbox/form/crowd\">\
-         <label>活动编号 <input name=\"meeting\" required value=\"{}\"></label> \
-         <label>人数 <input name=\"count\" type=\"number\" min=\"1\" max=\"300\" value=\"60\"></label> \
-         <button>关注、绑定并入场</button></form>",
+        "<h2>{title}</h2><form method=\"post\" action=\"/sandbox/form/crowd\">\
+         <label>{which} <input name=\"meeting\" required value=\"{}\"></label> \
+         <label>{many} <input name=\"count\" type=\"number\" min=\"1\" max=\"300\" value=\"60\"></label> \
+         <button>{go}</button></form>",
         escape(meeting)
     );
     if crowd.wanted > 0 {
+        let state = if crowd.running {
+            lang.say("正在入场", "Coming in")
+        } else {
+            lang.say("入场完毕", "All came in")
+        };
+        let (wanted, bound, failed, taps) = (crowd.wanted, crowd.bound, crowd.failed, crowd.taps);
+        let error = escape(&crowd.last_error);
+        let told = match lang {
+            Lang::Zh => {
+                format!("{state}：{wanted} 人中已绑定 {bound}，失败 {failed} {error}；为抽奖点击 {taps} 次。")
+            }
+            Lang::En => {
+                format!("{state}: {bound} of {wanted} bound, {failed} failed {error}; {taps} taps for draws.")
+            }
+        };
         // Writing to a String cannot fail.
-        let _ = write!(
-            out,
-            "<p>{}：{} 人中已绑定 {}，失败 {} {}；为抽奖点击 {} 次。</p>",
-            if crowd.running { "正在入场" } else { "入场完毕" },
-            crowd.wanted,
-            crowd.bound,
-            crowd.failed,
-            escape(&crowd.last_error),
-            crowd.taps
-        );
+        let _ = write!(out, "<p>{told}</p>");
     }
     out
 }
 
-fn time(ms: Ms) -> String {
-    beijing_words(ms)
+fn time(lang: Lang, ms: Ms) -> String {
+    let words = beijing_words(ms);
+    match lang {
+        Lang::Zh => words,
+        Lang::En => words.replace('月', "/").replace('日', ""),
+    }
 }
 
+fn money(lang: Lang, fen: i64) -> String {
+    let yuan = format!("{}.{:02}", fen / 100, fen % 100);
+    match lang {
+        Lang::Zh => format!("{yuan} 元"),
+        Lang::En => format!("¥{yuan}"),
+    }
+}
+
+/// `heads`: the columns' names between bars.
 pub(super) fn table(
     title: &str,
     total: usize,
-    heads: &[&str],
+    heads: &str,
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
-    let mut out = format!("<h2>{}（{total}）</h2><div class=\"wide\"><table><tr>", escape(title));
-    for head in heads {
+    let mut out = format!("<h2>{} ({total})</h2><div class=\"wide\"><table><tr>", escape(title));
+    for head in heads.split('|') {
         let _ = write!(out, "<th>{head}</th>");
     }
     out.push_str("</tr>");
@@ -190,18 +248,9 @@ pub(super) fn table(
     out
 }
 
-fn packet_table(packets: &[Packet]) -> String {
+fn packet_table(lang: Lang, packets: &[Packet]) -> String {
     let rows = packets.iter().rev().map(|packet| {
-        let status = match packet.status {
-            Status::Sending => "发放中",
-            Status::WaitUserConfirm => "等待收款人确认",
-            Status::Cancelled => "已撤销",
-            Status::Sent => "已发放，待领取",
-            Status::Received => "已领取",
-            Status::Failed => "发放失败",
-            Status::RfundIng => "退款中",
-            Status::Refund => "已退款",
-        };
+        let status = status_words(lang, packet.status);
         let button = |word: &str| {
             let bill_no = escape(&packet.bill_no);
             format!(
@@ -209,33 +258,53 @@ fn packet_table(packets: &[Packet]) -> String {
             )
         };
         let button = match packet.status {
-            Status::Sent => button("拆开"),
-            Status::WaitUserConfirm => button("确认收款"),
+            Status::Sent => button(lang.say("拆开", "Open")),
+            Status::WaitUserConfirm => button(lang.say("确认收款", "Confirm receipt")),
             _ => String::new(),
         };
-        let kind = if packet.transfer.is_some() { "商家转账" } else { "红包" };
+        let kind = if packet.transfer.is_some() {
+            lang.say("商家转账", "transfer")
+        } else {
+            lang.say("红包", "red packet")
+        };
         vec![
-            time(packet.created_ms),
+            time(lang, packet.created_ms),
             kind.to_owned(),
             escape(&packet.bill_no),
             escape(&packet.openid),
-            format!("{}.{:02} 元", packet.amount_fen / 100, packet.amount_fen % 100),
+            money(lang, packet.amount_fen),
             format!("{status} {}", escape(&packet.reason)),
             escape(&packet.wishing),
             button,
         ]
     });
-    table(
-        "红包与转账",
-        packets.len(),
-        &["时间", "种类", "商户单号", "openid", "金额", "状态", "祝福语", ""],
-        rows,
-    )
+    let heads = lang.say(
+        "时间|种类|商户单号|openid|金额|状态|祝福语|",
+        "Time|Kind|Bill number|openid|Amount|State|Wishes|",
+    );
+    table(lang.say("红包与转账", "Red packets and transfers"), packets.len(), heads, rows)
 }
 
-fn people_table(people: &[Person]) -> String {
+fn status_words(lang: Lang, status: Status) -> &'static str {
+    match status {
+        Status::Sending => lang.say("发放中", "being sent"),
+        Status::WaitUserConfirm => lang.say("等待收款人确认", "waits for its receiver"),
+        Status::Cancelled => lang.say("已撤销", "cancelled"),
+        Status::Sent => lang.say("已发放，待领取", "sent, not opened"),
+        Status::Received => lang.say("已领取", "received"),
+        Status::Failed => lang.say("发放失败", "failed"),
+        Status::RfundIng => lang.say("退款中", "going back"),
+        Status::Refund => lang.say("已退款", "went back"),
+    }
+}
+
+fn people_table(lang: Lang, people: &[Person]) -> String {
     let rows = people.iter().map(|person| {
-        let (state, button) = if person.subscribe { ("已关注", "取消关注") } else { ("未关注", "关注") };
+        let (state, button) = if person.subscribe {
+            (lang.say("已关注", "yes"), lang.say("取消关注", "Stop following"))
+        } else {
+            (lang.say("未关注", "no"), lang.say("关注", "Follow"))
+        };
         let openid = escape(&person.openid);
         vec![
             escape(&person.name),
@@ -247,19 +316,20 @@ fn people_table(people: &[Person]) -> String {
             ),
         ]
     });
-    table("人", people.len(), &["姓名", "手机", "openid", "关注", ""], rows)
+    let heads = lang.say("姓名|手机|openid|关注|", "Name|Phone|openid|Follows|");
+    table(lang.say("人", "People"), people.len(), heads, rows)
 }
 
-fn log_table(title: &str, entries: &[Entry]) -> String {
+fn log_table(lang: Lang, title: &str, entries: &[Entry]) -> String {
     let rows = entries.iter().rev().map(|entry| {
         vec![
-            time(entry.at_ms),
+            time(lang, entry.at_ms),
             escape(&entry.openid),
             escape(&entry.kind),
             escape(&entry.content.to_string()),
         ]
     });
-    table(title, entries.len(), &["时间", "openid", "种类", "内容"], rows)
+    table(title, entries.len(), lang.say("时间|openid|种类|内容", "Time|openid|Kind|Content"), rows)
 }
 
 #[cfg(test)]
@@ -268,7 +338,7 @@ mod tests {
 
     #[test]
     fn pages_are_loud_and_texts_harmless() {
-        let page = message("回调没有送达", "<script>\"'&");
+        let page = message(Lang::Zh, "回调没有送达", "<script>\"'&");
         assert!(page.contains("<title>【沙箱】回调没有送达</title>"));
         assert!(page.contains("&lt;script&gt;&quot;&#39;&amp;"));
         assert!(!page.contains("<script"));

@@ -40,3 +40,4 @@ mod tidy;
 mod upgrade;
 mod voucher;
 mod watch;
+mod words;

@@ -1,16 +1,15 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Wire } from '../src/wire';
 import { launch, open, PHONE } from './browser';
+import { seriousFindings } from './findings';
 import * as make from './fixtures';
 import { serveBuild } from './static';
 
 const SHOTS = join(import.meta.dirname, '../../test-results');
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const M = `/api/meetings/${make.MEETING}`;
 
 const evening = make.gala();
@@ -29,18 +28,6 @@ function proof(number: number): Wire['MyProof'] {
   const mine = evening.me.proofs[number];
   if (mine === undefined) throw new Error(`no path in draw ${number}`);
   return { draw: number, index: place.index, w: mine.w, start: 0, path: mine.path };
-}
-
-async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(AXE, 'utf8'));
-  return page.evaluate(async () => {
-    type Result = { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<Result> } };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-  });
 }
 
 describe('/m', () => {

@@ -1,17 +1,16 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Wire } from '../src/wire';
 import { LAPTOP, launch, open, PHONE, type Watched } from './browser';
 import { Demo } from './demo';
+import { seriousFindings } from './findings';
 import * as make from './fixtures';
 import { serveBuild } from './static';
 
 const SHOTS = join(import.meta.dirname, '../../test-results');
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const M = `/api/meetings/${make.MEETING}`;
 const LONG_MS = 240_000;
 /** Somebody at the end of the demo's roster. */
@@ -42,16 +41,7 @@ const me: Wire['Me'] = {
 async function look(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SHOTS, `transfer-${name}.png`), fullPage: true });
   expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)).toBe(false);
-  await page.evaluate(readFileSync(AXE, 'utf8'));
-  const found = await page.evaluate(async () => {
-    type Result = { violations: { id: string; impact: string }[] };
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<Result> } };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id }) => id);
-  });
-  expect(found).toEqual([]);
+  expect(await seriousFindings(page)).toEqual([]);
 }
 
 describe('the card where a transfer is confirmed', () => {

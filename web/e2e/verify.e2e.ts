@@ -1,15 +1,14 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LAPTOP, launch, open, PHONE } from './browser';
+import { seriousFindings } from './findings';
 import { serveBuild } from './static';
 
 const VECTORS = join(import.meta.dirname, '../../tests/vectors/draw-vectors.json');
 const SHOTS = join(import.meta.dirname, '../../test-results');
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 interface Vector {
   name: string;
@@ -25,19 +24,6 @@ function vector(name: string): Vector['input'] {
 
 function file(name: string, content: unknown) {
   return { name, mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(content)) };
-}
-
-/** Serious findings of axe, injected by hand because a page with our policy takes no foreign script. */
-async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(AXE, 'utf8'));
-  return page.evaluate(async () => {
-    type Result = { violations: { id: string; impact: string; nodes: { html: string }[] }[] };
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<Result> } };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-  });
 }
 
 describe('/verify', () => {

@@ -193,6 +193,33 @@ async fn the_page_shows_what_came_and_takes_nothing_from_elsewhere() {
     );
 }
 
+/// A page without the cells of its tables: names of made-up people and what was sent to them stay as they are.
+fn own_words(page: &str) -> String {
+    let cells = page.split("<td>").map(|part| part.split_once("</td>").map_or(part, |(_, rest)| rest));
+    cells.collect::<String>().replace("中文", "")
+}
+
+#[tokio::test]
+async fn the_page_speaks_english_to_whoever_chose_it() {
+    let dir = folder();
+    let far = Far::start(&dir).await;
+    far.send("e1", "100").await.expect("an answer");
+    let url = format!("{}/sandbox", far.running.base());
+    let chosen = far.http.get(format!("{url}?lang=en")).send().await.expect("an answer");
+    let cookie = chosen.headers()["set-cookie"].to_str().expect("a cookie");
+    let cookie = cookie.split(';').next().expect("a name").to_owned();
+    let again = far.http.get(&url).header("cookie", cookie).send().await.expect("an answer");
+    let (chosen, again) = (chosen.text().await.expect("a page"), again.text().await.expect("a page"));
+    for page in [&chosen, &again] {
+        assert!(page.contains("<title>[Sandbox]") && page.contains("lang=\"en\""));
+        let left: String =
+            own_words(page).chars().filter(|letter| ('\u{3400}'..='\u{9fff}').contains(letter)).collect();
+        assert_eq!(left, "", "{page}");
+    }
+    let chinese = far.http.get(&url).send().await.expect("an answer").text().await.expect("a page");
+    assert!(own_words(&chinese).contains("让微信支付出故障"));
+}
+
 #[tokio::test]
 async fn it_stops_when_told() {
     let dir = folder();

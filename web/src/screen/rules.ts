@@ -1,11 +1,11 @@
 import { useI18n } from 'vue-i18n';
 import { formatFen } from '../shared/format';
+import { comma } from '../shared/i18n';
 import type { Wire } from '../wire';
 
 /** The rules of a round in words. */
 export function useRules() {
   const { t, locale } = useI18n();
-  const comma = (): string => (locale.value === 'zh' ? '、' : ', ');
 
   function source(one: Wire['Source']): string {
     if (one.s === 'audience') return t('source.audience');
@@ -18,7 +18,7 @@ export function useRules() {
   function who(round: Wire['RoundView'], checkin: boolean): string[] {
     const only = [...round.eligible.departments, ...round.eligible.groups];
     return [
-      only.length === 0 ? t('rule.all') : t('rule.only', { list: only.join(comma()) }),
+      only.length === 0 ? t('rule.all') : t('rule.only', { list: only.join(comma(locale.value)) }),
       ...(checkin ? [t('rule.seen')] : []),
       t(`rule.${round.exclude}`),
     ];

@@ -1,4 +1,5 @@
 import { newId } from './id';
+import { said } from './said';
 
 /** What the server said instead of an answer: RFC 9457 problem+json with a stable `code`. */
 export class ApiError extends Error {
@@ -7,8 +8,8 @@ export class ApiError extends Error {
     readonly status: number,
     /** Stable code such as `stale` or `already_drawn`; `network` when there was no answer. */
     readonly code: string,
-    /** A sentence for the person in front of the page. */
-    readonly detail: string,
+    /** The server's sentence, in Chinese. */
+    private readonly sentence: string,
     /** The input field it is about, if any. */
     readonly field: string | null = null,
     /** Seconds to wait before trying again (Retry-After), if the server said so. */
@@ -16,8 +17,13 @@ export class ApiError extends Error {
     /** The server's id of the request, by which its operator finds it in the log; null when there was no answer. */
     readonly request: string | null = null,
   ) {
-    super(`${status} ${code}: ${detail}`);
+    super(`${status} ${code}: ${sentence}`);
     this.name = 'ApiError';
+  }
+
+  /** The sentence for the person in front of the page, in the language that they read. */
+  get detail(): string {
+    return said(this.sentence);
   }
 }
 

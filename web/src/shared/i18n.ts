@@ -1,5 +1,6 @@
 import { createI18n } from 'vue-i18n';
 import { common } from './messages';
+import { speak } from './said';
 import { recall, remember } from './storage';
 
 /** The languages of every page; Chinese is the default and the fallback. */
@@ -29,6 +30,7 @@ function markDocument(lang: Lang): void {
 export function pageI18n<M extends object>(messages: PageMessages<M>) {
   const locale = savedLang();
   markDocument(locale);
+  void speak(locale);
   return createI18n({
     legacy: false,
     locale,
@@ -44,4 +46,10 @@ export function pageI18n<M extends object>(messages: PageMessages<M>) {
 export function rememberLang(lang: Lang): void {
   remember(KEY, lang);
   markDocument(lang);
+  void speak(lang);
+}
+
+/** What stands between the names of a list. */
+export function comma(lang: string): string {
+  return lang === 'zh' ? '、' : ', ';
 }

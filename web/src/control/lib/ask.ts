@@ -1,6 +1,6 @@
 import { ElMessageBox } from 'element-plus';
 
-/** Asks before something that cannot be taken back; Esc and the cross mean no. */
+/** Asks before something that cannot be taken back; Esc means no. */
 export async function ask(question: string, yes: string, no: string): Promise<boolean> {
   try {
     await ElMessageBox.confirm(question, {
@@ -8,6 +8,8 @@ export async function ask(question: string, yes: string, no: string): Promise<bo
       cancelButtonText: no,
       confirmButtonClass: 'el-button--danger',
       autofocus: false,
+      // Its name would be English on every page: the dialog stands outside of the page's language.
+      showClose: false,
     });
     return true;
   } catch {
