@@ -145,12 +145,12 @@ async fn guesses_end_for_the_guesser_and_for_the_person() {
     for nth in 0..11 {
         crowd.push(phone(&evening, &meeting, 100 + nth).await);
     }
-    let guesses = crowd.iter().enumerate().map(|(nth, me)| {
+    let tries = crowd.iter().enumerate().map(|(nth, me)| {
         // The same number in another case is the same person.
         let number = if nth % 2 == 0 { "KJ00001" } else { "kj00001" };
         me.try_post("/me/identify", staff(me, number, &format!("李{nth}")))
     });
-    let answers = join_all(guesses).await;
+    let answers = join_all(tries).await;
     assert_eq!(tally(&answers), BTreeMap::from([(403, 10), (429, 1)]), "all at once, each is counted");
     let late = phone(&evening, &meeting, 200).await;
     assert_eq!(code(&late.try_post("/me/identify", staff(&late, "KJ00001", "张三")).await).0, 429);
