@@ -127,7 +127,7 @@ impl Outlet {
         if out.state != State::Paused {
             return;
         }
-        first.retain(|frame| self.takes(frame));
+        first.retain(|frame| frame.to.reaches(self.wants));
         for frame in &first {
             if let Boxed::Is(id) = frame.boxed {
                 out.holds = id;
@@ -226,12 +226,14 @@ mod tests {
     use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
+    use crate::live::frames::{To, Viewer};
 
     /// A reader that takes nothing yet, and the sending side of its socket.
     async fn slow() -> (TcpStream, Outlet) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let outlet = Outlet::new(listener.accept().await.unwrap().0, true);
+        let wants = Wants { viewer: Viewer::Screen, sealed: false };
+        let outlet = Outlet::new(listener.accept().await.unwrap().0, wants);
         outlet.open(0, Vec::new());
         (reader, outlet)
     }

@@ -21,7 +21,8 @@ use crate::{
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
     wire::{
-        AcceptImport, Badge, CopyRoster, Done, EditPerson, EntryStats, ImportReport, PeoplePage, PersonView, Role,
+        AcceptImport, Badge, CopyRoster, Done, EditPerson, EntryStats, ImportReport, PeoplePage, PersonView,
+        Role,
     },
 };
 

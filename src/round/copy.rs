@@ -5,8 +5,8 @@ use sqlx::Row;
 use super::rehearsal;
 use crate::{
     app::App,
-    auth,
     audit::{self, Deed},
+    auth,
     db::Tx,
     error::{ApiError, ApiResult},
     keys, meeting, pool,

@@ -115,7 +115,8 @@ impl Host {
         };
         let address = url.trim_end_matches('/').strip_prefix("http://");
         let given = |value: &Option<String>| value.clone().unwrap_or_default();
-        let address = address.context("--url is http://HOST:PORT: measure without TLS in between")?.to_owned();
+        let address =
+            address.context("--url is http://HOST:PORT: measure without TLS in between")?.to_owned();
         let ticket = vec![("authorization", format!("Bearer {}", given(&args.ticket)))];
         let door = Door::of(address, (&given(&args.meeting), "screen"), ticket);
         let client = reqwest::Client::builder().no_proxy().build()?;

@@ -6,8 +6,8 @@ mod crowd;
 mod door;
 mod host;
 mod peer;
-mod stage;
 pub(super) mod soak;
+mod stage;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -24,11 +24,18 @@ const DICE: i64 = 12;
 /// A rehearsal with people, and one round of goods. Its id.
 pub(super) async fn set(app: &App) -> anyhow::Result<String> {
     let settings = MeetingSettings { commit_show_ms: 0, ..MeetingSettings::default() };
-    let new =
-        |name: &str, rehearsal_of| NewMeeting { name: name.into(), settings: settings.clone(), rehearsal_of };
+    let new = |name: &str, rehearsal_of| {
+        let settings = settings.clone();
+        NewMeeting { name: name.into(), settings, rehearsal_of, copy_of: None }
+    };
     let original = meeting::create(app, HOST, new("测速", None)).await?.id;
-    let prize =
-        NewPrize { name: "奖品".into(), code: None, kind: PrizeKind::Goods, goods: "水杯".into() };
+    let prize = NewPrize {
+        name: "奖品".into(),
+        code: None,
+        kind: PrizeKind::Goods,
+        goods: "水杯".into(),
+        picture: String::new(),
+    };
     let prize = round::prizes::create(app, HOST, &original, prize).await?;
     let round = NewRound {
         prize_id: prize.id,
