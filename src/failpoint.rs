@@ -5,6 +5,10 @@
 //! with the feature `failpoints`; in a release build [`hit`] is empty.
 
 /// Aborts the process here when the environment names this point.
+///
+/// # Panics
+///
+/// In place of that, when the environment names it as `panic:name`.
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 pub fn hit(name: &str) {
     use std::sync::OnceLock;

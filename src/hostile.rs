@@ -126,7 +126,9 @@ impl Damage {
 /// Good examples, damaged once or a few times; now and then nothing but noise.
 pub(crate) fn damaged(examples: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let worse = |(mut bytes, damages): (Vec<u8>, Vec<Damage>)| {
-        damages.iter().for_each(|damage| damage.done(&mut bytes));
+        for damage in &damages {
+            damage.done(&mut bytes);
+        }
         bytes
     };
     prop_oneof![

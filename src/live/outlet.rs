@@ -256,8 +256,9 @@ mod tests {
         let mut seen = Vec::new();
         let mut piece = vec![0; 65_536];
         while !seen.ends_with(&last) {
+            let waits = matches!(outlet.flush(), Standing::Waiting(_));
             tokio::select! {
-                _ = outlet.io().writable() => { outlet.flush(); }
+                ready = outlet.io().writable(), if waits => ready.unwrap(),
                 count = reader.read(&mut piece) => seen.extend_from_slice(&piece[..count.unwrap()]),
             }
         }
