@@ -28,7 +28,7 @@ use crate::{
             schema `Message`, the first one a `snapshot`. Commands that need `Idempotency-Key` say so; all others take it. \
             With a cookie, commands need an `Origin` header of this server; with a Bearer token they do not."
     ),
-    components(schemas(ProblemBody, wire::Message, wire::Body, wire::Snapshot))
+    components(schemas(ProblemBody, wire::Message, wire::Body, wire::Snapshot, wire::PictureUse))
 )]
 struct Base;
 

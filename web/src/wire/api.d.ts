@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What somebody agrees to before a phone number is asked for. */
+        get: operations["get_consent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/finance/books": {
         parameters: {
             query?: never;
@@ -147,10 +164,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All meetings, newest first. */
+        /** The meetings in which one has a role, newest first. */
         get: operations["get_meetings"];
         put?: never;
-        /** Make a meeting, or a rehearsal of one. */
+        /** Make a meeting, a rehearsal of one, or a copy. */
         post: operations["post_meetings"];
         delete?: never;
         options?: never;
@@ -230,6 +247,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/awards/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the winner who shows a code gets, and whether it was handed out. Changes nothing; the code travels in the body,
+         *     so that no log of addresses has it.
+         */
+        post: operations["post_meetings_awards_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/awards/collect": {
         parameters: {
             query?: never;
@@ -239,8 +276,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Hand out goods against the winner's code. */
+        /** Hand out goods against the winner's code. What was handed out already is refused, with when and by whom. */
         post: operations["post_meetings_awards_collect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/awards/goods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Goods of all winners, for the list that is signed. It has no codes. */
+        get: operations["get_meetings_awards_goods"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -600,6 +654,23 @@ export interface paths {
         put?: never;
         /** Upload a roster: says row by row what would happen; nothing is stored until it is accepted. */
         post: operations["post_meetings_imports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/imports/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the roster of another meeting as an import: nothing is stored until it is accepted. */
+        post: operations["post_meetings_imports_copy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1079,6 +1150,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/people/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove one person's data for good: name, numbers, WeChat account, photos and what they wrote. Draws and money stay,
+         *     without the name. Only the owner.
+         */
+        post: operations["post_meetings_people_id_erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/people/{id}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that is held about one person: a ZIP archive with `person.json` and the photos they sent. */
+        get: operations["get_meetings_people_id_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/people/{id}/unbind": {
         parameters: {
             query?: never;
@@ -1090,6 +1198,43 @@ export interface paths {
         put?: never;
         /** End a person's binding, so that another phone can be bound; after a win only a reviewer may. */
         post: operations["post_meetings_people_id_unbind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a picture: JPEG, PNG or WebP by its content, at most 8 MiB and 25 million pixels. It is made anew, nothing else
+         *     of the file is kept.
+         */
+        post: operations["post_meetings_pictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long personal data is kept, and what is left of it. */
+        get: operations["get_meetings_privacy"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1424,6 +1569,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/stats/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People who came in, by minute, for a chart. */
+        get: operations["get_meetings_stats_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/stats/payouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Packets by state and by the minute in which they were sent, for a chart. */
+        get: operations["get_meetings_stats_payouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/trials": {
         parameters: {
             query?: never;
@@ -1681,7 +1860,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The names that a paired screen moves before the winners stand. */
+        /** The names that a screen moves before the winners stand: a paired one, or a member of staff's preview. */
         get: operations["get_meetings_wall"];
         put?: never;
         post?: never;
@@ -1719,6 +1898,23 @@ export interface paths {
         get: operations["get_official_menu"];
         /** Make the account's menu: at WeChat, and kept here. */
         put: operations["put_official_menu"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pictures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture that a host uploaded. It never changes. */
+        get: operations["get_pictures_id"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2017,10 +2213,45 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an API token; the one before stops working. */
+        /** Make the account's API token without a name; the one before stops working. */
         post: operations["post_staff_id_token"];
-        /** Take the API token away. */
+        /** Take all API tokens away. */
         delete: operations["delete_staff_id_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's API tokens, and when each was used last. */
+        get: operations["get_staff_id_tokens"];
+        put?: never;
+        /** Make another API token, perhaps with fewer roles. It is shown only now. */
+        post: operations["post_staff_id_tokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/staff/{id}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take one API token away: it stops working at once. */
+        delete: operations["delete_staff_id_tokens_by_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2370,6 +2601,8 @@ export interface components {
         BindRequest: {
             /** @description The 6 digits. */
             code: string;
+            /** @description Version of the text that the phone showed (`GET /api/consent`); the one in force when it is not named. */
+            consent?: string | null;
             /** @description The same phone number. */
             phone: string;
             /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
@@ -2401,6 +2634,16 @@ export interface components {
             data: components["schemas"]["DrawEvent"];
             /** @enum {string} */
             type: "draw";
+        } | {
+            /** @description Without `seq`, only to sockets with `sealed=true`: the winners of a draw whose sources are all closed, sealed. */
+            data: components["schemas"]["SealedWinners"];
+            /** @enum {string} */
+            type: "sealed";
+        } | {
+            /** @description In place of a `draw`, only to sockets that were sent its winners sealed: all but the winners, and the key. */
+            data: components["schemas"]["OpenedEvent"];
+            /** @enum {string} */
+            type: "opened";
         } | {
             /** @description Some seats of a draw changed: confirmed, set aside, replaced, packet moved. */
             data: components["schemas"]["SeatsEvent"];
@@ -2436,6 +2679,11 @@ export interface components {
             data: components["schemas"]["Me"];
             /** @enum {string} */
             type: "me";
+        } | {
+            /** @description Without `seq`, only to control pages: who else has one open, also right after the snapshot. */
+            data: components["schemas"]["DeskStaff"];
+            /** @enum {string} */
+            type: "desk";
         } | {
             /** @description Without `seq`: the server is going down; come back after a random part of `within_ms`. */
             data: components["schemas"]["Bye"];
@@ -2725,6 +2973,20 @@ export interface components {
          * @enum {string}
          */
         Confirm: "host" | "auto";
+        /** @description What somebody agrees to before a phone number is asked for. */
+        ConsentText: {
+            /** @description In English. */
+            en: string;
+            /** @description Names this very text, also how long it promises to keep things; recorded with each binding. */
+            version: string;
+            /** @description In Chinese. */
+            zh: string;
+        };
+        /** @description Import the roster of another meeting. */
+        CopyRoster: {
+            /** @description Id of the meeting whose people are copied. */
+            from: string;
+        };
         /** @description How many are here. */
         Counts: {
             /**
@@ -2758,6 +3020,21 @@ export interface components {
             differences: components["schemas"]["BookDifference"][];
             /** @description Every budget that the ledger knew by then. */
             rows: components["schemas"]["BookRow"][];
+        };
+        /** @description One of them. */
+        DeskPerson: {
+            /**
+             * Format: int64
+             * @description Since when, ms.
+             */
+            since: number;
+            /** @description User name. */
+            user: string;
+        };
+        /** @description Who has a control page of the meeting open. */
+        DeskStaff: {
+            /** @description Each member of staff once, who came first stands first. */
+            people: components["schemas"]["DeskPerson"][];
         };
         /** @description Done; nothing more to say. */
         Done: {
@@ -2932,6 +3209,8 @@ export interface components {
              * @description Place in the list, from 0.
              */
             ord: number;
+            /** @description Picture, see `PictureView`; empty takes it away, absent leaves it as it is. */
+            picture?: string | null;
             /**
              * Format: int64
              * @description The version that was seen.
@@ -2954,7 +3233,12 @@ export interface components {
              */
             disabled: boolean | null;
             /**
-             * @description New roles, at least one.
+             * @description New roles in one meeting only, each meeting once; whatever stood there before goes.
+             * @default null
+             */
+            meetings: components["schemas"]["MeetingRoles"][] | null;
+            /**
+             * @description New roles in every meeting; at least one, unless there are some in one meeting.
              * @default null
              */
             roles: components["schemas"]["Role"][] | null;
@@ -3042,6 +3326,16 @@ export interface components {
             /** @description 48 bytes, hex. */
             signature: string;
         };
+        /** @description People who came in, by minute. */
+        EntryStats: {
+            /** @description Minutes with anybody, oldest first; the newest 1,440 of them. */
+            minutes: components["schemas"]["MinuteCount"][];
+        };
+        /** @description Remove one person's data. It cannot be undone. */
+        ErasePerson: {
+            /** @description The person's name as it stands on the roster, typed once more. */
+            confirm: string;
+        };
         /**
          * @description Who is shut out of a round for having won before.
          * @enum {string}
@@ -3069,6 +3363,61 @@ export interface components {
             /** @description It does. */
             on: boolean;
         };
+        /** @description The list that is signed. */
+        GoodsList: {
+            /**
+             * Format: int64
+             * @description Of them handed out.
+             */
+            handed: number;
+            /** @description By draw and rank, at most 2,000; the workbook `export?kind=handover` has all. */
+            rows: components["schemas"]["GoodsView"][];
+            /**
+             * Format: int64
+             * @description Things to hand out, without those that were set aside.
+             */
+            total: number;
+        };
+        /** @description Something to hand out: who, which prize, handed out or not. */
+        GoodsView: {
+            /** @description Id of the award. */
+            award: string;
+            /** @description Department. */
+            department: string;
+            /**
+             * Format: int64
+             * @description Number of the draw.
+             */
+            draw: number;
+            /** @description What is handed out. */
+            goods: string;
+            /**
+             * Format: int64
+             * @description When it was handed out, ms.
+             */
+            handed_at?: number | null;
+            /** @description User name of who handed it out. */
+            handed_by?: string | null;
+            /** @description Name of the winner. */
+            name: string;
+            /** @description Phone, masked. */
+            phone: string;
+            /** @description Picture of the prize, see `PictureView`; empty when it has none. */
+            picture: string;
+            /** @description Name of the prize. */
+            prize: string;
+            /**
+             * Format: int64
+             * @description Rank.
+             */
+            rank: number;
+            /** @description Name of the round. */
+            round: string;
+            /** @description Staff number. */
+            staff_no: string;
+            /** @description `payable` can be handed out, `collected` is. */
+            state: components["schemas"]["AwardState"];
+        };
         /** @description Bind without an SMS: by staff number and name, or by the badge's code, as the meeting's `bind_by` says. */
         IdentifyRequest: {
             /**
@@ -3078,6 +3427,8 @@ export interface components {
             code?: string;
             /** @description Consent to the use of name and phone; must be true. */
             consent: boolean;
+            /** @description Version of the text that the phone showed (`GET /api/consent`); the one in force when it is not named. */
+            consent_version?: string | null;
             /** @description Name as on the roster, with `bind_by` = `staff`. */
             name?: string;
             /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
@@ -3288,6 +3639,13 @@ export interface components {
             /** @description What I won, newest first. */
             wins: components["schemas"]["MyWin"][];
         };
+        /** @description Roles in one meeting. */
+        MeetingRoles: {
+            /** @description Id of the meeting. */
+            meeting: string;
+            /** @description At least one; never `owner`. */
+            roles: components["schemas"]["Role"][];
+        };
         /** @description What the host may set for a meeting. */
         MeetingSettings: {
             /**
@@ -3415,6 +3773,19 @@ export interface components {
              * @description Number of the event; absent on `snapshot`'s companions `counts`, `taps`, `me`, `bye`.
              */
             seq?: number | null;
+        };
+        /** @description How many in one minute. */
+        MinuteCount: {
+            /**
+             * Format: int64
+             * @description When the minute begins, ms.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
         };
         /** @description Somebody I brought. */
         MyBrought: {
@@ -3580,6 +3951,11 @@ export interface components {
             goods: string;
             /**
              * Format: int64
+             * @description When the goods were handed out, ms.
+             */
+            handed_at?: number | null;
+            /**
+             * Format: int64
              * @description Open the packet before this moment, ms, once it was sent.
              */
             open_by?: number | null;
@@ -3622,6 +3998,11 @@ export interface components {
         };
         /** @description A new meeting. */
         NewMeeting: {
+            /**
+             * @description Begin with the settings, prizes, rounds and look of this meeting, in place of `settings`. No people, no money:
+             *     its roster can be imported (`imports/copy`), budgets are approved anew.
+             */
+            copy_of?: string | null;
             /** @description Name as people see it, 1–60 characters. */
             name: string;
             /** @description Make a rehearsal of this meeting: its prizes and rounds, made-up people, no payment ever. */
@@ -3639,6 +4020,8 @@ export interface components {
             kind: components["schemas"]["PrizeKind"];
             /** @description Name as people see it, 1–40 characters, such as 一等奖. */
             name: string;
+            /** @description Picture, see `PictureView`. */
+            picture?: string;
         };
         /** @description A new round: a prize, k winners, who can win, how much. */
         NewRound: {
@@ -3671,10 +4054,19 @@ export interface components {
         };
         /** @description Invite somebody. */
         NewStaffLink: {
+            /** @description Roles in one meeting only, each meeting once. */
+            meetings?: components["schemas"]["MeetingRoles"][];
             /** @description Whom it is for, in words; for the record. */
             note?: string;
-            /** @description Roles of the account, at least one. */
-            roles: components["schemas"]["Role"][];
+            /** @description Roles of the account in every meeting; at least one, unless there are some in one meeting. */
+            roles?: components["schemas"]["Role"][];
+        };
+        /** @description Another API token. */
+        NewToken: {
+            /** @description What it is for, 1–60 characters. */
+            name: string;
+            /** @description Only these of the account's roles; empty: all that the account has at the time. */
+            roles?: components["schemas"]["Role"][];
         };
         /** @description A new draft. */
         NewVoucher: {
@@ -3793,6 +4185,19 @@ export interface components {
              * @default false
              */
             winners: boolean;
+        };
+        /** @description A draw has its result. */
+        OpenedEvent: {
+            /** @description Its log code. */
+            code: string;
+            /** @description The draw anew, with an empty list of winners. */
+            draw: components["schemas"]["DrawView"];
+            /** @description Names what it opens. */
+            id: string;
+            /** @description The key, 32 bytes, hex. */
+            key: string;
+            /** @description Signed head of the log after the result. */
+            log: components["schemas"]["Checkpoint"];
         };
         /** @description Packets that match. */
         PacketPage: {
@@ -3919,6 +4324,13 @@ export interface components {
          * @enum {string}
          */
         PayChannel: "red_packet_v2" | "transfer_v3";
+        /** @description Packets by state and by the minute in which they were sent. */
+        PayoutStats: {
+            /** @description Minutes in which packets were sent, oldest first; the newest 1,440 of them. */
+            minutes: components["schemas"]["MinuteCount"][];
+            /** @description States that occur. */
+            states: components["schemas"]["StateCount"][];
+        };
         /** @description A page of the roster. */
         PeoplePage: {
             /** @description For the next page's `after`, when there is one. */
@@ -3977,6 +4389,26 @@ export interface components {
              */
             weight: number;
         };
+        /**
+         * @description What a picture is for: says how large it is kept.
+         * @enum {string}
+         */
+        PictureUse: "background" | "logo" | "prize";
+        /** @description A picture as it was made anew. */
+        PictureView: {
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            height: number;
+            /** @description Id, 32 hex digits: the picture is at `/api/pictures/{id}`. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            width: number;
+        };
         /** @description The pool that was committed. */
         PoolView: {
             /**
@@ -4007,6 +4439,39 @@ export interface components {
             /** @description Is in the hall. */
             here: boolean;
         };
+        /** @description Where a meeting's personal data stands. */
+        PrivacyView: {
+            /**
+             * Format: int64
+             * @description When it is removed, ms; none while the meeting is open, or when it is kept until removed by hand.
+             */
+            erase_at?: number | null;
+            /**
+             * Format: int64
+             * @description People whose data was removed.
+             */
+            erased: number;
+            /**
+             * Format: int64
+             * @description When the last of it was removed, ms.
+             */
+            erased_at?: number | null;
+            /**
+             * Format: int64
+             * @description Days after the meeting's end for which personal data is kept (`privacy.keep_days`); 0: until removed by hand.
+             */
+            keep_days: number;
+            /**
+             * Format: int64
+             * @description People whose data is here.
+             */
+            people: number;
+            /**
+             * Format: int64
+             * @description Of those whose data is here: people with a packet that is not final, whose removal waits for it.
+             */
+            waiting: number;
+        };
         /**
          * @description What a prize is.
          * @enum {string}
@@ -4029,6 +4494,8 @@ export interface components {
              * @description Place in the list.
              */
             ord: number;
+            /** @description Picture, see `PictureView`; absent when it has none. */
+            picture?: string;
             /**
              * Format: int64
              * @description For the next edit.
@@ -4050,6 +4517,8 @@ export interface components {
             detail: string;
             /** @description The field it is about, when it is about one. */
             field?: string | null;
+            /** @description Id of the request, as in the header `x-request-id`: whoever runs the server finds its lines in the log by it. */
+            request?: string | null;
             /**
              * Format: int32
              * @description HTTP status.
@@ -4498,6 +4967,21 @@ export interface components {
             /** @description Text of a pause, at most 80 characters. */
             text?: string;
         };
+        /**
+         * @description The winners of a draw before the moment in which they are told: slow phones have them by then, and nobody can read
+         *     them. A draw that ends void is never opened.
+         */
+        SealedWinners: {
+            /**
+             * Format: int64
+             * @description Number of the draw.
+             */
+            draw: number;
+            /** @description Names what is sealed: only an `opened` of the same id opens it. 16 hex digits. */
+            id: string;
+            /** @description Base64 of ChaCha20-Poly1305 (RFC 8439; nonce of zeros, nothing added) over the JSON of `winners` and blanks. */
+            text: string;
+        };
         /** @description Say something of one winner, or of all who still wait. */
         SeatRequest: {
             /** @description `present`, `absent`, `declined` or `disqualified`. */
@@ -4597,8 +5081,12 @@ export interface components {
         };
         /** @description How the screen looks and sounds. A write names the version that it saw. */
         Show: {
+            /** @description Picture behind everything, likewise. */
+            background?: string;
             /** @description Text of the logo beside the meeting's name, at most 20 characters; may be empty. */
             logo: string;
+            /** @description Picture in place of the logo's text, see `PictureView`; absent when there is none. */
+            logo_picture?: string;
             /** @description What is played. */
             music: components["schemas"]["ShowMusic"];
             /** @description Styles of single prizes by the prize's `code`; the others take `style`. */
@@ -4715,9 +5203,11 @@ export interface components {
             disabled: boolean;
             /** @description Id. */
             id: string;
-            /** @description Roles, all of which hold for every meeting. */
+            /** @description Roles that hold in one meeting only. */
+            meetings: components["schemas"]["MeetingRoles"][];
+            /** @description Roles that hold in every meeting. */
             roles: components["schemas"]["Role"][];
-            /** @description Has an API token. */
+            /** @description Has API tokens. */
             token: boolean;
             /** @description Logs in with a second factor. */
             totp: boolean;
@@ -4735,7 +5225,9 @@ export interface components {
             drand: boolean;
             /** @description Id of the member of staff. */
             id: string;
-            /** @description Roles, all of which hold for every meeting. */
+            /** @description Roles that hold in one meeting only. */
+            meetings: components["schemas"]["MeetingRoles"][];
+            /** @description Roles that hold in every meeting. */
             roles: components["schemas"]["Role"][];
             /** @description User name. */
             user: string;
@@ -4973,6 +5465,25 @@ export interface components {
         Ticket: {
             /** @description Opens `role=screen` sockets of this meeting. */
             ticket: string;
+        };
+        /** @description An API token, without itself. */
+        TokenView: {
+            /** @description Id. */
+            id: string;
+            /**
+             * Format: int64
+             * @description When it was made, ms.
+             */
+            made_at: number;
+            /** @description What it is for; empty for the one of `POST /api/staff/{id}/token`. */
+            name: string;
+            /** @description Only these of the account's roles; empty: all. */
+            roles: components["schemas"]["Role"][];
+            /**
+             * Format: int64
+             * @description When it was used last, ms, to the minute.
+             */
+            used_at?: number | null;
         };
         /** @description One of those who brought most. */
         TopReferrer: {
@@ -5627,6 +6138,88 @@ export interface operations {
                 };
             };
             /** @description `checks`: looked a moment ago */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentText"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6726,7 +7319,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description In conflict with what is; `code` says with what. */
+            /** @description `erased`: data of somebody on the list was removed. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6881,6 +7474,122 @@ export interface operations {
             };
         };
     };
+    post_meetings_awards_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoodsView"];
+                };
+            };
+            /** @description `json`, `idempotency_key` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_awards_collect: {
         parameters: {
             query?: never;
@@ -6969,6 +7678,100 @@ export interface operations {
                 };
             };
             /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_awards_goods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoodsList"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9060,7 +9863,7 @@ export interface operations {
         parameters: {
             query: {
                 /** @description Which book. */
-                kind: "roster" | "winners" | "payments" | "badges";
+                kind: "roster" | "winners" | "payments" | "badges" | "handover";
             };
             header?: never;
             path: {
@@ -9453,6 +10256,123 @@ export interface operations {
                 };
             };
             /** @description `file_missing`, `header_missing`, `header_duplicate`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_imports_copy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CopyRoster"];
+            };
+        };
+        responses: {
+            /** @description The report. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid`: there is no such meeting. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9937,7 +10857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_bound`, `meeting_closed`, `bind_by` */
+            /** @description `already_bound`, `bind_by`, `consent_changed`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12634,6 +13554,221 @@ export interface operations {
             };
         };
     };
+    post_meetings_people_id_erase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasePerson"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_final`: a packet or prize of theirs is not; `draw_open` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `confirm`: that is not the name; `text` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_people_id_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_people_id_unbind: {
         parameters: {
             query?: never;
@@ -12696,6 +13831,219 @@ export interface operations {
                 };
             };
             /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_pictures: {
+        parameters: {
+            query: {
+                /** @description What it is for. */
+                for: "background" | "logo" | "prize";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureView"];
+                };
+            };
+            /** @description `body` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed`, `pictures_limit` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `picture_type`: neither JPEG nor PNG nor WebP by its content; `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `picture_pixels`, `picture_broken`, `query` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `unavailable`: too many at once */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_privacy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -15219,6 +16567,194 @@ export interface operations {
             };
         };
     };
+    get_meetings_stats_entries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryStats"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_stats_payouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayoutStats"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_trials: {
         parameters: {
             query?: never;
@@ -17414,7 +18950,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `pairing`: the ticket is another meeting's */
+            /** @description `pairing`: the ticket is another meeting's; `role` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -17423,7 +18959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description No such thing. */
+            /** @description `not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17749,6 +19285,92 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: WeChat does not take it now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_pictures_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the picture */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture: `image/jpeg` or `image/png`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -19149,7 +20771,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["NewStaffLink"];
             };
@@ -19226,7 +20848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `roles`, `note` */
+            /** @description `roles`, `meetings`, `note` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -19342,7 +20964,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `roles` */
+            /** @description `roles`, `meetings` */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -19566,6 +21188,312 @@ export interface operations {
             path: {
                 /** @description Id of the account. */
                 id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_staff_id_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the account. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"][];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_staff_id_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the account. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StaffToken"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_many_tokens` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `name`, `roles`: more than the account has */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_staff_id_tokens_by_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the account. */
+                id: string;
+                /** @description Id of the token. */
+                token: string;
             };
             cookie?: never;
         };
@@ -20496,6 +22424,8 @@ export interface operations {
                 role: "screen" | "attendee" | "control";
                 /** @description Number of the last event that was seen: when it is recent, the missed events come instead of a snapshot. */
                 after?: number;
+                /** @description The client can open winners that are sent sealed before they are told (`sealed`, `opened`). */
+                sealed?: boolean;
             };
             header?: never;
             path: {
