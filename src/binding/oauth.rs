@@ -52,7 +52,7 @@ pub(super) async fn finish(
         return Err(restart());
     }
     let (now, texts) = (app.now(), [format!("state:{state}"), format!("code:{code}")]);
-    let used = app.db().together(Locks::Own, move |tx| {
+    let once = app.db().together(Locks::Own, move |tx| {
         async move {
             for text in texts {
                 use_once(tx, &keys::token_hash(&text), now).await?;
@@ -61,7 +61,7 @@ pub(super) async fn finish(
         }
         .boxed()
     });
-    used.await?;
+    once.await?;
     let user = official::account(app)?.exchange_code(code).await.map_err(|error| match error {
         AccountError::RestartLogin { .. } => restart(),
         other => official::refused(&other),

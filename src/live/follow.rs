@@ -12,10 +12,11 @@ use super::{
     counts, encode,
     envelope::{Told, What},
     events,
-    frames::{Frame, To},
+    frames::Frame,
     hub::Hub,
     presence,
     room::Room,
+    wants::To,
 };
 use crate::wire::{Body, Counts, DeskStaff, Entered, Message, PersonCard, Taps};
 

@@ -6,25 +6,15 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::{Map, Value};
 
-use super::envelope::{Ahead, Told};
+use super::{
+    envelope::{Ahead, Told},
+    wants::To,
+};
 
 /// Largest message of a client, bytes.
 pub(super) const MESSAGE_MAX: usize = 4096;
 /// Largest payload of a control frame.
 const CONTROL_MAX: usize = 125;
-
-/// Who gets a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum To {
-    /// Every socket.
-    All,
-    /// Screens and control pages: phones would pay for what they do not show.
-    Hall,
-    /// Control pages.
-    Desk,
-    /// Those who can open what is sealed.
-    Openers,
-}
 
 /// What a frame has to do with a box of winners that are told later.
 #[derive(Clone, Debug)]
@@ -35,38 +25,6 @@ pub(super) enum Boxed {
     Is(u64),
     /// Whoever has the box gets these bytes in its place.
     Opens(Arc<(u64, Bytes)>),
-}
-
-/// Who sits at a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Viewer {
-    /// A phone.
-    Phone,
-    /// A screen.
-    Screen,
-    /// A control page.
-    Desk,
-}
-
-/// What a socket wants.
-#[derive(Clone, Copy, Debug)]
-pub struct Wants {
-    /// Who sits there.
-    pub viewer: Viewer,
-    /// Winners sealed before they are told.
-    pub sealed: bool,
-}
-
-impl To {
-    /// Whether a frame is for a socket that wants this.
-    pub(super) fn reaches(self, wants: Wants) -> bool {
-        match self {
-            Self::All => true,
-            Self::Hall => wants.viewer != Viewer::Phone,
-            Self::Desk => wants.viewer == Viewer::Desk,
-            Self::Openers => wants.sealed,
-        }
-    }
 }
 
 /// An encoded frame, shared by all sockets.

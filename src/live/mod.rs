@@ -17,14 +17,16 @@ mod room;
 mod sealed;
 mod shards;
 mod socket;
+mod wants;
 
 pub use self::{
     counts::counts,
-    frames::{Frame, Viewer, Wants},
+    frames::Frame,
     hub::{Hub, HubParts, Permit, Seat},
     outlet::Outlet,
     sealed::Sealed,
     socket::{Check, Live, Upgrade, run},
+    wants::{Viewer, Wants},
 };
 
 /// Text of a message.

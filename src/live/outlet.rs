@@ -9,7 +9,10 @@ use std::{
 
 use tokio::{net::TcpStream, sync::Notify};
 
-use super::frames::{Boxed, Frame, Wants};
+use super::{
+    frames::{Boxed, Frame},
+    wants::Wants,
+};
 use crate::watch;
 
 /// With so many waiting for a socket already, numbers for show are left out for it.
@@ -226,7 +229,7 @@ mod tests {
     use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
-    use crate::live::frames::{To, Viewer};
+    use crate::live::wants::{To, Viewer};
 
     /// A reader that takes nothing yet, and the sending side of its socket.
     async fn slow() -> (TcpStream, Outlet) {

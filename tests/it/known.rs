@@ -86,8 +86,10 @@ async fn by_number(backend: Backend) {
     for (number, name) in
         [("KJ77777", "阿依古丽·买买提"), ("KJ00002", "阿依古丽·买买提"), ("KJ00001", "张三")]
     {
-        let answer = me.try_post("/me/identify", staff(&me, number, name)).await;
+        let mut answer = me.try_post("/me/identify", staff(&me, number, name)).await;
         assert_eq!(code(&answer), (403, "not_matched"));
+        // Its own number has every answer.
+        answer.1.as_object_mut().unwrap().remove("request");
         answers.push(answer);
     }
     assert!(answers.iter().all(|answer| answer == &answers[0]), "{answers:?}");
