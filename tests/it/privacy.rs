@@ -169,7 +169,7 @@ async fn after_removal_nothing_says_who_it_was() {
             assert!(text.contains(part), "{part} belongs in the archive: {text}");
         }
         assert!(!text.contains(&others[0]) && !text.contains(&others[3]), "{text}");
-        assert_eq!(files.iter().filter(|name| name.ends_with(".jpg")).count(), 1, "{files:?}");
+        assert_eq!(files.iter().filter(|name| name.contains(".jpg")).count(), 1, "{files:?}");
 
         let erase = rig.path(&format!("/people/{id}/erase"));
         rig.host().refused(&erase, json!({ "confirm": texts[0] }), 403, "role").await;
@@ -181,7 +181,7 @@ async fn after_removal_nothing_says_who_it_was() {
         owner.post(&erase, json!({ "confirm": texts[0] })).await;
         let after = dump(&rig.evening).await;
         assert_eq!(places(&after, &texts), Vec::<String>::new(), "{backend:?}");
-        assert!(!after.iter().any(|(place, _)| place.ends_with(".jpg")), "the photo is gone");
+        assert!(!after.iter().any(|(place, _)| place.contains(".jpg")), "the photo is gone");
         assert!(!places(&after, &others).is_empty(), "others stay");
 
         proved(rig).await;

@@ -119,17 +119,13 @@ fn text(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, line: &mut usize) -
 
 /// Placeholders by name, those without one by their number, none with a format.
 fn plain(text: &str) -> String {
-    let (mut out, mut nameless, mut rest) = (String::new(), 0, text);
+    let (mut out, mut nameless, mut rest) = (String::new(), 0_usize, text);
     while let Some((before, after)) = rest.split_once('{') {
         let Some((inside, behind)) = after.split_once('}') else { break };
         let name = inside.split(':').next().unwrap_or("");
-        out.push_str(before);
-        if name.is_empty() {
-            nameless += 1;
-            out.push_str(&format!("{{{nameless}}}"));
-        } else {
-            out.push_str(&format!("{{{name}}}"));
-        }
+        nameless += usize::from(name.is_empty());
+        let number = nameless.to_string();
+        out.extend([before, "{", if name.is_empty() { &number } else { name }, "}"]);
         rest = behind;
     }
     out + rest

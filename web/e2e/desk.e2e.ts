@@ -292,7 +292,7 @@ describe('the host’s desk', () => {
       await one.page.getByLabel('其他活动的名单').selectOption({ label: '2026 年会（示例）' });
       await one.page.getByRole('button', { name: '读取名单' }).click();
       await look(one.page, 'copy-roster');
-      await one.page.getByRole('button', { name: /300/ }).last().click();
+      await one.page.getByRole('button', { name: /写入名单/ }).click();
       await one.page.getByText('共 300 人').waitFor();
     },
     LONG_MS,

@@ -341,7 +341,7 @@ describe('the whole evening', () => {
   stage('the proof that control exports is proved by page and program', async () => {
     const { page } = control;
     await page.getByRole('link', { name: '资金' }).click();
-    await page.getByText('21 个').waitFor();
+    await page.getByText('21 个红包').waitFor();
     await look('21-money');
     await page.getByRole('link', { name: '导出与凭据' }).click();
     const [download] = await Promise.all([

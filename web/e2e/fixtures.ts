@@ -233,6 +233,12 @@ const IDLE: Record<string, Answer> = {
 };
 
 /** Mocks everything below the origin but the page's own files. `first` comes when the socket opens. */
+const CONSENT: Wire['ConsentText'] = {
+  version: '1-180d',
+  zh: '我同意主办方使用我的姓名和手机号。',
+  en: 'I agree.',
+};
+
 export async function mock(
   page: Page,
   first: Wire['Snapshot'],
@@ -259,6 +265,7 @@ export async function mock(
     const answer =
       api[asked] ??
       (asked.endsWith('/wall') ? wall(first.counts.bound) : undefined) ??
+      (pathname === '/api/consent' ? { body: CONSENT } : undefined) ??
       (asked.endsWith('/public') ? { body: first.meeting } : IDLE[pathname.replace(/^.*\/me\//, '')]);
     const made = typeof answer === 'function' ? answer(route.request().postDataJSON()) : answer;
     const { status = 200, body } = made ?? problem(404, 'not_found', '没有找到');

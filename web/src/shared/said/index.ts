@@ -14,6 +14,10 @@ const english = shallowRef<Catalogue | null>(null);
 export async function speak(lang: string): Promise<void> {
   speaking.value = lang;
   if (lang !== 'en' || english.value !== null) return;
+  if (globalThis.navigator?.onLine === false) {
+    addEventListener('online', () => void speak(speaking.value), { once: true });
+    return;
+  }
   try {
     const { default: sentences } = await import('./en.json');
     english.value = new Catalogue({ ...sentences, ...OURS });
