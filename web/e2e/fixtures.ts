@@ -232,13 +232,13 @@ const IDLE: Record<string, Answer> = {
   },
 };
 
-/** Mocks everything below the origin but the page's own files. `first` comes when the socket opens. */
 const CONSENT: Wire['ConsentText'] = {
   version: '1-180d',
   zh: '我同意主办方使用我的姓名和手机号。',
   en: 'I agree.',
 };
 
+/** Mocks everything below the origin but the page's own files. `first` comes when the socket opens. */
 export async function mock(
   page: Page,
   first: Wire['Snapshot'],

@@ -56,8 +56,8 @@ describe('api', () => {
       detail: '出错了 (#7k2m9x0abc)',
       request: '7k2m9x0abc',
     });
-    answer(422, '{"code":"text","detail":"太长"}', { 'x-request-id': '7k2m9x0abd' });
-    expect(await failure(api.get('/api/x'))).toMatchObject({ detail: '太长', request: '7k2m9x0abd' });
+    answer(422, '{"code":"text","detail":"太长"}', { 'x-request-id': '7k2m9x0ab9' });
+    expect(await failure(api.get('/api/x'))).toMatchObject({ detail: '太长', request: '7k2m9x0ab9' });
   });
 
   it('survives an error page that is no JSON', async () => {
