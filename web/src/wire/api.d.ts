@@ -150,7 +150,7 @@ export interface paths {
         /** All meetings, newest first. */
         get: operations["get_meetings"];
         put?: never;
-        /** Make a meeting, or a rehearsal of one. */
+        /** Make a meeting, a rehearsal of one, or a copy. */
         post: operations["post_meetings"];
         delete?: never;
         options?: never;
@@ -230,6 +230,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/awards/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What the winner who shows a code gets, and whether it was handed out. Changes nothing; the code travels in the body,
+         *     so that no log of addresses has it.
+         */
+        post: operations["post_meetings_awards_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/awards/collect": {
         parameters: {
             query?: never;
@@ -239,8 +259,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Hand out goods against the winner's code. */
+        /** Hand out goods against the winner's code. What was handed out already is refused, with when and by whom. */
         post: operations["post_meetings_awards_collect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/awards/goods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Goods of all winners, for the list that is signed. It has no codes. */
+        get: operations["get_meetings_awards_goods"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -583,6 +620,23 @@ export interface paths {
         put?: never;
         /** Upload a roster: says row by row what would happen; nothing is stored until it is accepted. */
         post: operations["post_meetings_imports"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/imports/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take the roster of another meeting as an import: nothing is stored until it is accepted. */
+        post: operations["post_meetings_imports_copy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1008,6 +1062,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a picture: JPEG, PNG or WebP by its content, at most 8 MiB and 25 million pixels. It is made anew, nothing else
+         *     of the file is kept.
+         */
+        post: operations["post_meetings_pictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/prizes": {
         parameters: {
             query?: never;
@@ -1336,6 +1410,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/stats/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People who came in, by minute, for a chart. */
+        get: operations["get_meetings_stats_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/stats/payouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Packets by state and by the minute in which they were sent, for a chart. */
+        get: operations["get_meetings_stats_payouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/trials": {
         parameters: {
             query?: never;
@@ -1593,7 +1701,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The names that a paired screen moves before the winners stand. */
+        /** The names that a screen moves before the winners stand: a paired one, or a member of staff's preview. */
         get: operations["get_meetings_wall"];
         put?: never;
         post?: never;
@@ -1631,6 +1739,23 @@ export interface paths {
         get: operations["get_official_menu"];
         /** Make the account's menu: at WeChat, and kept here. */
         put: operations["put_official_menu"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pictures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture that a host uploaded. It never changes. */
+        get: operations["get_pictures_id"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -2337,6 +2462,11 @@ export interface components {
             /** @enum {string} */
             type: "me";
         } | {
+            /** @description Without `seq`, only to control pages: who else has one open, also right after the snapshot. */
+            data: components["schemas"]["DeskStaff"];
+            /** @enum {string} */
+            type: "desk";
+        } | {
             /** @description Without `seq`: the server is going down; come back after a random part of `within_ms`. */
             data: components["schemas"]["Bye"];
             /** @enum {string} */
@@ -2610,6 +2740,11 @@ export interface components {
          * @enum {string}
          */
         Confirm: "host" | "auto";
+        /** @description Import the roster of another meeting. */
+        CopyRoster: {
+            /** @description Id of the meeting whose people are copied. */
+            from: string;
+        };
         /** @description How many are here. */
         Counts: {
             /**
@@ -2643,6 +2778,21 @@ export interface components {
             differences: components["schemas"]["BookDifference"][];
             /** @description Every budget that the ledger knew by then. */
             rows: components["schemas"]["BookRow"][];
+        };
+        /** @description One of them. */
+        DeskPerson: {
+            /**
+             * Format: int64
+             * @description Since when, ms.
+             */
+            since: number;
+            /** @description User name. */
+            user: string;
+        };
+        /** @description Who has a control page of the meeting open. */
+        DeskStaff: {
+            /** @description Each member of staff once, who came first stands first. */
+            people: components["schemas"]["DeskPerson"][];
         };
         /** @description Done; nothing more to say. */
         Done: {
@@ -2817,6 +2967,8 @@ export interface components {
              * @description Place in the list, from 0.
              */
             ord: number;
+            /** @description Picture, see `PictureView`; empty takes it away, absent leaves it as it is. */
+            picture?: string | null;
             /**
              * Format: int64
              * @description The version that was seen.
@@ -2927,6 +3079,11 @@ export interface components {
             /** @description 48 bytes, hex. */
             signature: string;
         };
+        /** @description People who came in, by minute. */
+        EntryStats: {
+            /** @description Minutes with anybody, oldest first; the newest 1,440 of them. */
+            minutes: components["schemas"]["MinuteCount"][];
+        };
         /**
          * @description Who is shut out of a round for having won before.
          * @enum {string}
@@ -2953,6 +3110,61 @@ export interface components {
             fixed: boolean;
             /** @description It does. */
             on: boolean;
+        };
+        /** @description The list that is signed. */
+        GoodsList: {
+            /**
+             * Format: int64
+             * @description Of them handed out.
+             */
+            handed: number;
+            /** @description By draw and rank, at most 2,000; the workbook `export?kind=handover` has all. */
+            rows: components["schemas"]["GoodsView"][];
+            /**
+             * Format: int64
+             * @description Things to hand out, without those that were set aside.
+             */
+            total: number;
+        };
+        /** @description Something to hand out: who, which prize, handed out or not. */
+        GoodsView: {
+            /** @description Id of the award. */
+            award: string;
+            /** @description Department. */
+            department: string;
+            /**
+             * Format: int64
+             * @description Number of the draw.
+             */
+            draw: number;
+            /** @description What is handed out. */
+            goods: string;
+            /**
+             * Format: int64
+             * @description When it was handed out, ms.
+             */
+            handed_at?: number | null;
+            /** @description User name of who handed it out. */
+            handed_by?: string | null;
+            /** @description Name of the winner. */
+            name: string;
+            /** @description Phone, masked. */
+            phone: string;
+            /** @description Picture of the prize, see `PictureView`; empty when it has none. */
+            picture: string;
+            /** @description Name of the prize. */
+            prize: string;
+            /**
+             * Format: int64
+             * @description Rank.
+             */
+            rank: number;
+            /** @description Name of the round. */
+            round: string;
+            /** @description Staff number. */
+            staff_no: string;
+            /** @description `payable` can be handed out, `collected` is. */
+            state: components["schemas"]["AwardState"];
         };
         /** @description What an import would do, or did, row by row. */
         ImportReport: {
@@ -3273,6 +3485,19 @@ export interface components {
              */
             seq?: number | null;
         };
+        /** @description How many in one minute. */
+        MinuteCount: {
+            /**
+             * Format: int64
+             * @description When the minute begins, ms.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+        };
         /** @description Somebody I brought. */
         MyBrought: {
             /**
@@ -3437,6 +3662,11 @@ export interface components {
             goods: string;
             /**
              * Format: int64
+             * @description When the goods were handed out, ms.
+             */
+            handed_at?: number | null;
+            /**
+             * Format: int64
              * @description Open the packet before this moment, ms, once it was sent.
              */
             open_by?: number | null;
@@ -3479,6 +3709,11 @@ export interface components {
         };
         /** @description A new meeting. */
         NewMeeting: {
+            /**
+             * @description Begin with the settings, prizes, rounds and look of this meeting, in place of `settings`. No people, no money:
+             *     its roster can be imported (`imports/copy`), budgets are approved anew.
+             */
+            copy_of?: string | null;
             /** @description Name as people see it, 1–60 characters. */
             name: string;
             /** @description Make a rehearsal of this meeting: its prizes and rounds, made-up people, no payment ever. */
@@ -3496,6 +3731,8 @@ export interface components {
             kind: components["schemas"]["PrizeKind"];
             /** @description Name as people see it, 1–40 characters, such as 一等奖. */
             name: string;
+            /** @description Picture, see `PictureView`. */
+            picture?: string;
         };
         /** @description A new round: a prize, k winners, who can win, how much. */
         NewRound: {
@@ -3776,6 +4013,13 @@ export interface components {
          * @enum {string}
          */
         PayChannel: "red_packet_v2" | "transfer_v3";
+        /** @description Packets by state and by the minute in which they were sent. */
+        PayoutStats: {
+            /** @description Minutes in which packets were sent, oldest first; the newest 1,440 of them. */
+            minutes: components["schemas"]["MinuteCount"][];
+            /** @description States that occur. */
+            states: components["schemas"]["StateCount"][];
+        };
         /** @description A page of the roster. */
         PeoplePage: {
             /** @description For the next page's `after`, when there is one. */
@@ -3832,6 +4076,21 @@ export interface components {
              */
             weight: number;
         };
+        /** @description A picture as it was made anew. */
+        PictureView: {
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            height: number;
+            /** @description Id, 32 hex digits: the picture is at `/api/pictures/{id}`. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Pixels.
+             */
+            width: number;
+        };
         /** @description The pool that was committed. */
         PoolView: {
             /**
@@ -3879,6 +4138,8 @@ export interface components {
              * @description Place in the list.
              */
             ord: number;
+            /** @description Picture, see `PictureView`; absent when it has none. */
+            picture?: string;
             /**
              * Format: int64
              * @description For the next edit.
@@ -4447,8 +4708,12 @@ export interface components {
         };
         /** @description How the screen looks and sounds. A write names the version that it saw. */
         Show: {
+            /** @description Picture behind everything, likewise. */
+            background?: string;
             /** @description Text of the logo beside the meeting's name, at most 20 characters; may be empty. */
             logo: string;
+            /** @description Picture in place of the logo's text, see `PictureView`; absent when there is none. */
+            logo_picture?: string;
             /** @description What is played. */
             music: components["schemas"]["ShowMusic"];
             /** @description Styles of single prizes by the prize's `code`; the others take `style`. */
@@ -6731,6 +6996,122 @@ export interface operations {
             };
         };
     };
+    post_meetings_awards_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoodsView"];
+                };
+            };
+            /** @description `json`, `idempotency_key` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_awards_collect: {
         parameters: {
             query?: never;
@@ -6819,6 +7200,100 @@ export interface operations {
                 };
             };
             /** @description `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_awards_goods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoodsList"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8816,7 +9291,7 @@ export interface operations {
         parameters: {
             query: {
                 /** @description Which book. */
-                kind: "roster" | "winners" | "payments";
+                kind: "roster" | "winners" | "payments" | "handover";
             };
             header?: never;
             path: {
@@ -9209,6 +9684,123 @@ export interface operations {
                 };
             };
             /** @description `file_missing`, `header_missing`, `header_duplicate`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_imports_copy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CopyRoster"];
+            };
+        };
+        responses: {
+            /** @description The report. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `invalid`: there is no such meeting. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12043,6 +12635,125 @@ export interface operations {
             };
         };
     };
+    post_meetings_pictures: {
+        parameters: {
+            query: {
+                /** @description What it is for. */
+                for: "background" | "logo" | "prize";
+            };
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureView"];
+                };
+            };
+            /** @description `body` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role`, `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed`, `pictures_limit` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `picture_type`: neither JPEG nor PNG nor WebP by its content; `content_type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `picture_pixels`, `picture_broken`, `query` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `unavailable`: too many at once */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_meetings_prizes: {
         parameters: {
             query?: never;
@@ -14529,6 +15240,194 @@ export interface operations {
             };
         };
     };
+    get_meetings_stats_entries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryStats"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_stats_payouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Meeting */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayoutStats"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     post_meetings_trials: {
         parameters: {
             query?: never;
@@ -16724,7 +17623,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `pairing`: the ticket is another meeting's */
+            /** @description `pairing`: the ticket is another meeting's; `role` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -16733,7 +17632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description No such thing. */
+            /** @description `not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -17059,6 +17958,92 @@ export interface operations {
                 };
             };
             /** @description `unavailable`: WeChat does not take it now */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_pictures_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the picture */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture: `image/jpeg` or `image/png`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `origin`: a cookie came from a foreign page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
             503: {
                 headers: {
                     [name: string]: unknown;
