@@ -92,7 +92,7 @@ async fn a_copy_begins_with_prizes_rounds_and_settings_and_takes_the_roster_when
         let root = format!("/api/meetings/{old}");
         let prize = json!({ "name": "一等奖", "kind": "goods", "goods": "平板电脑" });
         let prize = host.post(&format!("{root}/prizes"), prize).await;
-        let round = json!({ "prize_id": prize["id"], "seats": 2, "sources": [{ "s": "words", "count": 2 }] });
+        let round = json!({ "prize_id": prize["id"], "seats": 2, "sources": [{ "s": "dice", "sides": 10, "count": 12 }] });
         host.post(&format!("{root}/rounds"), round).await;
         host.post(&format!("{root}/show"), crate::live::show::look(1)).await;
         for (nth, name) in ["甲", "乙", "丙"].iter().enumerate() {
