@@ -215,6 +215,10 @@ describe('the host’s desk', () => {
         .getByLabel('标志图片')
         .setInputFiles({ name: 'l.png', mimeType: 'image/png', buffer: logo });
       await screen.page.locator('header img').waitFor();
+      const pictured = await corner();
+      await screen.page.reload();
+      await screen.page.getByText('茶歇').waitFor();
+      await vi.waitFor(async () => expect(await corner()).toBe(pictured), { timeout: 20_000, interval: 100 });
       await look(desk.page, 'stage');
 
       const fake = { name: 'x.png', mimeType: 'image/png', buffer: Buffer.from('<svg/>') };
@@ -273,11 +277,11 @@ describe('the host’s desk', () => {
       await logIn(one.page, 'owner');
       await logIn(two.page, 'finance');
       const finance = demo.staff('finance').user;
-      await one.page.getByText(`${finance}也在控制台`).waitFor();
-      await two.page.getByText(`${demo.staff('owner').user}也在控制台`).waitFor();
+      await one.page.getByText(`${finance} 也在控制台`).waitFor();
+      await two.page.getByText(`${demo.staff('owner').user} 也在控制台`).waitFor();
       await look(one.page, 'presence');
       await two.context.close();
-      await one.page.getByText(`${finance}也在控制台`).waitFor({ state: 'detached' });
+      await one.page.getByText(`${finance} 也在控制台`).waitFor({ state: 'detached' });
 
       await one.page.getByRole('link', { name: '所有活动' }).click();
       await one.page.getByRole('button', { name: '复制活动' }).click();

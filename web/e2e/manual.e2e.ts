@@ -118,7 +118,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     const wrong = `${typed.people[CROWD]},1380013800,${typed.department}`;
     const text = [typed.heads, ...rows, `${typed.mine},${MINE},${typed.department}`, wrong].join('\n');
     const file = { name: typed.roster, mimeType: 'text/csv', buffer: Buffer.from(text) };
-    await page.setInputFiles('input[type=file]', file);
+    await page.setInputFiles('input[accept*=".csv"]', file);
     await page.getByRole('button', { name: start('imports.acceptSkip') }).waitFor();
     await show(page, 'import');
     await page.getByRole('button', { name: start('imports.acceptSkip') }).click();

@@ -33,7 +33,11 @@ export function plot(
       sum: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
     },
     axes: [
-      { ...axis, values: (_, at) => at.map(time) },
+      {
+        ...axis,
+        incrs: [60, 120, 300, 600, 1800, 3600, 10_800, 43_200, 86_400, 604_800],
+        values: (_, at) => at.map(time),
+      },
       { ...axis, scale: 'n', incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000] },
       { ...axis, scale: 'sum', side: 1, grid: { show: false } },
     ],

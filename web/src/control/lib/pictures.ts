@@ -2,6 +2,9 @@ import { ApiError, fetchOk } from '../../shared/api';
 import type { Wire } from '../../wire';
 import type { Desk } from './desk';
 
+/** What a picture is for: the server keeps it as large as that needs. */
+export type PictureUse = 'background' | 'logo' | 'prize';
+
 /** Largest file that the server takes. */
 const MOST = 8 * 1024 * 1024;
 
@@ -9,7 +12,7 @@ const MOST = 8 * 1024 * 1024;
 export async function uploadPicture(
   desk: Desk,
   file: File,
-  what: Wire['PictureUse'],
+  what: PictureUse,
   tooLarge: string,
 ): Promise<Wire['PictureView']> {
   // Said before it is sent: a server that hangs up in the middle looks like a broken network.

@@ -18,7 +18,7 @@ const zh = {
     help: '与大屏同一画面，只能看，没有声音。',
     frame: '大屏此刻的画面',
   },
-  desk: { with: '{who}也在控制台（{time} 起）' },
+  desk: { with: '{who} 也在控制台（{time} 起）' },
 };
 
 const en: typeof zh = {
