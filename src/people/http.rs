@@ -5,7 +5,7 @@ use axum::{
     extract::{DefaultBodyLimit, Multipart, State, multipart::MultipartRejection},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::Staff,
+    auth::{self, Staff},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Idem, IdemHeader, Path, Query},
     wire::{
@@ -121,9 +121,16 @@ async fn copy(
     State(app): State<App>,
     staff: Staff,
     Path(meeting): Path<String>,
+    parts: Parts,
     Body(body): Body<CopyRoster>,
 ) -> ApiResult<(StatusCode, Json<ImportReport>)> {
     staff.need(&[Role::Host])?;
+    // A host of this meeting alone knows of no other one: the same answer as for one that is not there.
+    let there = auth::staff_of(&app, &parts)
+        .await?
+        .in_meeting(&body.from)
+        .and_then(|there| there.need(&[Role::Host]));
+    there.map_err(|_| pending::no_such_meeting())?;
     let report = pending::copy(&app, &staff, &meeting, &body.from).await?;
     Ok((StatusCode::CREATED, Json(report)))
 }

@@ -54,7 +54,7 @@ pub async fn copy(app: &App, staff: &Staff, meeting: &str, from: &str) -> ApiRes
     let (name, rows) = {
         let mut conn = app.db().read().acquire().await?;
         let other = meeting::load(&mut conn, from).await.map_err(|error| match error.code() {
-            "not_found" => ApiError::invalid("invalid", "from", "没有这个活动，请刷新后重选。"),
+            "not_found" => no_such_meeting(),
             _ => error,
         })?;
         (other.name, sql::sealed(&mut conn, from).await?)
@@ -66,6 +66,11 @@ pub async fn copy(app: &App, staff: &Staff, meeting: &str, from: &str) -> ApiRes
     })
     .await?;
     keep(app, staff, meeting, (&name, table)).await
+}
+
+/// 422 `invalid`: the meeting to copy from is not there, or not for this member of staff.
+pub fn no_such_meeting() -> ApiError {
+    ApiError::invalid("invalid", "from", "没有这个活动，请刷新后重选。")
 }
 
 fn raw(keys: &Keys, at: usize, (sealed, known): (Vec<u8>, Known)) -> ApiResult<RawRow> {

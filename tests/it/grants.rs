@@ -67,6 +67,11 @@ async fn a_host_of_one_meeting_sees_no_other() {
         let prize = json!({ "name": "三等奖", "kind": "cash" });
         me.post(&of(ours, "/prizes"), prize.clone()).await;
         me.refused(&of(ours, "/budgets"), json!({ "name": "奖金", "cap_fen": 1 }), 403, "role").await;
+        // Nor its people, by way of a copy.
+        let copy = json!({ "from": theirs });
+        let refused = me.refused(&of(ours, "/imports/copy"), copy.clone(), 422, "invalid").await;
+        assert_eq!(refused["field"], "from");
+        house.evening.staff("host").post(&of(ours, "/imports/copy"), copy).await;
         for path in ["", "/people", "/rounds", "/privacy", "/readiness/x", "/export?kind=roster"] {
             me.refused_get(&of(theirs, path), 404, "not_found").await;
         }
