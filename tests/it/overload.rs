@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Requests under way at once, from phones.
-const PHONES: usize = 120;
+const PHONES: usize = 48;
 const SOCKETS: usize = 100;
 
 type Answers = Arc<Mutex<BTreeMap<u16, usize>>>;
