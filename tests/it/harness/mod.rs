@@ -176,9 +176,9 @@ impl TestApp {
         Api::new(&self.base, token(role))
     }
 
-    /// Asks until `want` holds; fails after half a minute.
+    /// Asks until `want` holds; fails after a minute.
     pub(crate) async fn eventually<T, F: AsyncFnMut() -> Option<T>>(&self, what: &str, mut want: F) -> T {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(found) = want().await {
                 return found;

@@ -109,8 +109,11 @@ async fn what_came_back_unopened_is_sent_again_under_a_new_number() {
         rig.pass(DAY + 60_000);
         let old = rig.until(draw, "refunded").await[0].clone();
         rig.books(0, 0).await;
+        // Held back, so that the reservation can be seen.
+        rig.finance().post("/api/sender/pause", json!({})).await;
         let new = rig.finance().post(&rig.reissue(&old), json!({})).await;
         rig.books(100, 0).await;
+        rig.finance().post("/api/sender/resume", json!({})).await;
         rig.paid_anew(draw, 2).await;
         // The payer's books: both went out, one came back.
         assert_eq!((rig.paid(&old["bill_no"]).await, rig.paid(&new["bill_no"]).await), (1, 1));
