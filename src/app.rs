@@ -143,6 +143,12 @@ impl App {
         self.hub().publish_to(meeting, openid, body);
     }
 
+    /// Whether somebody's phone may be listening, here or at another server: when not, what it would be told need not be
+    /// looked up.
+    pub fn may_hear(&self, meeting: &str, openid: &str) -> bool {
+        self.hub().may_hear(meeting, openid)
+    }
+
     /// Brings a message without number to all sockets: `entered`, `taps`, `counts` and `desk`, which
     /// are read anew where they are shown.
     pub fn publish_ephemeral(&self, meeting: &str, body: Body) {

@@ -47,17 +47,10 @@ pub async fn append<T: Serialize + Sync>(
     body: &T,
 ) -> Result<Head, sqlx::Error> {
     let body = serde_json::to_string(body).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    sqlx::query(
-        "insert into chain_head (chain, size, head) values ($1, 0, '') on conflict (chain) do nothing",
-    )
-    .bind(chain.name())
-    .execute(tx.conn())
-    .await?;
-    let row = sqlx::query("update chain_head set size = size + 1 where chain = $1 returning size, head")
-        .bind(chain.name())
-        .fetch_one(tx.conn())
-        .await?;
-    let (size, before): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+    let (size, before) = match next(tx, chain).await? {
+        Some(found) => found,
+        None => first(tx, chain).await?,
+    };
     let hash = link(&before, size - 1, at, &body);
     sqlx::query("insert into chain_row (chain, seq, at, body, hash) values ($1, $2, $3, $4, $5)")
         .bind(chain.name())
@@ -73,6 +66,26 @@ pub async fn append<T: Serialize + Sync>(
         .execute(tx.conn())
         .await?;
     Ok(Head { size, hash })
+}
+
+/// The number of rows with the one that is being appended, and the head before it.
+async fn next(tx: &mut Tx, chain: Chain) -> Result<Option<(i64, String)>, sqlx::Error> {
+    let row = sqlx::query("update chain_head set size = size + 1 where chain = $1 returning size, head")
+        .bind(chain.name())
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+/// Somebody else may have begun the chain a moment ago.
+async fn first(tx: &mut Tx, chain: Chain) -> Result<(i64, String), sqlx::Error> {
+    sqlx::query(
+        "insert into chain_head (chain, size, head) values ($1, 0, '') on conflict (chain) do nothing",
+    )
+    .bind(chain.name())
+    .execute(tx.conn())
+    .await?;
+    next(tx, chain).await?.ok_or(sqlx::Error::RowNotFound)
 }
 
 /// Recomputes the whole chain; the number of the first row that does not fit, if any.

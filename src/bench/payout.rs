@@ -45,7 +45,7 @@ use crate::{
 /// Rows of one insert.
 const BATCH: usize = 500;
 /// How often the measured state is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(100);
 /// Longest wait for any of it.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Awards a second while latency is measured.

@@ -3,7 +3,7 @@
 //! live in memory: one that a crash takes away is asked for again by the person who waits for it.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -143,20 +143,29 @@ async fn is_invited(app: &App, meeting: &str, phone_index: &str) -> ApiResult<bo
 
 /// Rows for those that the meeting's allowance still covers.
 async fn count(app: &App, letters: Vec<(Letter, String)>) -> ApiResult<Vec<(Letter, String)>> {
-    let mut allowances = HashMap::new();
+    // In the order of their names: two batches never wait for each other crosswise.
+    let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
     for (letter, _) in &letters {
-        if !allowances.contains_key(&letter.meeting) {
-            allowances.insert(letter.meeting.clone(), spend::recount(app, &letter.meeting).await?);
-        }
+        *wanted.entry(letter.meeting.clone()).or_default() += 1;
+    }
+    let mut allowed = HashMap::with_capacity(wanted.len());
+    for meeting in wanted.keys() {
+        allowed.insert(meeting.clone(), spend::recount(app, meeting).await?);
     }
     let mut counted = Vec::with_capacity(letters.len());
     let mut tx = app.db().begin().await?;
+    for (meeting, wanted) in wanted {
+        if let Some(most) = allowed.get_mut(&meeting) {
+            *most = spend::take(&mut tx, &meeting, wanted, *most).await?;
+        }
+    }
     for (letter, index) in letters {
-        let most = allowances.get(&letter.meeting).copied().unwrap_or(0);
-        if !spend::take(&mut tx, &letter.meeting, most).await? {
+        let left = allowed.get_mut(&letter.meeting).filter(|left| **left > 0);
+        let Some(left) = left else {
             tracing::error!(meeting = letter.meeting, "the meeting's SMS allowance is used up");
             continue;
-        }
+        };
+        *left -= 1;
         let id = keys::row_id();
         sqlx::query(
             "insert into sms_send (id, meeting_id, phone_index, openid_index, outcome, at) \

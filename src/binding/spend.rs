@@ -11,7 +11,7 @@ use super::otp::HOUR;
 use crate::{
     app::App,
     clock::Ms,
-    db::{Tx, hit},
+    db::Tx,
     error::{ApiError, ApiResult},
 };
 
@@ -70,18 +70,22 @@ pub(super) async fn recount(app: &App, meeting: &str) -> ApiResult<i64> {
     Ok(count * SENDS_PER_INVITED)
 }
 
-/// Takes one SMS out of the allowance; false when nothing is left. In the transaction that records the SMS.
-pub(super) async fn take(tx: &mut Tx, meeting: &str, most: i64) -> ApiResult<bool> {
+/// Takes up to `wanted` SMS out of the allowance, and answers how many there were. In the transaction that records them.
+pub(super) async fn take(tx: &mut Tx, meeting: &str, wanted: i64, most: i64) -> ApiResult<i64> {
     sqlx::query(
         "insert into sms_spend (meeting_id, sent) values ($1, 0) on conflict (meeting_id) do nothing",
     )
     .bind(meeting)
     .execute(tx.conn())
     .await?;
-    let done = sqlx::query("update sms_spend set sent = sent + 1 where meeting_id = $1 and sent < $2")
+    let text = format!("select sent from sms_spend where meeting_id = $1{}", tx.locking());
+    let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(meeting).fetch_one(tx.conn()).await?;
+    let sent: i64 = row.try_get(0)?;
+    let taken = wanted.min(most - sent).max(0);
+    sqlx::query("update sms_spend set sent = $1 where meeting_id = $2")
+        .bind(sent + taken)
         .bind(meeting)
-        .bind(most)
         .execute(tx.conn())
         .await?;
-    Ok(hit(&done))
+    Ok(taken)
 }

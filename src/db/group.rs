@@ -27,7 +27,9 @@ type Part = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Option<Tell>> + 
 pub enum Locks {
     /// Rows that no other part locks at that moment.
     Own,
-    /// Also rows that payments share: days, budgets, the books.
+    /// Also those of the days, which payments share: nothing else is locked before or after them in one part.
+    Days,
+    /// Rows that payments share: meetings, budgets, the books, and after those the days.
     Books,
     /// The row of a meeting, and those of who comes in.
     Door,
@@ -37,6 +39,7 @@ pub enum Locks {
 #[derive(Clone, Debug)]
 pub(super) struct Groups {
     own: Arc<Waiting>,
+    days: Arc<Waiting>,
     books: Arc<Waiting>,
     door: Arc<Waiting>,
 }
@@ -45,12 +48,12 @@ impl Groups {
     /// One at a time.
     pub(super) fn one() -> Self {
         let all = Arc::<Waiting>::default();
-        Self { own: Arc::clone(&all), books: Arc::clone(&all), door: all }
+        Self { own: Arc::clone(&all), days: Arc::clone(&all), books: Arc::clone(&all), door: all }
     }
 
     /// One for each of [`Locks`].
     pub(super) fn each() -> Self {
-        Self { own: Arc::default(), books: Arc::default(), door: Arc::default() }
+        Self { own: Arc::default(), days: Arc::default(), books: Arc::default(), door: Arc::default() }
     }
 }
 
@@ -108,6 +111,7 @@ impl Db {
         });
         let waiting = match locks {
             Locks::Own => &self.groups.own,
+            Locks::Days => &self.groups.days,
             Locks::Books => &self.groups.books,
             Locks::Door => &self.groups.door,
         };

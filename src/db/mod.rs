@@ -203,6 +203,25 @@ impl Tx {
         self.inner.commit().await
     }
 
+    /// Tail of a `select` that locks its rows until the commit. Cheaper than an update of them that changes nothing, and
+    /// rows that point at them can still be written meanwhile. SQLite has one writer anyway.
+    pub fn locking(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " for no key update",
+        }
+    }
+
+    /// A list of texts, bound as one JSON array to the placeholder numbered `place`, as the right side of an `in`.
+    pub fn among(&self, place: usize) -> String {
+        match self.dialect {
+            Dialect::Sqlite => format!("(select value from json_each(${place}))"),
+            Dialect::Postgres => {
+                format!("(select json_array_elements_text(cast(cast(${place} as text) as json)))")
+            }
+        }
+    }
+
     /// Tail of a claiming `select`: lets several claimers on PostgreSQL pass each other's rows.
     pub fn skip_locked(&self) -> &'static str {
         match self.dialect {

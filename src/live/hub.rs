@@ -178,6 +178,11 @@ impl Hub {
         self.broadcast(meeting, What::Private(sealed));
     }
 
+    /// Whether this person has a socket here, or may have one at another server.
+    pub fn may_hear(&self, meeting: &str, openid: &str) -> bool {
+        self.parts().store.shared() || self.room(meeting).is_some_and(|room| room.has_person(openid))
+    }
+
     /// Brings a message without number to all sockets on all servers. `counts` and `desk` are read anew in each room,
     /// `entered`, `counts` and `taps` are gathered to at most five a second.
     pub fn publish_ephemeral(&self, meeting: &str, body: Body) {

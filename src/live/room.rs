@@ -115,6 +115,10 @@ impl Room {
         }
     }
 
+    pub(super) fn has_person(&self, openid: &str) -> bool {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner).contains_key(openid)
+    }
+
     pub(super) fn seat_person(&self, openid: &Arc<str>, outlet: &Arc<Outlet>) {
         let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
         people.entry(Arc::clone(openid)).or_default().push(Arc::clone(outlet));

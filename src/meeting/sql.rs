@@ -100,8 +100,8 @@ pub async fn load(conn: &mut AnyConnection, id: &str) -> ApiResult<Meeting> {
 
 /// Takes the meeting's row lock, which serialises its draws, its log and its pool; 404 when there is none.
 pub async fn lock(tx: &mut Tx, id: &str) -> ApiResult<Meeting> {
-    let text = concat!("update meeting set version = version where id = $1 returning ", columns!());
-    let row = sqlx::query(text).bind(id).fetch_optional(tx.conn()).await?;
+    let text = format!("{} where id = $1{}", concat!("select ", columns!(), " from meeting"), tx.locking());
+    let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_optional(tx.conn()).await?;
     Meeting::from_row(&row.ok_or_else(|| ApiError::not_found("该活动"))?)
 }
 

@@ -1,13 +1,9 @@
 //! Claiming: a packet is worked on by one worker at a time, and one call runs for one person.
 
+use anyhow::Context;
+
 use super::sql::{COLUMNS, LEASE, Packet};
-use crate::{
-    app::App,
-    db::{Dialect, hit},
-    error::ApiResult,
-    mutant::planted,
-    wire::PayChannel,
-};
+use crate::{app::App, db::Dialect, error::ApiResult, mutant::planted, wire::PayChannel};
 
 /// The channels that work, and those of them whose far end is known, so that first calls may leave.
 #[derive(Clone, Debug, Default)]
@@ -57,24 +53,28 @@ pub(super) async fn claim_due(app: &App, limit: i64, open: &Open) -> ApiResult<V
     let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(now).bind(limit).fetch_all(tx.conn()).await?;
     let mut claimed: Vec<Packet> = Vec::new();
     for row in &rows {
-        let mut packet = Packet { paused: open.paused, ..Packet::read(row, now)? };
-        if claimed.iter().any(|other| other.openid == packet.openid) {
-            continue;
+        let packet = Packet { paused: open.paused, ..Packet::read(row, now)? };
+        if claimed.iter().all(|other| other.openid != packet.openid) {
+            claimed.push(Packet { epoch: packet.epoch + 1, ..packet });
         }
-        let done = sqlx::query(
-            "update packet set epoch = epoch + 1, lease_until = $1 \
-             where bill_no = $2 and epoch = $3 and lease_until <= $4",
-        )
+    }
+    if claimed.is_empty() {
+        return Ok(claimed);
+    }
+    let bills: Vec<&str> = claimed.iter().map(|packet| packet.bill.as_str()).collect();
+    let text = format!(
+        "update packet set epoch = epoch + 1, lease_until = $1 where bill_no in {} and lease_until <= $2",
+        tx.among(3)
+    );
+    let done = sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(now + LEASE)
-        .bind(&packet.bill)
-        .bind(packet.epoch)
         .bind(now)
+        .bind(serde_json::to_string(&bills).context("numbers of packets")?)
         .execute(tx.conn())
         .await?;
-        if hit(&done) {
-            packet.epoch += 1;
-            claimed.push(packet);
-        }
+    // Their rows are locked since they were read, so nobody can have come between.
+    if usize::try_from(done.rows_affected()).ok() != Some(bills.len()) {
+        return Err(anyhow::anyhow!("packets were claimed that are not free").into());
     }
     tx.commit().await?;
     Ok(claimed)

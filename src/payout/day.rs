@@ -18,10 +18,14 @@ use crate::{
 const SKEW: Ms = 60_000;
 
 /// Whether today has room for a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// It has one, of the person's day and of the merchant's.
-    Taken,
+    /// The claim is gone.
+    Gone,
+    /// It had one of this day already.
+    Had(String),
+    /// It has one of this day, of the person's and of the merchant's. The caller writes the day into the packet's row.
+    Taken(String),
     /// The person's day is full, or has not safely begun.
     PersonFull,
     /// The merchant's day is full.
@@ -42,30 +46,20 @@ fn is_between(now: Ms) -> bool {
     now - (next_beijing_midnight(now) - DAY) < SKEW && !planted("midnight_is_sharp")
 }
 
-/// Takes a slot of today for a packet, unless it has one.
+/// Takes a slot of today for a claimed packet, unless it has one.
 pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result<Slot, sqlx::Error> {
     if is_between(app.now()) {
         return Ok(Slot::PersonFull);
     }
     let today = beijing_day(app.now());
     // The packet's row first, as everywhere: no two transactions wait for each other crosswise.
-    let row = sqlx::query("update packet set day = day where bill_no = $1 returning day")
-        .bind(&packet.bill)
-        .fetch_one(tx.conn())
-        .await?;
-    touch(app, tx, &packet.openid, &today).await?;
-    // Touching may have carried this one over.
-    let carried = sqlx::query("select day from packet where bill_no = $1")
-        .bind(&packet.bill)
-        .fetch_one(tx.conn())
-        .await?;
-    let before: String = row.try_get(0)?;
-    if before == today || carried.try_get::<String, _>(0)? == today {
-        return Ok(Slot::Taken);
+    let Some(before) = lock(tx, packet).await? else { return Ok(Slot::Gone) };
+    let carried = touch(app, tx, &packet.openid, &today).await?;
+    if before == today || carried.contains(&packet.bill) {
+        return Ok(Slot::Had(today));
     }
     if planted("day_slot_skipped") {
-        move_to(tx, &packet.bill, &today).await?;
-        return Ok(Slot::Taken);
+        return Ok(Slot::Taken(today));
     }
     let done = sqlx::query(
         "update person_day set packets = packets + 1, amount_fen = amount_fen + $1 where openid = $2 and day = $3 \
@@ -79,19 +73,36 @@ pub(super) async fn take_slot(app: &App, tx: &mut Tx, packet: &Packet) -> Result
     if !hit(&done) {
         return Ok(Slot::PersonFull);
     }
-    move_to(tx, &packet.bill, &today).await?;
     if !merchant_takes(app, tx, &today, packet.fen).await? {
         leave_person_day(tx, packet, &today).await?;
-        move_to(tx, &packet.bill, &before).await?;
         return Ok(Slot::MerchantFull);
     }
-    Ok(Slot::Taken)
+    Ok(Slot::Taken(today))
+}
+
+/// Locks the packet's row while its claim holds; answers the day whose slot it has.
+async fn lock(tx: &mut Tx, packet: &Packet) -> Result<Option<String>, sqlx::Error> {
+    let same = if planted("epoch_ignored") { ">=" } else { "=" };
+    let text = format!("select day from packet where bill_no = $1 and epoch {same} $2{}", tx.locking());
+    let row = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(&packet.bill)
+        .bind(packet.epoch)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| row.try_get(0)).transpose()
 }
 
 /// The merchant's day comes last: its row is everybody's, and is held only until the commit.
 async fn merchant_takes(app: &App, tx: &mut Tx, today: &str, fen: i64) -> Result<bool, sqlx::Error> {
+    if merchant_counts(tx, today, fen).await? {
+        return Ok(true);
+    }
+    // It is full, or has not begun.
     let cap = app.config().limits.merchant_day_amount;
-    open_merchant_day(tx, today, cap).await?;
+    Ok(open_merchant_day(tx, today, cap).await? && merchant_counts(tx, today, fen).await?)
+}
+
+async fn merchant_counts(tx: &mut Tx, today: &str, fen: i64) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
         "update merchant_day set packets = packets + 1, amount_fen = amount_fen + $1 \
          where day = $2 and amount_fen + $1 <= amount_cap",
@@ -103,13 +114,16 @@ async fn merchant_takes(app: &App, tx: &mut Tx, today: &str, fen: i64) -> Result
     Ok(hit(&done))
 }
 
-async fn open_merchant_day(tx: &mut Tx, today: &str, cap: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("insert into merchant_day (day, amount_cap) values ($1, $2) on conflict (day) do nothing")
-        .bind(today)
-        .bind(cap)
-        .execute(tx.conn())
-        .await
-        .map(drop)
+/// True when it was not there. (When another server makes it at the same moment, a packet waits until its next look.)
+async fn open_merchant_day(tx: &mut Tx, today: &str, cap: i64) -> Result<bool, sqlx::Error> {
+    let made = sqlx::query(
+        "insert into merchant_day (day, amount_cap) values ($1, $2) on conflict (day) do nothing",
+    )
+    .bind(today)
+    .bind(cap)
+    .execute(tx.conn())
+    .await?;
+    Ok(hit(&made))
 }
 
 /// At start: the caps as configured, for the account and for the merchant's day that runs.
@@ -159,8 +173,8 @@ pub(super) async fn limits(app: &App) -> ApiResult<LimitsView> {
 }
 
 /// The first one to touch a person's day makes its row. The payer may process on this day what was not decided on an
-/// earlier one, so each such packet takes a slot of it, too.
-async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), sqlx::Error> {
+/// earlier one, so each such packet takes a slot of it, too: their numbers are answered.
+async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<Vec<String>, sqlx::Error> {
     let limits = &app.config().limits;
     let made = sqlx::query(
         "insert into person_day (openid, day, packets, amount_fen, packets_cap, amount_cap) \
@@ -173,7 +187,7 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
     .execute(tx.conn())
     .await?;
     if !hit(&made) || planted("unresolved_not_carried_over") {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let midnight = next_beijing_midnight(app.now()) - DAY;
     let confirming = if planted("confirming_not_carried_over") { "" } else { "'confirming', " };
@@ -187,11 +201,17 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
         .bind(midnight - SKEW)
         .fetch_all(tx.conn())
         .await?;
+    let mut carried = Vec::with_capacity(rows.len());
     let (mut count, mut sum) = (0_i64, 0_i64);
     for row in &rows {
         count += 1;
         sum += row.try_get::<i64, _>(1)?;
-        move_to(tx, &row.try_get::<String, _>(0)?, today).await?;
+        let bill: String = row.try_get(0)?;
+        move_to(tx, &bill, today).await?;
+        carried.push(bill);
+    }
+    if carried.is_empty() {
+        return Ok(carried);
     }
     // More than fits only says that the day is full.
     sqlx::query("update person_day set packets = $1, amount_fen = $2 where openid = $3 and day = $4")
@@ -201,9 +221,6 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
         .bind(today)
         .execute(tx.conn())
         .await?;
-    if count == 0 {
-        return Ok(());
-    }
     open_merchant_day(tx, today, limits.merchant_day_amount).await?;
     sqlx::query(
         "update merchant_day set packets = packets + $1, \
@@ -213,11 +230,12 @@ async fn touch(app: &App, tx: &mut Tx, openid: &str, today: &str) -> Result<(), 
     .bind(sum)
     .bind(today)
     .execute(tx.conn())
-    .await
-    .map(drop)
+    .await?;
+    Ok(carried)
 }
 
-async fn move_to(tx: &mut Tx, bill: &str, day: &str) -> Result<(), sqlx::Error> {
+/// Writes the day whose slot a packet has.
+pub(super) async fn move_to(tx: &mut Tx, bill: &str, day: &str) -> Result<(), sqlx::Error> {
     sqlx::query("update packet set day = $1 where bill_no = $2")
         .bind(day)
         .bind(bill)

@@ -91,7 +91,7 @@ pub(super) async fn prepare(app: &App, payer: &Channel, packet: &Packet) -> ApiR
     let frozen = Frozen { request: open(app, &packet.bill, &request)?, order: bare_order(&packet) };
     let (db, app) = (app.db().clone(), app.clone());
     let may = db
-        .together(Locks::Books, move |tx| async move { reserve(&app, tx, &packet, &request).await }.boxed())
+        .together(Locks::Days, move |tx| async move { reserve(&app, tx, &packet, &request).await }.boxed())
         .await?;
     Ok(if may { Ready::Go(Box::new(frozen)) } else { Ready::Wait })
 }
@@ -102,12 +102,16 @@ fn is_first(packet: &Packet) -> bool {
 
 /// T2: a slot of the day and the complete request. False: it waits, or is no longer ours.
 async fn reserve(app: &App, tx: &mut Tx, packet: &Packet, request: &str) -> ApiResult<bool> {
-    if Packet::claimed(tx, &packet.bill, packet.epoch, app.now()).await?.is_none() {
-        return Ok(false);
-    }
-    let reason = match day::take_slot(app, tx, packet).await? {
-        Slot::Taken => {
-            let may = !is_first(packet) || sql::reserved(tx, packet, request).await?;
+    let slot = day::take_slot(app, tx, packet).await?;
+    let reason = match &slot {
+        Slot::Gone => return Ok(false),
+        Slot::Had(day) | Slot::Taken(day) => {
+            let mut may = true;
+            if is_first(packet) {
+                may = sql::reserved(tx, packet, request, day).await?;
+            } else if matches!(slot, Slot::Taken(_)) {
+                day::move_to(tx, &packet.bill, day).await?;
+            }
             failpoint::hit("pay.in_reserve");
             return Ok(may);
         }

@@ -148,11 +148,8 @@ async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResul
 
 /// All money of a meeting moves under its row lock, as draws do: no two transactions wait for each other crosswise.
 pub(super) async fn lock_meeting(tx: &mut Tx, meeting: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("update meeting set event_seq = event_seq where id = $1")
-        .bind(meeting)
-        .execute(tx.conn())
-        .await
-        .map(drop)
+    let text = format!("select id from meeting where id = $1{}", tx.locking());
+    sqlx::query(sqlx::AssertSqlSafe(text)).bind(meeting).fetch_optional(tx.conn()).await.map(drop)
 }
 
 /// Books a movement of money: budget, account, ledger, award, and the day's slot of what failed.

@@ -175,9 +175,14 @@ pub(super) async fn hold(tx: &mut Tx, packet: &Packet, reason: &str, next_at: Ms
 }
 
 /// T2: everything that the call needs is in the row.
-pub(super) async fn reserved(tx: &mut Tx, packet: &Packet, request: &str) -> Result<bool, sqlx::Error> {
+pub(super) async fn reserved(
+    tx: &mut Tx,
+    packet: &Packet,
+    request: &str,
+    day: &str,
+) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
-        "update packet set state = 'reserved', reason = '', request = $1, openid = $2, updated_at = $3 \
+        "update packet set state = 'reserved', reason = '', request = $1, openid = $2, updated_at = $3, day = $6 \
          where bill_no = $4 and epoch = $5 and state in ('queued', 'held', 'reserved')",
     )
     .bind(request)
@@ -185,6 +190,7 @@ pub(super) async fn reserved(tx: &mut Tx, packet: &Packet, request: &str) -> Res
     .bind(packet.facts.at)
     .bind(&packet.bill)
     .bind(packet.epoch)
+    .bind(day)
     .execute(tx.conn())
     .await?;
     Ok(hit(&done))

@@ -47,7 +47,8 @@ impl Told {
 
 /// Brings a winner's own page up to date.
 pub(super) async fn winner(app: &App, meeting: &str, openid: &str) {
-    if openid.is_empty() {
+    // Most winners have put their phone away by then: who is not there reads it on the way back in.
+    if openid.is_empty() || !app.may_hear(meeting, openid) {
         return;
     }
     match people::me::view(app, meeting, openid).await {
@@ -128,6 +129,9 @@ pub(super) async fn seat_changed(
 }
 
 async fn seat(tx: &mut Tx, award: &AwardRow) -> ApiResult<Option<(DrawState, SeatView)>> {
+    if award.draw == 0 {
+        return Ok(None);
+    }
     let row = sqlx::query(
         "select s.rank, s.idx, s.pid, p.name, p.department, s.weight, s.amount_fen, s.status, s.replaced_by, d.state, \
          (select k.state from packet k where k.award_id = $4 order by k.attempt desc limit 1) \

@@ -46,20 +46,24 @@ impl Change {
     }
 }
 
+/// Revision and digest of a meeting's pool, which nobody else can change until the commit.
+async fn locked(tx: &mut Tx, meeting: &str) -> ApiResult<(i64, Digest)> {
+    let text = format!("select pool_rev, pool_digest from meeting where id = $1{}", tx.locking());
+    let row = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(meeting)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or_else(|| ApiError::not_found("该活动"))?;
+    Ok((row.try_get("pool_rev")?, digest::parse(&row.try_get::<String, _>("pool_digest")?)?))
+}
+
 /// The meeting's next revision, with what `alter` makes of its digest.
 async fn revise(tx: &mut Tx, meeting: &str, alter: impl FnOnce(&mut Digest)) -> ApiResult<(i64, String)> {
-    let row = sqlx::query(
-        "update meeting set pool_rev = pool_rev + 1 where id = $1 returning pool_rev, pool_digest",
-    )
-    .bind(meeting)
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| ApiError::not_found("该活动"))?;
-    let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
-    let mut digest = digest::parse(&stored)?;
+    let (before, mut digest) = locked(tx, meeting).await?;
     alter(&mut digest);
-    let digest = hex::encode(digest);
-    sqlx::query("update meeting set pool_digest = $1 where id = $2")
+    let (rev, digest) = (before + 1, hex::encode(digest));
+    sqlx::query("update meeting set pool_rev = $1, pool_digest = $2 where id = $3")
+        .bind(rev)
         .bind(&digest)
         .bind(meeting)
         .execute(tx.conn())
@@ -128,19 +132,12 @@ pub async fn tell_store(app: &App, changes: &[Change]) {
 /// SQL's revision under the meeting's row lock; failing that the store's, failing that SQL's own rows. Only what fits
 /// SQL's digest is used, and a store that differs is mended.
 pub async fn snapshot(app: &App, tx: &mut Tx, meeting: &str) -> ApiResult<PoolTree> {
-    let row =
-        sqlx::query("update meeting set pool_rev = pool_rev where id = $1 returning pool_rev, pool_digest")
-            .bind(meeting)
-            .fetch_optional(tx.conn())
-            .await?
-            .ok_or_else(|| ApiError::not_found("该活动"))?;
-    let (rev, stored): (i64, String) = (row.try_get("pool_rev")?, row.try_get("pool_digest")?);
-    let truth = (rev, digest::parse(&stored)?);
+    let truth = locked(tx, meeting).await?;
     let kept = match advanced(app, tx, meeting, truth).await? {
         Some(kept) => kept,
         None => cold(app, tx, meeting, truth).await?,
     };
-    if let Err(error) = mend_store(app, meeting, &kept, &stored).await {
+    if let Err(error) = mend_store(app, meeting, &kept, &hex::encode(truth.1)).await {
         tracing::warn!(meeting, %error, "the store is away: its pool stays old until the next look");
     }
     let tree = kept.tree.clone();
