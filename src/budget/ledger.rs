@@ -209,7 +209,11 @@ pub async fn behind_mark(app: &App) -> anyhow::Result<bool> {
     let text = match tokio::fs::read_to_string(&app.config().ledger.mark_file).await {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error).context("ledger.mark_file cannot be read"),
+        // Nothing else than a damaged one: a person has to look.
+        Err(error) => {
+            tracing::error!(%error, "ledger.mark_file cannot be read");
+            return Ok(true);
+        }
     };
     let mut words = text.split_whitespace();
     let (Some(Ok(size)), Some(hash)) = (words.next().map(str::parse::<i64>), words.next()) else {

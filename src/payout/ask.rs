@@ -26,7 +26,7 @@ pub(super) async fn ask(app: &App, packet: &Packet) -> ApiResult<Asked> {
     let Some(payer) = channels.as_ref().ok().and_then(|channels| channels.of(packet.channel)) else {
         return Err(ApiError::conflict("sender_off", "尚未配置商户，无法向微信核实。"));
     };
-    let Some(call) = sql::begin_call(app, packet, false).await? else {
+    let Some(call) = sql::begin_call(app, packet, sql::Asks::ByHand).await? else {
         return Err(super::block_error("outcome_unknown"));
     };
     let answer = sql::store_answer(app, &call, payer.query(&packet.bill, app.now()).await).await?;

@@ -125,7 +125,7 @@ async fn insert(
 /// `outcome_unknown` (a call is running or has no decided answer).
 pub async fn seat_block(tx: &mut Tx, seat: Seat<'_>) -> Result<Option<&'static str>, sqlx::Error> {
     let rows = sqlx::query(
-        "select a.state, p.state from award a left join packet p on p.award_id = a.id \
+        "select a.state, p.state, p.undecided from award a left join packet p on p.award_id = a.id \
          and p.state not in ('refunded', 'failed', 'cancelled') \
          where a.meeting_id = $1 and a.n = $2 and a.rank = $3",
     )
@@ -134,7 +134,7 @@ pub async fn seat_block(tx: &mut Tx, seat: Seat<'_>) -> Result<Option<&'static s
     .bind(seat.rank)
     .fetch_all(tx.conn())
     .await?;
-    let mut block = None;
+    let (mut block, mut doubtful) = (None, false);
     for row in rows {
         let (award, packet): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
         match (award.as_str(), packet.as_deref()) {
@@ -142,10 +142,12 @@ pub async fn seat_block(tx: &mut Tx, seat: Seat<'_>) -> Result<Option<&'static s
             (_, Some("sending" | "confirming" | "unknown" | "blocked" | "needs_human")) => {
                 block = Some("outcome_unknown");
             }
-            _ => {}
+            _ => doubtful |= row.try_get::<Option<i64>, _>(2)?.unwrap_or(0) != 0,
         }
     }
-    Ok(block)
+    // Put back to an older state, the database does not know yet whether it was paid.
+    let open = block.is_none() && doubtful && matching::is_open(tx).await?;
+    Ok(if open { Some("outcome_unknown") } else { block })
 }
 
 /// The answer for a code of [`seat_block`].
@@ -354,6 +356,11 @@ pub(super) struct AwardRow {
 }
 
 impl AwardRow {
+    /// Whether its money is still reserved.
+    pub(super) fn holds(&self) -> bool {
+        matches!(self.state.as_str(), "waiting" | "payable" | "suspended")
+    }
+
     pub(super) fn part(&self) -> DrawPart<'_> {
         DrawPart { budget: &self.budget, meeting: &self.meeting, draw: self.draw }
     }

@@ -63,6 +63,11 @@ pub(super) async fn doubted(tx: &mut Tx) -> Result<Ms, sqlx::Error> {
     Ok(row.try_get::<String, _>(0)?.parse().unwrap_or(Ms::MAX))
 }
 
+/// Whether the database was put back to an older state and is not matched with the payer yet.
+pub(super) async fn is_open(tx: &mut Tx) -> Result<bool, sqlx::Error> {
+    Ok(Sender::within(tx).await?.reason == BEHIND_MARK)
+}
+
 /// Data that were restored do not know what was paid after they were saved: the sender is off until finance has matched
 /// them with the payer.
 pub async fn hold_restored(tx: &mut Tx, at: Ms) -> Result<(), sqlx::Error> {

@@ -168,8 +168,7 @@ async fn end(
     };
     let mut next = ended(&packet.facts, verdict);
     // Money that was released when the number was taken for dead is kept again before it is booked as paid.
-    let kept =
-        packet.facts.sent_at.is_some() || matches!(award.state.as_str(), "waiting" | "payable" | "suspended");
+    let kept = packet.facts.sent_at.is_some() || award.holds();
     match next.money {
         Money::Pay | Money::PayAndReturn if !kept => {
             budget::reserve_again(&mut tx, now, award.part(), award.fen).await?;

@@ -1,5 +1,7 @@
 //! The state of the whole sender: one row for all servers. Paused, it asks but sends nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -22,6 +24,9 @@ pub const BEHIND_MARK: &str = "behind_mark";
 /// The far end is our sandbox, and that is not allowed here.
 pub const SANDBOX: &str = "sandbox_far_end";
 
+/// The sender of this process cannot start.
+pub const NOT_STARTED: &str = "not_started";
+
 /// As stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -41,6 +46,13 @@ impl Sender {
         Self::read(row)
     }
 
+    /// Reads it within a transaction.
+    pub(super) async fn within(tx: &mut Tx) -> Result<Self, sqlx::Error> {
+        let row =
+            sqlx::query("select value from instance where name = 'sender'").fetch_optional(tx.conn()).await?;
+        Self::read(row)
+    }
+
     async fn locked(tx: &mut Tx) -> Result<Self, sqlx::Error> {
         sqlx::query(
             "insert into instance (name, value) values ('sender', '{\"paused\":false,\"reason\":\"\",\"at\":0}') \
@@ -48,9 +60,7 @@ impl Sender {
         )
         .execute(tx.conn())
         .await?;
-        let row =
-            sqlx::query("select value from instance where name = 'sender'").fetch_optional(tx.conn()).await?;
-        Self::read(row)
+        Self::within(tx).await
     }
 
     fn read(row: Option<sqlx::any::AnyRow>) -> Result<Self, sqlx::Error> {
@@ -67,6 +77,16 @@ impl Sender {
             .execute(tx.conn())
             .await
             .map(drop)
+    }
+}
+
+/// Whether the sender of this process could not start so far.
+#[derive(Debug, Default)]
+pub(super) struct Off(AtomicBool);
+
+impl Off {
+    pub(super) fn set(&self, off: bool) {
+        self.0.store(off, Ordering::SeqCst);
     }
 }
 
@@ -110,13 +130,15 @@ pub(super) async fn resume(app: &App, warrant: Warrant<'_>) -> ApiResult<()> {
         .bind(now)
         .execute(tx.conn())
         .await?;
-    for row in codes::SEND.iter().filter(|row| !row.cause.is_empty()) {
+    // With them those that the payer holds since a first, undecided attempt: the same number cannot pay twice.
+    let causes = codes::SEND.iter().filter(|row| !row.cause.is_empty()).map(|row| row.code);
+    for code in causes.chain(["stuck", "sending"]) {
         sqlx::query(
             "update packet set reason = 'resume', next_at = $1, updated_at = $1 \
              where state = 'blocked' and reason = $2",
         )
         .bind(now)
-        .bind(row.code)
+        .bind(code)
         .execute(tx.conn())
         .await?;
     }
@@ -158,6 +180,7 @@ pub async fn view(app: &App) -> ApiResult<SenderView> {
     let stored = Sender::load(app.db()).await?;
     let channels = Channels::open(app.config());
     let off = channels.as_ref().map_or(Some("configuration"), Channels::off);
+    let off = off.or_else(|| app.kept::<Off>().0.load(Ordering::SeqCst).then_some(NOT_STARTED));
     let reason = off.map_or(stored.reason, str::to_owned);
     let mut sandbox = false;
     for channel in PayChannel::ALL {
@@ -191,6 +214,7 @@ fn detail(reason: &str) -> String {
         "not_configured" => {
             "尚未配置商户（pay.mch_id 或 transfer.mch_id 等），奖励会保留，配置并重启后自动发送。"
         }
+        NOT_STARTED => "发送程序还没能启动，正在每几秒重试；原因在服务器日志里，请技术人员检查。",
         BEHIND_MARK => "数据库比外部账本标记旧（可能恢复了旧备份）：这之后付过的款可能不在库里。请先逐个单号向微信核对，再恢复发送。",
         SANDBOX => "对端是模拟服务而未允许使用（sandbox.enabled）：请检查 pay.api_base 与 transfer.api_base。",
         code => match codes::cause(code) {

@@ -9,7 +9,7 @@ use sqlx::Row;
 use super::{
     awards::AwardRow,
     codes::{self, Effect},
-    day,
+    day, matching,
     next::{Money, Next, Outcome, Status, next},
     sender, sql,
     sql::Packet,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     budget::{self, ledger},
-    clock::Ms,
+    clock::{DAY, Ms},
     db::{Locks, Tx},
     error::{ApiError, ApiResult},
     failpoint,
@@ -46,11 +46,11 @@ pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>>
     if !call.id.is_empty() {
         counter!(watch::PAYER_ANSWERS, "outcome" => counted(call.outcome)).increment(1);
     }
-    let mut logged = true;
+    let (mut logged, mut covered) = (true, true);
     let mut tries = 0;
     loop {
         tries += 1;
-        match once(app, call, logged).await {
+        match once(app, call, (logged, covered)).await {
             Ok(None) => return Ok(None),
             Ok(Some((next, told))) => {
                 failpoint::hit("pay.after_settle");
@@ -64,6 +64,8 @@ pub(super) async fn settle(app: &App, call: Call<'_>) -> ApiResult<Option<Next>>
             // Money that moved is booked even when the draw log does not take its line: the log is for people, and the
             // refusal is an alarm of its own.
             Err(error) if error.code() == tell::LOG_REFUSED && logged => logged = false,
+            // Paid after it was taken for dead, and its budget has no room for it any more: a person has to make some.
+            Err(error) if error.code() == "budget" && covered => covered = false,
             Err(error) if tries < TRIES && error.status().is_server_error() => {
                 tracing::warn!(bill = call.packet.bill, %error, "settling is tried again");
             }
@@ -95,14 +97,14 @@ pub(super) async fn mark(app: &App) {
     }
 }
 
-async fn once(app: &App, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next, Told)>> {
+async fn once(app: &App, call: Call<'_>, may: (bool, bool)) -> ApiResult<Option<(Next, Told)>> {
     let (app, packet) = (app.clone(), call.packet.clone());
     let (id, outcome) = (call.id.to_owned(), call.outcome.clone());
     let db = app.db().clone();
     db.together(Locks::Books, move |tx| {
         async move {
             let call = Call { packet: &packet, id: &id, outcome: &outcome };
-            let settled = apply(&app, tx, call, logged).await?;
+            let settled = apply(&app, tx, call, may).await?;
             failpoint::hit("pay.before_settle");
             Ok(settled)
         }
@@ -111,7 +113,12 @@ async fn once(app: &App, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next
     .await
 }
 
-async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResult<Option<(Next, Told)>> {
+async fn apply(
+    app: &App,
+    tx: &mut Tx,
+    call: Call<'_>,
+    (logged, covered): (bool, bool),
+) -> ApiResult<Option<(Next, Told)>> {
     let now = app.now();
     let award = AwardRow::of_packet(tx, &call.packet.bill).await?;
     lock_meeting(tx, &award.meeting).await?;
@@ -121,7 +128,8 @@ async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResul
     let Some(packet) = Packet::claimed(tx, &call.packet.bill, call.packet.epoch, now).await? else {
         return Ok(None);
     };
-    let next = next(&packet.facts, call.outcome);
+    let mut next = next(&packet.facts, call.outcome);
+    keep_again(tx, now, (&award, &packet), &mut next, covered).await?;
     let pays = matches!(next.money, Money::Pay | Money::PayAndReturn);
     let sent_at = if pays { Some(now) } else { packet.facts.sent_at };
     if !sql::become_next(tx, &packet, &next, list_id(call.outcome), sent_at).await? {
@@ -144,6 +152,37 @@ async fn apply(app: &App, tx: &mut Tx, call: Call<'_>, logged: bool) -> ApiResul
     }
     let told = tell::seat_changed(app, tx, &award, (packet.facts.state, next.state), log).await?;
     Ok(Some((next, told)))
+}
+
+/// The money of a number that was taken for dead was released, and the payer says now that it paid: it is reserved again
+/// before it is booked as paid, so that nobody else's is taken for it. Without cover it stays with a person.
+async fn keep_again(
+    tx: &mut Tx,
+    now: Ms,
+    (award, packet): (&AwardRow, &Packet),
+    next: &mut Next,
+    covered: bool,
+) -> ApiResult<()> {
+    if packet.facts.sent_at.is_some() || award.holds() {
+        return Ok(());
+    }
+    match next.money {
+        Money::Pay | Money::PayAndReturn if covered => {
+            budget::reserve_again(tx, now, award.part(), award.fen).await
+        }
+        Money::Pay | Money::PayAndReturn => {
+            next.state = PacketState::NeedsHuman;
+            next.reason = "late_success".into();
+            next.next_at = now + DAY;
+            next.money = Money::Stay;
+            Ok(())
+        }
+        Money::Release => {
+            next.money = Money::Stay;
+            Ok(())
+        }
+        Money::Stay | Money::Return => Ok(()),
+    }
 }
 
 /// All money of a meeting moves under its row lock, as draws do: no two transactions wait for each other crosswise.
@@ -249,12 +288,15 @@ pub(super) async fn cancel(app: &App, tx: &mut Tx, bill: &str) -> ApiResult<Told
         .bind(bill)
         .execute(tx.conn())
         .await?;
-    let row = sqlx::query("select state, sent_at from packet where bill_no = $1")
+    let row = sqlx::query("select state, sent_at, undecided from packet where bill_no = $1")
         .bind(bill)
         .fetch_one(tx.conn())
         .await?;
     let state = sql::state(&row.try_get::<String, _>(0)?)?;
     let sent: Option<Ms> = row.try_get(1)?;
+    if row.try_get::<i64, _>(2)? != 0 && matching::is_open(tx).await? {
+        return Err(super::block_error("outcome_unknown"));
+    }
     if !crate::db::hit(&done) {
         return cancellable(state, sent).map(|()| Told::nothing());
     }

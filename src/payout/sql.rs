@@ -196,15 +196,26 @@ pub(super) async fn reserved(
     Ok(hit(&done))
 }
 
+/// What a call wants of the payer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// To pay: a claimed packet.
+    Send,
+    /// What became of a claimed packet.
+    Query,
+    /// The same of one that nobody works on: a person wants to know.
+    ByHand,
+}
+
 /// T3: what is about to leave is durable first. `None` when the packet is no longer ours to call for: another one has
 /// claimed it, or our own claim ran out while we were frozen, so that the person may be in another call by now.
-pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
+pub(super) async fn begin_call(app: &App, packet: &Packet, what: Asks) -> ApiResult<Option<String>> {
     let (now, packet) = (app.now(), packet.clone());
     // If the outcome of this commit is not known, nothing leaves: the lease runs out, and then the packet is asked for.
     app.db()
         .together(Locks::Own, move |tx| {
             async move {
-                let row = call_row(tx, now, &packet, send).await?;
+                let row = call_row(tx, now, &packet, what).await?;
                 failpoint::hit("pay.in_begin");
                 Ok(row)
             }
@@ -213,15 +224,18 @@ pub(super) async fn begin_call(app: &App, packet: &Packet, send: bool) -> ApiRes
         .await
 }
 
-async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, send: bool) -> ApiResult<Option<String>> {
+async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, what: Asks) -> ApiResult<Option<String>> {
+    let send = what == Asks::Send;
     let text = if send {
         "update packet set state = 'sending', sends = sends + 1, last_call_at = $1, next_at = $2, lease_until = $2, \
          updated_at = $1 where bill_no = $3 and epoch = $4 and state in ('reserved', 'unknown', 'blocked', 'confirming') \
          and lease_until > $1 and day = $5 and (select a.state from award a where a.id = packet.award_id) = 'payable'"
-    } else {
-        // A person of finance asks without a claim.
+    } else if what == Asks::Query {
         "update packet set queries = queries + 1, last_call_at = $1, lease_until = $2 \
-         where bill_no = $3 and epoch = $4 and (lease_until > $1 or lease_until = 0)"
+         where bill_no = $3 and epoch = $4 and lease_until > $1"
+    } else {
+        "update packet set queries = queries + 1, last_call_at = $1, lease_until = $2 \
+         where bill_no = $3 and epoch = $4 and lease_until <= $1"
     };
     let mut update = sqlx::query(text).bind(now).bind(now + LEASE).bind(&packet.bill).bind(packet.epoch);
     if send {
@@ -289,7 +303,7 @@ pub(super) async fn keep_ticket(
         .map(drop)
 }
 
-/// T5: what the packet becomes. False when the claim is gone.
+/// T5: what the packet becomes. Its end keeps the day on which it came: the books of that day are closed. False when the claim is gone.
 pub(super) async fn become_next(
     tx: &mut Tx,
     packet: &Packet,
@@ -299,7 +313,8 @@ pub(super) async fn become_next(
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(
         "update packet set state = $1, reason = $2, next_at = $3, undecided = $4, not_founds = $5, failed_at = $6, \
-         sent_at = $7, list_id = case when $8 = '' then list_id else $8 end, lease_until = 0, updated_at = $9 \
+         sent_at = $7, list_id = case when $8 = '' then list_id else $8 end, lease_until = 0, updated_at = \
+         case when state = $1 and state in ('received', 'refunded', 'failed', 'cancelled') then updated_at else $9 end \
          where bill_no = $10 and epoch = $11",
     )
     .bind(word(next.state))

@@ -51,7 +51,8 @@ pub(super) async fn advance(app: &App, payer: &Channel, packet: &Packet, step: S
             begin(app, payer, packet).await
         }
         Step::Ready(letter) => {
-            let Some(call) = sql::begin_call(app, packet, letter.request.is_some()).await? else {
+            let what = if letter.request.is_some() { sql::Asks::Send } else { sql::Asks::Query };
+            let Some(call) = sql::begin_call(app, packet, what).await? else {
                 sql::release(app, packet, None).await?;
                 return Ok(Step::Done(None));
             };

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -19,7 +19,7 @@ use super::{
     claim,
     codes::Effect,
     matching,
-    sender::{self, SANDBOX, Sender},
+    sender::{self, Off, SANDBOX, Sender},
     sql::{self, Packet},
     steps::{Step, advance},
 };
@@ -31,6 +31,8 @@ const CALLS: usize = 32;
 const ROOM: usize = 8;
 /// How often it looks by itself.
 const TICK: Duration = Duration::from_secs(1);
+/// A sender that could not start tries again after this time.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// After "too fast" nothing is sent for so long.
 const SLOW: Ms = 1_000;
 /// How long a far end that does not answer the first question is left alone.
@@ -44,6 +46,8 @@ pub struct Worker {
     app: App,
     channels: Channels,
     slow_until: AtomicI64,
+    /// When the next call may leave while the store is away.
+    turn: Mutex<Option<Instant>>,
     /// For each channel: the moment of the sender's last pause or resume for which the far end was asked who it is, and
     /// when to ask again.
     probed: Mutex<BTreeMap<PayChannel, (Option<Ms>, Ms)>>,
@@ -51,13 +55,7 @@ pub struct Worker {
 
 /// Runs the sender until the server stops; finishes what runs, gives back what it only claimed.
 pub async fn run(app: App) {
-    let worker = match Worker::open(&app).await {
-        Ok(worker) => Arc::new(worker),
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the sender of packets is off");
-            return;
-        }
-    };
+    let Some(worker) = opened(&app).await else { return };
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // Tasks of their own: one that holds a connection must go on while the next ones are claimed.
@@ -83,6 +81,26 @@ pub async fn run(app: App) {
     while running.join_next().await.is_some() {}
 }
 
+/// The sender, as soon as it can be had; `None` when the server stops before.
+async fn opened(app: &App) -> Option<Arc<Worker>> {
+    loop {
+        match Worker::open(app).await {
+            Ok(worker) => {
+                app.kept::<Off>().set(false);
+                return Some(Arc::new(worker));
+            }
+            Err(error) => {
+                app.kept::<Off>().set(true);
+                tracing::error!(error = format!("{error:#}"), "the sender of packets cannot start yet");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TRY_AGAIN) => {}
+            () = app.stopping().cancelled() => return None,
+        }
+    }
+}
+
 impl Worker {
     /// Opens the channel, compares the database with its mark, and gives awards that waited for a merchant their packet.
     pub async fn open(app: &App) -> anyhow::Result<Self> {
@@ -97,7 +115,13 @@ impl Worker {
         }
         awards::issue(app, &mut tx, None).await?;
         tx.commit().await?;
-        Ok(Self { app: app.clone(), channels, slow_until: AtomicI64::new(0), probed: Mutex::default() })
+        Ok(Self {
+            app: app.clone(),
+            channels,
+            slow_until: AtomicI64::new(0),
+            turn: Mutex::default(),
+            probed: Mutex::default(),
+        })
     }
 
     /// Works on all that is due now, and answers how many packets that were. `run` does the same without end.
@@ -119,7 +143,10 @@ impl Worker {
             return Ok(Vec::new());
         }
         let sender = Sender::load(self.app.db()).await?;
-        let open = claim::Open { asks, sends: self.may_send(&sender).await?, paused: sender.paused };
+        let sends = self.may_send(&sender).await?;
+        // A far end that was just found to be the wrong one has stopped it.
+        let paused = sender.paused || (sends.is_empty() && Sender::load(self.app.db()).await?.paused);
+        let open = claim::Open { asks, sends, paused };
         claim::claim_due(&self.app, i64::try_from(room).unwrap_or(i64::MAX), &open).await
     }
 
@@ -217,13 +244,22 @@ impl Worker {
         advance(&self.app, payer, packet, step).await
     }
 
-    /// Waits for this call's turn in the rate that all servers share. Without a store the payer's own limit holds.
+    /// Waits for this call's turn in the rate that all servers share. While the store is away each server keeps to half
+    /// of it: there may be another one.
     async fn take_turn(&self) {
-        match self.app.store().take_token(BUCKET, self.app.config().limits.rate_per_second).await {
-            Ok(wait) => {
-                tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))).await;
+        let rate = self.app.config().limits.rate_per_second;
+        let wait = match self.app.store().take_token(BUCKET, rate).await {
+            Ok(wait) => Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
+            Err(error) => {
+                tracing::warn!(%error, "the store gives no turn");
+                let apart = Duration::from_secs(2) / rate.max(1);
+                let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = Instant::now();
+                let mine = turn.map_or(now, |next| next.max(now));
+                *turn = Some(mine + apart);
+                mine - now
             }
-            Err(error) => tracing::warn!(%error, "the store gives no turn"),
-        }
+        };
+        tokio::time::sleep(wait).await;
     }
 }

@@ -45,11 +45,15 @@ impl Watch {
 
 async fn paused(app: &App) -> ApiResult<Vec<Alarm>> {
     let sender = Sender::load(app.db()).await?;
+    let view = sender::view(app).await?;
+    if view.reason == sender::NOT_STARTED {
+        let text = format!("红包发放没有启动。{}", view.detail);
+        return Ok(vec![Alarm { name: format!("sender:{}", view.reason), text }]);
+    }
     // Whoever paused it by hand knows.
     if !sender.paused || sender.reason == "by_hand" {
         return Ok(Vec::new());
     }
-    let view = sender::view(app).await?;
     let text = format!("红包发放已自动暂停（{}）。{}", sender.reason, view.detail);
     Ok(vec![Alarm { name: format!("sender:{}:{}", sender.at, sender.reason), text }])
 }

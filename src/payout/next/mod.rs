@@ -211,6 +211,8 @@ pub fn plan(facts: &Facts, paused: bool) -> Act {
         // sender has left.
         Unknown if paused && facts.reason == "NOT_FOUND" && may_repeat(facts) => Act::Rest,
         Unknown => send_or(may_repeat(facts), Act::Query),
+        // It is sent when the sender goes on; until then there is nothing new to hear.
+        Blocked if paused && facts.reason == RESUME && age(facts) < RESUME_WITHIN => Act::Rest,
         Blocked => send_or(facts.reason == RESUME && age(facts) < RESUME_WITHIN, Act::Query),
         Confirming => send_or(facts.reason == NO_TICKET && age(facts) < RESUME_WITHIN, Act::Query),
         Sent | NeedsHuman => Act::Query,

@@ -29,11 +29,12 @@ pub(super) fn found(facts: &Facts, status: Status) -> Next {
             confirm::no_news(facts, None, Effect::None)
         }
         Status::Stuck if facts.state != PacketState::NeedsHuman => {
-            let code = if is_user_limit(&facts.reason) { &facts.reason } else { "stuck" };
+            let code = if waits_for_resume(facts) { &facts.reason } else { "stuck" };
             let next =
                 Next { state: PacketState::Blocked, reason: code.into(), failed_at: None, ..stay(facts) };
             blocked(facts, next)
         }
+        Status::Sending if waits_for_resume(facts) => blocked(facts, Next { failed_at: None, ..stay(facts) }),
         Status::Sending | Status::Stuck => {
             wait(facts, Next { state: open(facts), reason: "sending".into(), failed_at: None, ..stay(facts) })
         }
@@ -41,6 +42,14 @@ pub(super) fn found(facts: &Facts, status: Status) -> Next {
             wait(facts, Next { state: open(facts), reason: "status".into(), failed_at: None, ..stay(facts) })
         }
     }
+}
+
+/// That the payer keeps the order changes nothing of what it waits for: the person's next day, or somebody who puts right
+/// what was wrong and resumes the sender. It goes out again then, with the same number.
+fn waits_for_resume(facts: &Facts) -> bool {
+    is_user_limit(&facts.reason)
+        || (facts.state == PacketState::Blocked
+            && (facts.reason == RESUME || !codes::cause(&facts.reason).is_empty()))
 }
 
 /// A packet that was asked for stays what it is; one that was not even sent, as far as we knew, is unknown.

@@ -226,7 +226,8 @@ impl Books {
                     "MCH_CANCEL".clone_into(&mut packet.reason);
                 }
             }
-            (Status::Sending, Status::Sent) if packet.transfer.is_none() => {
+            // From FAILED, too: a payer that takes back what it has said.
+            (Status::Sending | Status::Failed, Status::Sent) if packet.transfer.is_none() => {
                 packet.decides = None;
                 self.settle_paid(&mut packet, now);
             }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Rig;
-use crate::harness::both;
+use crate::harness::{Api, both};
 
 const TEN_MINUTES: i64 = 10 * 60_000;
 const DAY: i64 = 24 * 3_600_000;
@@ -143,6 +143,45 @@ async fn two_who_reissue_at_once_make_one_new_number() {
         rig.paid_anew(draw, 2).await;
         assert_eq!((rig.packets(draw).await.len(), rig.paid_fen().await), (2, 100));
         rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
+}
+
+/// The payer takes back that it failed, after its money was released.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_success_is_paid_from_money_of_its_own_or_waits_for_some() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        let budget = rig.budget(100).await;
+        rig.fault(json!({ "kind": "send_failed" })).await;
+        let draw = rig.win(1, 100).await;
+        let old = rig.until(draw, "failed").await[0].clone();
+        let (finance, bill) = (rig.finance(), old["bill_no"].as_str().unwrap());
+        let cap = async |fen: i64| {
+            let version = finance.get(&rig.path("/budgets")).await[0]["version"].clone();
+            let path = rig.path(&format!("/budgets/{budget}/cap"));
+            finance.post(&path, json!({ "version": version, "cap_fen": fen })).await;
+        };
+        // Meanwhile there is nothing left in its budget.
+        cap(99).await;
+        let far = Api::new(&rig.evening.sandbox, String::new());
+        far.post(&format!("/sandbox/packets/{bill}/status"), json!({ "status": "SENT" })).await;
+        let (status, answer) = finance.try_post(&rig.reissue(&old), json!({})).await;
+        assert_eq!(status.as_u16(), 409, "{answer}");
+        let waits = rig.packets(draw).await[0].clone();
+        assert_eq!((&waits["state"], &waits["reason"]), (&json!("needs_human"), &json!("late_success")));
+        let ask = rig.path(&format!("/packets/{bill}/ask"));
+        rig.pass(11_000);
+        finance.post(&ask, json!({})).await;
+        let waits = rig.packets(draw).await[0].clone();
+        assert_eq!((&waits["state"], &waits["reason"]), (&json!("needs_human"), &json!("late_success")));
+        rig.books(0, 0).await;
+        cap(100).await;
+        rig.pass(11_000);
+        finance.post(&ask, json!({})).await;
+        assert_ne!(rig.packets(draw).await[0]["state"], "needs_human");
+        rig.books(0, 100).await;
+        assert_eq!(rig.paid(&old["bill_no"]).await, 1);
         rig.evening.stop().await;
     }
 }

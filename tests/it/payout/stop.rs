@@ -32,6 +32,36 @@ async fn an_empty_account_stops_the_sender_and_the_same_number_is_paid_after_res
     rig.evening.stop().await;
 }
 
+/// The payer keeps the orders and says so whenever it is asked, and the first top-up is not enough for all.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_asked_for_while_the_account_was_empty_is_paid_after_the_last_top_up() {
+    for backend in both() {
+        let rig = Rig::new(backend, 3).await;
+        rig.budget(1_000).await;
+        rig.fault(json!({ "kind": "notenough" })).await;
+        let draw = rig.win(1, 100).await;
+        rig.until(draw, "blocked").await;
+        // After an hour it is asked for, paused or not.
+        rig.pass(2 * 3_600_000);
+        let asked = |packets: &[Value]| packets[0]["queries"].as_i64().unwrap() > 0;
+        let seen = rig.until_all(draw, "is asked for", asked).await;
+        assert_eq!((&seen[0]["state"], &seen[0]["reason"]), (&json!("blocked"), &json!("NOTENOUGH")));
+        rig.fault(json!({ "kind": "notenough" })).await;
+        rig.finance().post("/api/sender/resume", json!({})).await;
+        rig.evening
+            .eventually("the sender stops again", async || {
+                (rig.finance().get("/api/sender").await["paused"] == true).then_some(())
+            })
+            .await;
+        rig.pass(2 * 3_600_000);
+        rig.finance().post("/api/sender/resume", json!({})).await;
+        rig.until(draw, "received").await;
+        assert_eq!(rig.paid_fen().await, 100);
+        rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_winner_is_not_paid_until_present_again() {
     let rig = Rig::new(Backend::Light, 1).await;
