@@ -18,11 +18,7 @@ async fn rehearsal(backend: Backend, overrides: Value) -> (Hall, String) {
 }
 
 /// The same with other randomness, which is of this level.
-async fn rehearsal_of(
-    backend: Backend,
-    overrides: Value,
-    (level, sources): (&str, Value),
-) -> (Hall, String) {
+async fn rehearsal_of(backend: Backend, overrides: Value, (level, sources): (&str, Value)) -> (Hall, String) {
     let mut hall = Hall::on(backend, overrides).await;
     let host = hall.evening.staff("host");
     let root = format!("/api/meetings/{}", hall.meeting);
