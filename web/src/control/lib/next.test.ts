@@ -158,7 +158,10 @@ describe('nextStep after a result', () => {
       standing({ draws: [revealed([seat(1)], { revealed_at: 10_000, ...change })] });
     const until = 14_800;
     for (const kind of ['main', 'redraw', 'test'] as const)
-      expect(nextStep(state({ kind }), { now: until - 1, chosen: 'b' })).toMatchObject({ kind: 'wait', until });
+      expect(nextStep(state({ kind }), { now: until - 1, chosen: 'b' })).toMatchObject({
+        kind: 'wait',
+        until,
+      });
     const main = { ...state({}), rounds: drawn };
     expect(nextStep(main, { now: until - 1 })).toMatchObject({ kind: 'wait' });
     expect(nextStep(main, { now: until })).toMatchObject({ kind: 'seats', waiting: 1 });
