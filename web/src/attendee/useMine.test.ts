@@ -5,7 +5,7 @@ import type { Live } from '../shared/live';
 import type { Message } from '../shared/state';
 import { concerns, useMine } from './useMine';
 
-const log = checkpoint();
+const log = checkpoint(1);
 const winners = seats(2);
 const mine = winners[0]?.no ?? 0;
 const told = { at: 0, seq: 1, type: 'draw', data: { draw: revealed({ winners }), log, code: '' } } as Message;
