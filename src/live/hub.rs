@@ -261,7 +261,8 @@ impl Hub {
         let (session, mine) =
             known.map_or_else(|| (session.into(), 0), |(key, mine)| (Arc::clone(key), *mine));
         let most = self.parts().sockets_per_session;
-        if mine >= if hall { most } else { most.min(PHONE_MAX) } {
+        let most = if hall { most } else { most.min(PHONE_MAX) };
+        if mine >= most {
             return Err(ApiError::too_many("sockets", "您打开的页面太多，请关闭一些后重试。", 5));
         }
         open.sessions.insert(Arc::clone(&session), mine + 1);
