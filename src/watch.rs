@@ -27,6 +27,16 @@ pub const DELIVERIES: &str = "kaijiang_deliveries_total";
 pub const DELIVERY_SECONDS: &str = "kaijiang_delivery_seconds";
 /// Sockets closed because their reader was too slow.
 pub const SLOW_READERS: &str = "kaijiang_slow_readers_total";
+/// Sockets that we closed, by reason: `behind`, `stuck`, `silent`, `policy`.
+pub const SOCKETS_CLOSED: &str = "kaijiang_sockets_closed_total";
+/// Numbers for show that were left out for sockets that were behind.
+pub const PASSING_DROPS: &str = "kaijiang_passing_drops_total";
+/// Frames that wait for sockets.
+pub const LIVE_WAITING: &str = "kaijiang_live_waiting";
+/// Messages to other servers that the bus did not take; they find events in SQL.
+pub const BUS_FAILURES: &str = "kaijiang_bus_failures_total";
+/// Times that this server may have missed something on the bus and looked at SQL.
+pub const RESYNCS: &str = "kaijiang_resyncs_total";
 /// Messages to other servers dropped because the bus was too slow; they find events in SQL.
 pub const BUS_DROPS: &str = "kaijiang_bus_drops_total";
 /// Packets by state.
@@ -49,6 +59,8 @@ pub const TASKS: &str = "kaijiang_tasks";
 pub const MEMORY: &str = "process_resident_memory_bytes";
 /// Open files.
 pub const FILES: &str = "process_open_fds";
+/// When this process began, seconds since 1970.
+pub const STARTED: &str = "process_start_time_seconds";
 /// Time on a processor.
 pub const CPU: &str = "process_cpu_seconds_total";
 
@@ -66,6 +78,10 @@ pub fn describe() {
         (DELIVERIES, "Frames given to sockets"),
         (SLOW_READERS, "Sockets closed because their reader was too slow"),
         (BUS_DROPS, "Messages to other servers dropped because the bus was too slow"),
+        (SOCKETS_CLOSED, "Sockets that we closed, by reason"),
+        (PASSING_DROPS, "Numbers for show that were left out for sockets that were behind"),
+        (BUS_FAILURES, "Messages to other servers that the bus did not take"),
+        (RESYNCS, "Times that this server may have missed something on the bus"),
         (CPU, "Time on a processor, seconds"),
     ];
     for (name, words) in counters {
@@ -92,6 +108,8 @@ pub fn describe() {
         (TASKS, "Tasks that live in the event loop"),
         (MEMORY, "Resident memory, bytes"),
         (FILES, "Open files"),
+        (STARTED, "When this process began, seconds since 1970"),
+        (LIVE_WAITING, "Frames that wait for sockets"),
     ];
     for (name, words) in gauges {
         describe_gauge!(name, words);

@@ -256,6 +256,9 @@ impl Follower {
 
     // By `&mut self`: what is being counted cannot be shared between threads.
     async fn send(&mut self, frame: Frame) {
+        if frame.to == To::All {
+            self.room.spoke();
+        }
         self.hub.shards().send(&self.room.crowd, &frame).await;
     }
 

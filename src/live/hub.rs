@@ -15,6 +15,7 @@ use super::{
     room::{self, Room},
     sealed::Sealed,
     shards::Shards,
+    ticks,
 };
 use crate::{
     clock::Clock,
@@ -30,6 +31,9 @@ use crate::{
 const OUTGOING: usize = 4096;
 /// One socket in so many is kept for screens and control pages.
 const KEPT_FOR_THE_HALL: usize = 50;
+/// Most sockets of one phone: its tabs, and those that it lost and nobody has missed yet. Only screens' tickets are for
+/// many at once.
+const PHONE_MAX: usize = 20;
 
 /// What a hub is made of.
 #[derive(Debug)]
@@ -101,6 +105,7 @@ impl Hub {
         let inner =
             Inner { parts, server, rooms: Mutex::default(), open: Mutex::default(), shards, outgoing };
         let hub = Self { inner: Arc::new(inner) };
+        hub.spawn(ticks::run(hub.clone()));
         if hub.parts().store.shared() {
             hub.spawn(hub.clone().listen());
             hub.spawn(hub.clone().speak(waiting));
@@ -208,6 +213,7 @@ impl Hub {
             let envelope = Envelope { from: self.inner.server.clone(), what };
             let Ok(payload) = serde_json::to_vec(&envelope) else { continue };
             if let Err(error) = self.parts().store.publish(&meeting, &payload).await {
+                metrics::counter!(watch::BUS_FAILURES).increment(1);
                 tracing::warn!(meeting, %error, "not published; other servers find events in SQL");
             }
         }
@@ -218,6 +224,7 @@ impl Hub {
         loop {
             match subscription.next().await {
                 Notice::Resync => {
+                    metrics::counter!(watch::RESYNCS).increment(1);
                     for room in self.rooms().values() {
                         room.missed();
                     }
@@ -258,7 +265,9 @@ impl Hub {
         let known = open.sessions.get_key_value(session);
         let (session, mine) =
             known.map_or_else(|| (session.into(), 0), |(key, mine)| (Arc::clone(key), *mine));
-        if mine >= self.parts().sockets_per_session {
+        let most = self.parts().sockets_per_session;
+        let most = if hall { most } else { most.min(PHONE_MAX) };
+        if mine >= most {
             return Err(ApiError::too_many("sockets", "您打开的页面太多，请关闭一些后重试。", 5));
         }
         open.sessions.insert(Arc::clone(&session), mine + 1);
@@ -279,6 +288,12 @@ impl Hub {
     /// Open sockets of this process.
     pub fn open(&self) -> usize {
         self.inner.open.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
+    /// Frames that wait for sockets of this process.
+    pub fn waiting(&self) -> usize {
+        let rooms: Vec<_> = self.rooms().values().cloned().collect();
+        rooms.iter().map(|room| room.crowd.waiting()).sum()
     }
 
     /// Seats a paused outlet in its room and waits until the room follows the meeting's events. What the caller

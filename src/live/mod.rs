@@ -13,10 +13,12 @@ mod frames;
 mod hub;
 mod outlet;
 pub mod presence;
+mod pulse;
 mod room;
 mod sealed;
 mod shards;
 mod socket;
+mod ticks;
 mod wants;
 
 pub use self::{

@@ -5,8 +5,10 @@ use std::{
     collections::VecDeque,
     io::ErrorKind,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{net::TcpStream, sync::Notify};
 
 use super::{
@@ -85,6 +87,17 @@ impl Outlet {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Frames that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.out().queue.len()
+    }
+
+    /// The kernel forgets what it has not sent yet as soon as this is closed, instead of trying for many minutes to
+    /// bring it to somebody who reads no more.
+    pub(super) fn forget(&self) {
+        let _ = SockRef::from(&self.io).set_linger(Some(Duration::ZERO));
+    }
+
     /// Sends, or lets it wait. Events that this socket had already are passed over.
     pub(super) fn push(&self, frame: &Frame) {
         if !frame.to.reaches(self.wants) {
@@ -95,6 +108,7 @@ impl Outlet {
             return;
         }
         if frame.passing && out.queue.len() >= PASSING_MAX {
+            metrics::counter!(watch::PASSING_DROPS).increment(1);
             return;
         }
         if out.queue.len() >= QUEUE_MAX {

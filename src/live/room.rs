@@ -42,6 +42,8 @@ pub(super) struct Room {
     last: watch::Sender<i64>,
     inbox: mpsc::Sender<What>,
     missed: AtomicBool,
+    /// When something was last sent to everybody.
+    spoke: Mutex<Instant>,
     people: Mutex<HashMap<Arc<str>, Vec<Arc<Outlet>>>>,
     counts: Mutex<Option<Frame>>,
     /// Winners that are told later, for those who come meanwhile.
@@ -61,6 +63,7 @@ pub(super) fn start(hub: &Hub, meeting: &str) -> Arc<Room> {
         last: watch::Sender::new(-1),
         inbox,
         missed: AtomicBool::new(false),
+        spoke: Mutex::new(Instant::now()),
         people: Mutex::default(),
         counts: Mutex::default(),
         ahead: Mutex::default(),
@@ -87,6 +90,16 @@ impl Room {
 
     pub(super) fn take_missed(&self) -> bool {
         self.missed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Something is sent to everybody.
+    pub(super) fn spoke(&self) {
+        *self.spoke.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// For how long nothing was sent to everybody.
+    pub(super) fn quiet(&self) -> Duration {
+        self.spoke.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Number of the last event sent, or -1.

@@ -68,6 +68,20 @@ impl Crowd {
         (0..SHARDS).map(|shard| self.len(shard)).sum()
     }
 
+    /// Frames that wait for its sockets.
+    pub(super) fn waiting(&self) -> usize {
+        let (mut chunk, mut waiting) = (Vec::new(), 0);
+        for shard in 0..SHARDS {
+            let (mut from, mut more) = (0, true);
+            while more {
+                more = self.chunk(shard, from, &mut chunk);
+                waiting += chunk.drain(..).map(|outlet: Arc<Outlet>| outlet.waiting()).sum::<usize>();
+                from += CHUNK;
+            }
+        }
+        waiting
+    }
+
     fn chunk(&self, shard: usize, from: usize, into: &mut Vec<Arc<Outlet>>) -> bool {
         let slots = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
         let end = slots.outlets.len().min(from + CHUNK);

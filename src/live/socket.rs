@@ -19,26 +19,17 @@ use super::{
     encode,
     frames::{self, CloseCode, Frame, Incoming, Reader},
     outlet::{Outlet, Standing},
+    pulse::{CHECK, Dead, Due, Watch},
 };
 use crate::{
     clock::Clock,
     error::{ApiError, ApiResult},
+    watch,
     wire::{Body, Bye, Message},
 };
 
-/// A socket is pinged this long after it was last heard.
-const PING: Duration = Duration::from_secs(12);
-/// A ping must be answered within this time: with [`PING`], whoever stopped reading is gone within 30 s, also when
-/// all that it was sent since fits into the kernel's buffers.
-const SILENCE: Duration = Duration::from_secs(15);
-/// Who takes nothing for this long though something waits is closed.
-const STUCK: Duration = Duration::from_secs(20);
 /// Time for taking leave.
 const LEAVE: Duration = Duration::from_secs(1);
-/// Messages of a client in one second.
-const MESSAGES: u32 = 10;
-/// Time between two looks at whether the socket may stay.
-const CHECK: Duration = Duration::from_secs(4);
 /// Clients come back within this time after the server went away, ms.
 const BYE_WITHIN_MS: i64 = 5_000;
 
@@ -126,8 +117,14 @@ fn bare(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
 pub async fn run(mut live: Live) {
     let code = match serve(&mut live).await {
         End::Gone => return,
+        End::Dead(why) => return bury(&live.outlet, why),
         End::Code(code) => code,
     };
+    match code {
+        frames::BEHIND => closed("behind"),
+        frames::POLICY => closed("policy"),
+        _ => {}
+    }
     let mut last = Vec::new();
     if code == frames::GOING_AWAY {
         let bye = Body::Bye(Bye { within_ms: BYE_WITHIN_MS });
@@ -135,84 +132,29 @@ pub async fn run(mut live: Live) {
     }
     last.push(Frame::close(code));
     // Whoever does not take leave in time is dropped.
-    let _ = timeout(LEAVE, leave(&live.outlet, &last)).await;
+    let left = timeout(LEAVE, leave(&live.outlet, &last)).await;
+    if left.is_err() && code == frames::BEHIND {
+        live.outlet.forget();
+    }
+}
+
+fn bury(outlet: &Outlet, why: Dead) {
+    closed(why.word());
+    outlet.forget();
+}
+
+fn closed(why: &'static str) {
+    metrics::counter!(watch::SOCKETS_CLOSED, "why" => why).increment(1);
 }
 
 /// How a socket ends.
 enum End {
     /// The far end is gone.
     Gone,
+    /// It does not live any more, though nobody said so.
+    Dead(Dead),
     /// We close with this code.
     Code(CloseCode),
-}
-
-/// What a socket's timers ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    /// Nothing yet.
-    Nothing,
-    /// A ping.
-    Ping,
-    /// The far end does not live any more.
-    Gone,
-}
-
-/// Moments of one socket.
-struct Watch {
-    heard: Instant,
-    pinged: bool,
-    /// Since when nothing goes out though something waits, and how much went before.
-    stuck: Option<(Instant, u64)>,
-    check: Instant,
-    second: Instant,
-    messages: u32,
-}
-
-impl Watch {
-    fn new(now: Instant) -> Self {
-        Self { heard: now, pinged: false, stuck: None, check: now + CHECK, second: now, messages: 0 }
-    }
-
-    /// When to look next.
-    fn next(&self, checks: bool) -> Instant {
-        let ping = self.heard + if self.pinged { PING + SILENCE } else { PING };
-        let stuck = self.stuck.map_or(ping, |(since, _)| ping.min(since + STUCK));
-        if checks { stuck.min(self.check) } else { stuck }
-    }
-
-    /// What this moment asks for.
-    fn due(&mut self, now: Instant) -> Due {
-        let stuck = self.stuck.is_some_and(|(since, _)| now >= since + STUCK);
-        if stuck || now >= self.heard + PING + SILENCE {
-            return Due::Gone;
-        }
-        if !self.pinged && now >= self.heard + PING {
-            self.pinged = true;
-            return Due::Ping;
-        }
-        Due::Nothing
-    }
-
-    fn hear(&mut self, now: Instant) {
-        (self.heard, self.pinged) = (now, false);
-    }
-
-    fn stands(&mut self, standing: Standing, now: Instant) {
-        self.stuck = match (standing, self.stuck) {
-            (Standing::Waiting(written), Some(stuck)) if stuck.1 == written => Some(stuck),
-            (Standing::Waiting(written), _) => Some((now, written)),
-            _ => None,
-        };
-    }
-
-    /// Counts what a client sends; false when it is too much.
-    fn count(&mut self) -> bool {
-        if self.second.elapsed() >= Duration::from_secs(1) {
-            (self.second, self.messages) = (Instant::now(), 0);
-        }
-        self.messages += 1;
-        self.messages <= MESSAGES
-    }
 }
 
 async fn serve(live: &mut Live) -> End {
@@ -253,7 +195,7 @@ async fn serve(live: &mut Live) -> End {
 async fn on_time(outlet: &Outlet, watch: &mut Watch, check: Option<&Check>) -> Option<End> {
     let now = Instant::now();
     match watch.due(now) {
-        Due::Gone => return Some(End::Gone),
+        Due::Gone(why) => return Some(End::Dead(why)),
         Due::Ping => outlet.push(&Frame::ping()),
         Due::Nothing => {}
     }
@@ -316,73 +258,52 @@ fn ignore(outlet: &Outlet) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+    };
+
     use super::*;
+    use crate::live::wants::{Viewer, Wants};
 
-    const SECOND: Duration = Duration::from_secs(1);
-    /// What is promised of a reader that stopped.
-    const PROMISED: Duration = Duration::from_secs(30);
+    /// Bytes of the task of a socket when this was written, and a tenth.
+    const SIZE_MAX: usize = 818;
 
-    /// Looks whenever the watch wants to, and says after what time the socket is gone and how many pings went out.
-    fn until_gone(mut watch: Watch, begun: Instant) -> (Duration, u32) {
-        let mut pings = 0;
-        loop {
-            let now = watch.next(false);
-            match watch.due(now) {
-                Due::Gone => return (now - begun, pings),
-                Due::Ping => pings += 1,
-                Due::Nothing => panic!("it looks at a moment when there is nothing to do"),
-            }
-        }
+    /// The far end, and what our side runs on.
+    async fn pair() -> (TcpStream, Live) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let wants = Wants { viewer: Viewer::Screen, sealed: false };
+        let outlet = Arc::new(Outlet::new(listener.accept().await.unwrap().0, wants));
+        outlet.open(0, Vec::new());
+        let stopping = CancellationToken::new();
+        (far, Live { outlet, early: Vec::new(), clock: Clock::System, stopping, check: None })
     }
 
-    #[test]
-    fn who_is_silent_is_pinged_once_and_gone_within_the_promised_time() {
-        let begun = Instant::now();
-        let (gone, pings) = until_gone(Watch::new(begun), begun);
-        assert_eq!((gone, pings), (PING + SILENCE, 1));
-        assert!(gone < PROMISED);
+    /// Ten thousand of them lie in memory at once: what is added here is paid ten thousand times.
+    #[tokio::test]
+    async fn a_socket_that_sleeps_is_small() {
+        let (_far, live) = pair().await;
+        let future = run(live);
+        let size = std::mem::size_of_val(&future);
+        assert!(size <= SIZE_MAX, "{size} bytes");
     }
 
-    #[test]
-    fn who_answers_stays() {
-        let begun = Instant::now();
-        let (mut watch, mut now) = (Watch::new(begun), begun);
-        for _ in 0..1000 {
-            now = watch.next(false);
-            assert_eq!(watch.due(now), Due::Ping);
-            now += SECOND;
-            watch.hear(now);
-            assert_eq!(watch.due(now), Due::Nothing);
+    /// Nothing of what waits for a reader that stopped stays in the kernel once it is given up.
+    #[tokio::test]
+    async fn a_frozen_reader_leaves_nothing_behind() {
+        let (mut far, live) = pair().await;
+        let large = "x".repeat(60_000);
+        let mut sent = 0;
+        while !matches!(live.outlet.flush(), Standing::Waiting(_)) {
+            live.outlet.push(&Frame::text(0, &large));
+            sent += large.len();
         }
-        assert_eq!(until_gone(watch, now).0, PING + SILENCE, "and is missed when it stops");
-    }
-
-    #[test]
-    fn who_takes_nothing_is_gone_even_if_it_talks() {
-        let begun = Instant::now();
-        let mut watch = Watch::new(begun);
-        for second in 0..20 {
-            let now = begun + SECOND * second;
-            watch.hear(now);
-            watch.stands(Standing::Waiting(77), now);
-            assert_eq!(watch.due(now), Due::Nothing);
-        }
-        assert_eq!(watch.next(false), begun + STUCK);
-        assert_eq!(watch.due(begun + STUCK), Due::Gone);
-        assert!(STUCK < PROMISED);
-    }
-
-    #[test]
-    fn who_takes_a_little_from_time_to_time_stays() {
-        let begun = Instant::now();
-        let mut watch = Watch::new(begun);
-        for second in 0..600_u32 {
-            let now = begun + SECOND * second;
-            watch.hear(now);
-            watch.stands(Standing::Waiting(u64::from(second / 19)), now);
-            assert_eq!(watch.due(now), Due::Nothing, "after {second} s");
-        }
-        watch.stands(Standing::Idle, begun);
-        assert!(watch.stuck.is_none());
+        bury(&live.outlet, Dead::Stuck);
+        drop(live);
+        let mut seen = Vec::new();
+        let end = far.read_to_end(&mut seen).await;
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert!(seen.len() < sent, "{} of {sent}", seen.len());
     }
 }

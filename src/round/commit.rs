@@ -1,7 +1,7 @@
 //! The commit: prize, winners, rules and pool go into the log before any randomness is made.
 
 use super::{
-    Desk, check, convert,
+    Desk, ahead, check, convert,
     electorate::{self, Electorate, Rules},
     pools, prizes, rounds, rows, views,
 };
@@ -146,7 +146,7 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     let logged = drawlog::append(app, &mut tx, &id, entry).await?;
     insert(&mut tx, &plan, (n, logged.seq), now).await?;
     pools::store(&mut tx, &id, n, &plan.electorate.tree).await?;
-    sqlx::query("update round set status = 'drawing' where id = $1")
+    sqlx::query("update round set status = 'drawing', left_free = 0 where id = $1")
         .bind(&plan.round.id)
         .execute(tx.conn())
         .await?;
@@ -171,6 +171,10 @@ pub(super) async fn place(app: &App, mut tx: Tx, who: &str, plan: Plan<'_>) -> A
     audit::record(&mut tx, now, &deed).await?;
     tell::commit(app, tx, &id, told).await?;
     app.kept::<Desk>().keep_pool(&id, n, plan.electorate.tree);
+    if plan.round.sources.is_empty() {
+        // Nothing is left to be closed: the winners are fixed already.
+        ahead::send(app, &id, n);
+    }
     Ok(Committed { draw: n, view, log: logged.checkpoint, code: logged.code })
 }
 

@@ -11,7 +11,9 @@ use crate::{
     error::{ApiResult, ProblemBody},
     http::{Body, Path},
     meeting,
-    wire::{Done, EditPrize, EditRound, NewPrize, NewRound, PrizeView, Readiness, Role, RoundView},
+    wire::{
+        Done, EditPrize, EditRound, LeaveRequest, NewPrize, NewRound, PrizeView, Readiness, Role, RoundView,
+    },
 };
 
 /// Routes of this file.
@@ -22,6 +24,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(round_list, round_create))
         .routes(routes!(round_edit, round_remove))
         .routes(routes!(round_readiness))
+        .routes(routes!(round_leave))
 }
 
 /// Prizes by order.
@@ -201,4 +204,26 @@ async fn round_readiness(
     Path((meeting, round)): Path<(String, String)>,
 ) -> ApiResult<Json<Readiness>> {
     super::readiness(&app, &meeting, &round).await.map(Json)
+}
+
+/// Leave the free seats of a drawn round free, or offer them to a redraw again.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/rounds/{round}/leave", tag = "rounds",
+    security(("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Id of the meeting"),
+        ("round" = String, Path, description = "Id of the round")),
+    request_body = LeaveRequest, responses(
+    (status = 200, body = RoundView),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`no_result`, `meeting_closed`", body = ProblemBody),
+))]
+async fn round_leave(
+    State(app): State<App>,
+    staff: Staff,
+    Path((meeting, round)): Path<(String, String)>,
+    Body(request): Body<LeaveRequest>,
+) -> ApiResult<Json<RoundView>> {
+    staff.need(&[Role::Host])?;
+    rounds::leave(&app, &staff.user, (&meeting, &round), request.left).await.map(Json)
 }

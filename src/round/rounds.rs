@@ -22,7 +22,7 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "select r.id, r.prize_id, r.name, r.seats, r.exclude, r.grp, r.eligible, r.award, r.cost_fen, ",
-            "r.sources, r.confirm, r.ord, r.status, r.version, d.n as draw from round r ",
+            "r.sources, r.confirm, r.ord, r.status, r.version, r.left_free, d.n as draw from round r ",
             "left join draw d on d.round_id = r.id and d.kind = 'main' and d.state <> 'void' ",
             $tail
         )
@@ -72,6 +72,7 @@ fn view(row: &AnyRow) -> ApiResult<RoundView> {
             _ => RoundStatus::Drawn,
         },
         draw: row.try_get("draw")?,
+        left: row.try_get::<i64, _>("left_free")? != 0,
         version: row.try_get("version")?,
     })
 }
@@ -242,6 +243,28 @@ pub async fn remove(app: &App, who: &str, meeting: &str, id: &str) -> ApiResult<
     sqlx::query("delete from round where id = $1").bind(id).execute(tx.conn()).await?;
     finish(app, tx, &Deed { who, what: "round.remove", meeting, target: id, note: &round.name }).await?;
     Ok(Done::OK)
+}
+
+/// Leaves the seats of a drawn round free whose holders were set aside, or offers them to a redraw again. A redraw ends
+/// it by itself: who is absent then is another question.
+pub async fn leave(app: &App, who: &str, (meeting, id): (&str, &str), left: bool) -> ApiResult<RoundView> {
+    let mut tx = app.db().begin().await?;
+    meeting::lock(&mut tx, meeting).await?.must_be_open()?;
+    let round = load(tx.conn(), meeting, id).await?;
+    if round.status != RoundStatus::Drawn {
+        return Err(ApiError::conflict("no_result", "这一轮还没有抽出结果。"));
+    }
+    if round.left == left {
+        return Ok(round);
+    }
+    sqlx::query("update round set left_free = $1 where id = $2")
+        .bind(i64::from(left))
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    let note = if left { "left" } else { "open" };
+    finish(app, tx, &Deed { who, what: "round.leave", meeting, target: id, note }).await?;
+    Ok(RoundView { left, ..round })
 }
 
 /// The event that tells the whole list anew.

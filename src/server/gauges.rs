@@ -37,6 +37,7 @@ pub(super) async fn measure_lag(app: App) {
 pub(super) async fn look(app: &App) {
     gauge!(watch::SOCKETS).set(number(app.hub().open()));
     gauge!(watch::SOCKETS_LIMIT).set(number(app.hub().most()));
+    gauge!(watch::LIVE_WAITING).set(number(app.hub().waiting()));
     gauge!(watch::TASKS).set(number(tokio::runtime::Handle::current().metrics().num_alive_tasks()));
     process();
     let begun = Instant::now();
@@ -99,6 +100,19 @@ async fn packets(app: &App) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
+/// Ticks in a second in what `/proc` tells: the same on every Linux.
+const TICKS: u64 = 100;
+
+/// When this process began, seconds since 1970: the machine's start and the ticks from there.
+fn began() -> Option<u64> {
+    let machine = std::fs::read_to_string("/proc/stat").ok()?;
+    let start: u64 = machine.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    let own = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name before the last bracket may hold anything.
+    let ticks: u64 = own.rsplit_once(") ")?.1.split_whitespace().nth(19)?.parse().ok()?;
+    Some(start + ticks / TICKS)
+}
+
 /// Of this process, where the system tells it (`/proc`).
 fn process() {
     if let Ok(text) = std::fs::read_to_string("/proc/self/status") {
@@ -110,6 +124,9 @@ fn process() {
     }
     if let Ok(entries) = std::fs::read_dir("/proc/self/fd") {
         gauge!(watch::FILES).set(number(entries.count()));
+    }
+    if let Some(began) = began() {
+        gauge!(watch::STARTED).set(number(began));
     }
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     metrics::counter!(watch::CPU).absolute(u64::try_from(spent.tv_sec).unwrap_or_default());

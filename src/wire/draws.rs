@@ -380,3 +380,10 @@ pub struct AuditSize {
     /// Members to look at.
     pub people: i64,
 }
+
+/// Leaves free seats of a round free, or not any more.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct LeaveRequest {
+    /// Whether they stay free.
+    pub left: bool,
+}

@@ -23,7 +23,7 @@ pub enum MeetingStatus {
 pub struct MeetingSettings {
     /// Pay only openids that follow the account.
     pub require_follow: bool,
-    /// Least time between the commit and the end of its public randomness, in ms (5,000 by default).
+    /// Least time from the commit to its randomness, and (4,800 at most) from the result to confirmations, in ms (5,000).
     #[schema(minimum = 0, maximum = 600_000)]
     pub commit_show_ms: i64,
     /// Draws below this level are refused: `A0` … `A3`.
@@ -392,6 +392,9 @@ pub struct RoundView {
     pub status: RoundStatus,
     /// Number of its live main draw, if any.
     pub draw: Option<i64>,
+    /// The host leaves the seats free whose holders were set aside: nobody is asked about a redraw any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left: bool,
     /// For the next edit.
     pub version: i64,
 }

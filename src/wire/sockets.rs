@@ -11,7 +11,7 @@ use super::{Checkpoint, DrawState, DrawView, Me, MeetingView, PrizeView, RoundVi
 /// same order. A client that sees a gap reconnects with `after`. Messages without `seq` are not repeated.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Message {
-    /// Number of the event; absent on `snapshot`'s companions `counts`, `taps`, `me`, `bye`.
+    /// Number of the event; absent on `snapshot`'s companions `counts`, `taps`, `me`, `tick`, `bye`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
     /// The server's clock, ms.
@@ -70,6 +70,10 @@ pub enum Body {
     /// Without `seq`, only to control pages: who else has one open, also right after the snapshot.
     #[serde(rename = "desk")]
     Desk(DeskStaff),
+    /// Without `seq` and `data`: nothing else was said to the whole room for ten seconds. Who hears nothing for 25 s
+    /// connects again: the network, or the server, is gone without a word.
+    #[serde(rename = "tick")]
+    Tick,
     /// Without `seq`: the server is going down; come back after a random part of `within_ms`.
     #[serde(rename = "bye")]
     Bye(Bye),

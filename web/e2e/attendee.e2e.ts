@@ -134,6 +134,10 @@ describe('/m', () => {
     await page.getByText('还可以再试 4 次').waitFor();
     await look(page, 'code');
     const kept = await page.evaluate(() => JSON.parse(localStorage.getItem('kaijiang.me.gala') ?? '{}'));
+    // WeChat loads its pages anew while somebody reads the SMS.
+    await page.reload();
+    await page.getByText('秒后可重新发送').waitFor();
+    await look(page, 'code-again');
     await page.getByLabel('短信验证码').fill('246810');
     await page.getByRole('button', { name: '确认签到' }).click();
     await page.getByText('您已入池').waitFor();

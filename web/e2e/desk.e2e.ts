@@ -116,7 +116,10 @@ describe('the host’s desk', () => {
       demo.call('host', `POST /draws/${draw}/entropy`, { i: 0, value: { rolls: ROLLS } });
     await vi.waitFor(roll, { timeout: STEP_MS, interval: 500 });
     await demo.call('host', `POST /draws/${draw}/result`);
-    await demo.call('host', `POST /draws/${draw}/seats`, { status: 'present' });
+    // Nobody is confirmed before the screens show the winners.
+    const confirm = (): Promise<unknown> =>
+      demo.call('host', `POST /draws/${draw}/seats`, { status: 'present' });
+    await vi.waitFor(confirm, { timeout: STEP_MS, interval: 500 });
   }
 
   it(

@@ -51,6 +51,7 @@ fn routes() -> Vec<(Method, &'static str, Value, &'static [&'static str])> {
         (delete, "/rounds/x", nothing(), HOST),
         (get.clone(), "/rounds/x/readiness", nothing(), STAFF),
         (post.clone(), "/rounds/x/commit", nothing(), HOST),
+        (post.clone(), "/rounds/x/leave", json!({ "left": true }), HOST),
         (post.clone(), "/draws/1/entropy", json!({ "i": 0 }), HOST),
         (post.clone(), "/draws/1/result", nothing(), HOST),
         (post.clone(), "/draws/1/void", json!({ "reason": "错" }), HOST),

@@ -86,6 +86,22 @@ async fn a_session_has_only_so_many_sockets() {
     hall.evening.stop().await;
 }
 
+/// Tickets are for many at once; one phone cannot take the places of all others.
+#[tokio::test]
+async fn a_phone_has_only_twenty_sockets_whatever_a_ticket_has() {
+    let hall = Hall::open(json!({ "limits": { "sockets": 100, "sockets_per_session": 100 } })).await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        open.push(hall.phone("o").open().await);
+    }
+    assert_eq!(hall.phone("o").try_open().await.err(), Some(429));
+    open.push(hall.phone("p").open().await);
+    for _ in 0..21 {
+        open.push(hall.screen().open().await);
+    }
+    hall.evening.stop().await;
+}
+
 /// The evening goes on without some of its phones, not without its host.
 #[tokio::test]
 async fn the_last_sockets_are_kept_for_the_hall() {

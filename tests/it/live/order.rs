@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use kaijiang::wire::{Body, Entered, Me, PersonCard, Step};
 use serde_json::json;
 
-use super::Hall;
+use super::{Hall, socket::Door};
 
 #[tokio::test]
 async fn a_snapshot_comes_first_and_then_every_event_in_order() {
@@ -166,6 +166,17 @@ async fn people_who_enter_are_gathered_for_the_hall() {
         if message["type"] == "scene" {
             break;
         }
+    }
+    hall.evening.stop().await;
+}
+
+#[tokio::test]
+async fn a_room_in_which_nothing_happens_is_told_that_the_server_lives() {
+    let hall = Hall::open(json!({})).await;
+    let host = Door::bearer(&hall.evening.base, &hall.meeting, "control", "token-of-host-for-tests");
+    for door in [hall.screen(), hall.phone("openid-of-wang"), host] {
+        let tick = door.open().await.read_type("tick").await;
+        assert!(tick["seq"].is_null() && tick["data"].is_null() && tick["at"].is_i64(), "{tick}");
     }
     hall.evening.stop().await;
 }

@@ -8,8 +8,15 @@ use std::{
 
 use serde_json::json;
 
-use super::{Hall, servers::second, socket::Door};
-use crate::harness::Backend;
+use super::{
+    Hall,
+    servers::{second, second_of},
+    socket::Door,
+};
+use crate::{
+    harness::{Backend, TestApp},
+    payout::Rig,
+};
 
 /// Longest wait for Redis to answer.
 const WAIT: Duration = Duration::from_secs(60);
@@ -120,4 +127,40 @@ async fn redis_killed_emptied_and_frozen_costs_no_event() {
     drop(app);
     running.stop().await.unwrap();
     hall.evening.stop().await;
+}
+
+/// What is sent to one person is lost with the bus; the event that tells of the same is not, and a page that hears it and gets
+/// nothing of its own asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_settled_while_redis_is_gone_is_seen_on_the_other_server() {
+    let mut bus = OwnRedis::start().await;
+    let sections = json!({ "redis": { "url": bus.url() } });
+    let rig = Rig::in_hall(TestApp::start(Backend::Heavy, sections).await, 2).await;
+    rig.budget(1_000).await;
+    let draw = rig.draw(2, 100).await;
+    let (running, app, base) = second_of(&rig.evening).await;
+    let winner = &rig.phones[0];
+    let door = Door::attendee(&app, &rig.evening.base, &rig.meeting, &winner.openid);
+    let mut phone = Door { base: base.clone(), ..door }.open().await;
+    let place = phone.read_type("me").await["data"]["place"]["index"].as_i64().unwrap();
+    bus.kill();
+    rig.host().post(&rig.path(&format!("/draws/{draw}/seats")), json!({ "status": "present" })).await;
+    let paid = async {
+        loop {
+            let told = phone.read_type("seats").await;
+            let seats = told["data"]["seats"].as_array().unwrap();
+            if seats.iter().any(|seat| seat["no"] == place + 1 && seat["packet"] == "sent") {
+                return;
+            }
+        }
+    };
+    paid.await;
+    let request = reqwest::Client::new().get(format!("{base}/api/meetings/{}/me", rig.meeting));
+    let answer = request.header("cookie", &winner.cookie).send().await.unwrap();
+    let me: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(me["wins"][0]["packet"], "sent", "{me}");
+    bus.again().await;
+    drop(app);
+    running.stop().await.unwrap();
+    rig.evening.stop().await;
 }

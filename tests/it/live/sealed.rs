@@ -13,16 +13,29 @@ use crate::{harness::Backend, store::redis_url};
 
 /// A hall whose meeting is a rehearsal with one round of three seats, so that it has people who can win.
 async fn rehearsal(backend: Backend, overrides: Value) -> (Hall, String) {
+    let dice = json!([{ "s": "dice", "sides": 10, "count": 12 }]);
+    rehearsal_of(backend, overrides, ("A1", dice)).await
+}
+
+/// The same with other randomness, which is of this level.
+async fn rehearsal_of(backend: Backend, overrides: Value, (level, sources): (&str, Value)) -> (Hall, String) {
     let mut hall = Hall::on(backend, overrides).await;
     let host = hall.evening.staff("host");
     let root = format!("/api/meetings/{}", hall.meeting);
     let prize = json!({ "name": "一等奖", "kind": "goods", "goods": "电视机" });
     let prize = host.post(&format!("{root}/prizes"), prize).await;
-    let round = json!({
-        "prize_id": prize["id"], "seats": 3, "sources": [{ "s": "dice", "sides": 10, "count": 12 }],
-    });
+    let settings = json!({ "commit_show_ms": 0, "min_level": level });
+    let mut tx = hall.evening.app.db().begin().await.unwrap();
+    sqlx::query("update meeting set settings = $1 where id = $2")
+        .bind(settings.to_string())
+        .bind(&hall.meeting)
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let round = json!({ "prize_id": prize["id"], "seats": 3, "sources": sources });
     host.post(&format!("{root}/rounds"), round).await;
-    let new = json!({ "name": "彩排", "rehearsal_of": hall.meeting, "settings": { "commit_show_ms": 0 } });
+    let new = json!({ "name": "彩排", "rehearsal_of": hall.meeting, "settings": settings });
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     hall.meeting = id(&host.post("/api/meetings", new).await);
     let root = format!("/api/meetings/{}", hall.meeting);
@@ -128,6 +141,20 @@ async fn nobody_reads_the_winners_before_the_moment() {
             break;
         }
     }
+    hall.evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn winners_without_public_randomness_travel_sealed_too() {
+    let (hall, round) = rehearsal_of(Backend::Light, json!({}), ("A0", json!([]))).await;
+    let mut early = opener(&hall).open().await;
+    let path = format!("/api/meetings/{}/rounds/{round}/commit", hall.meeting);
+    let made = hall.evening.staff("host").post(&path, json!({})).await;
+    assert_eq!(made["view"]["state"], "closed");
+    let sealed = early.read_type("sealed").await;
+    let winners = reveal(&hall).await;
+    let (_, opened) = until_result(&mut early).await;
+    assert_eq!((&opened["type"], open(&sealed, &opened)), (&json!("opened"), winners));
     hall.evening.stop().await;
 }
 

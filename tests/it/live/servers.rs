@@ -5,13 +5,17 @@ use serde_json::json;
 
 use super::{Hall, socket::Door};
 use crate::{
-    harness::Backend,
+    harness::{Backend, TestApp},
     store::{kill_subscriptions, redis_url},
 };
 
 /// A second server on the same database and Redis.
 pub(super) async fn second(hall: &Hall) -> (server::Running, App, String) {
-    let app = App::open(hall.evening.app.config().clone(), Clock::System).await.unwrap();
+    second_of(&hall.evening).await
+}
+
+pub(super) async fn second_of(evening: &TestApp) -> (server::Running, App, String) {
+    let app = App::open(evening.app.config().clone(), Clock::System).await.unwrap();
     let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     (server::start(app.clone(), listener).await.unwrap(), app, base)

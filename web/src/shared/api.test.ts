@@ -73,6 +73,52 @@ describe('api', () => {
   });
 });
 
+describe('a server that never answers', () => {
+  afterEach(() => vi.useRealTimers());
+
+  /** Takes the request, and for a while or for ever says nothing. */
+  function frozen(body = false) {
+    vi.useFakeTimers();
+    vi.stubGlobal('fetch', (_: string, { signal }: { signal: AbortSignal }) => {
+      const never = new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
+      });
+      return body ? Promise.resolve({ ok: true, text: () => never }) : never;
+    });
+  }
+
+  it.each([false, true])('is given up as if there were no network (answer begun: %s)', async (begun) => {
+    frozen(begun);
+    const failed = vi.fn();
+    const call = failure(api.post('/api/x', {}, { key: 'k' })).finally(failed);
+    await vi.advanceTimersByTimeAsync(14_999);
+    expect(failed).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await call).toMatchObject({ status: 0, code: 'network' });
+  });
+
+  it('is given more time for a file, and for what takes long', async () => {
+    frozen();
+    const failed = vi.fn();
+    const long = failure(api.post('/api/x', {}, { long: true })).finally(failed);
+    const file = failure(api.post('/api/x', new FormData())).finally(failed);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(failed).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await long).toMatchObject({ code: 'network' });
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(await file).toMatchObject({ code: 'network' });
+  });
+
+  it('is left by a caller who does not want the answer any more, without a word', async () => {
+    frozen();
+    const mine = new AbortController();
+    const call = api.get('/api/x', { signal: mine.signal }).catch((cause: unknown) => cause);
+    mine.abort();
+    expect(await call).toMatchObject({ name: 'AbortError' });
+  });
+});
+
 describe('idempotencyKey', () => {
   const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 

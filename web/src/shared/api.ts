@@ -37,7 +37,16 @@ export interface RequestOptions {
   /** Query parameters; `undefined` ones are left out. */
   query?: Record<string, string | number | undefined>;
   signal?: AbortSignal;
+  /** The server has much to do for it: as long as the server itself gives it is waited for. */
+  long?: boolean;
 }
+
+/** Nobody looks at a page that does nothing for longer; a command is repeated with its key. */
+const ANSWER_MS = 15_000;
+/** The server gives up after 60 s and says so. */
+export const LONG_MS = 65_000;
+/** Files over a hall's network take their time. */
+const UPLOAD_MS = 180_000;
 
 /** A fresh Idempotency-Key: one per intention of a person, kept for all retries of it. */
 export function idempotencyKey(): string {
@@ -80,17 +89,50 @@ function address(path: string, query: RequestOptions['query']): string {
   return tail === '' ? path : `${path}?${tail}`;
 }
 
-/** Fetches with this page's session; throws `ApiError` for everything that is not an answer. */
-export async function fetchOk(request: string | Request, init?: RequestInit): Promise<Response> {
-  let response: Response;
+/** Does something of the network that ends with the caller's signal, or after `ms` as if there were no network. */
+async function within<T>(
+  ms: number,
+  caller: AbortSignal | null | undefined,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  // Old browsers have neither `AbortSignal.timeout` nor `any`.
+  const mine = new AbortController();
+  const stop = (): void => mine.abort();
+  if (caller?.aborted) stop();
+  // Stays: an answer that is still being read ends with it too.
+  caller?.addEventListener('abort', stop, { once: true });
+  const timer = setTimeout(stop, ms);
   try {
-    response = await fetch(request, { credentials: 'same-origin', ...init });
+    return await run(mine.signal);
   } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    if (cause instanceof ApiError || caller?.aborted) throw cause;
     throw new ApiError(0, 'network', '网络不通，请稍后再试');
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+async function ask(request: string | Request, init: RequestInit): Promise<Response> {
+  const response = await fetch(request, { credentials: 'same-origin', ...init });
   if (!response.ok) throw await toApiError(response);
   return response;
+}
+
+function limitOf(body: unknown): number {
+  return body === undefined || body === null || typeof body === 'string' ? ANSWER_MS : UPLOAD_MS;
+}
+
+/**
+ * Fetches with this page's session; throws `ApiError` for everything that is not an answer. The limit is for its beginning:
+ * how long a file may take is the caller's business.
+ */
+export function fetchOk(
+  request: string | Request,
+  init?: RequestInit,
+  ms = limitOf(init?.body),
+): Promise<Response> {
+  const caller = init?.signal ?? (request instanceof Request ? request.signal : undefined);
+  return within(ms, caller, (signal) => ask(request, { ...init, signal }));
 }
 
 /** One call of our API. `T` is the answer's type; an answer without a body is `undefined`. */
@@ -98,7 +140,6 @@ export async function request<T>(method: Method, path: string, options: RequestO
   const headers: Record<string, string> = { accept: 'application/json' };
   const init: RequestInit = { method, headers };
   if (options.key !== undefined) headers['idempotency-key'] = options.key;
-  if (options.signal) init.signal = options.signal;
   if (options.body instanceof FormData) {
     init.body = options.body;
   } else if (options.body !== undefined || method !== 'GET') {
@@ -106,8 +147,11 @@ export async function request<T>(method: Method, path: string, options: RequestO
     headers['content-type'] = 'application/json';
     init.body = JSON.stringify(options.body ?? {});
   }
-  const response = await fetchOk(address(path, options.query), init);
-  const answer = await response.text();
+  const ms = options.long ? LONG_MS : limitOf(init.body);
+  const answer = await within(ms, options.signal, async (signal) => {
+    const response = await ask(address(path, options.query), { ...init, signal });
+    return response.text();
+  });
   return (answer === '' ? undefined : JSON.parse(answer)) as T;
 }
 

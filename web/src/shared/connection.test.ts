@@ -29,7 +29,8 @@ class FakeSocket implements Socket {
 /** A connection in a world where time stands still until `wake` runs what waits. */
 function world(random = 0, unpack?: (message: Event) => Event | 'nothing' | 'unreadable') {
   const sockets: FakeSocket[] = [];
-  const waits: { ms: number; run: () => void; cancelled: boolean }[] = [];
+  const timers: { due: number; ms: number; run: () => void }[] = [];
+  const clock = { now: 1000 };
   const got: (number | string)[] = [];
   const statuses: Status[] = [];
   const connection = new Connection<Event>(
@@ -47,12 +48,12 @@ function world(random = 0, unpack?: (message: Event) => Event | 'nothing' | 'unr
         sockets.push(socket);
         return socket;
       },
-      now: () => 1000,
+      now: () => clock.now,
       later: (ms, run) => {
-        const wait = { ms, run, cancelled: false };
-        waits.push(wait);
+        const timer = { due: clock.now + ms, ms, run };
+        timers.push(timer);
         return () => {
-          wait.cancelled = true;
+          if (timers.includes(timer)) timers.splice(timers.indexOf(timer), 1);
         };
       },
       random: () => random,
@@ -63,14 +64,27 @@ function world(random = 0, unpack?: (message: Event) => Event | 'nothing' | 'unr
     if (newest === undefined) throw new Error('no socket was opened');
     return newest;
   };
+  /** Runs the only thing that waits. */
   const wake = (): number => {
-    const wait = waits.pop();
-    if (wait === undefined || wait.cancelled) throw new Error('nothing waits');
-    wait.run();
-    return wait.ms;
+    const timer = timers.pop();
+    if (timer === undefined || timers.length > 0) throw new Error('one thing should wait');
+    timer.run();
+    return timer.ms;
+  };
+  /** Lets time pass. */
+  const pass = (ms: number): void => {
+    const end = clock.now + ms;
+    for (;;) {
+      const next = timers.filter(({ due }) => due <= end).sort((a, b) => a.due - b.due)[0];
+      if (next === undefined) break;
+      timers.splice(timers.indexOf(next), 1);
+      clock.now = next.due;
+      next.run();
+    }
+    clock.now = end;
   };
   connection.connect();
-  return { connection, sockets, waits, got, statuses, socket, wake };
+  return { connection, sockets, timers, got, statuses, socket, wake, pass };
 }
 
 describe('Connection', () => {
@@ -181,12 +195,13 @@ describe('Connection', () => {
   });
 
   it('connects at once when told so, and only once', () => {
-    const { sockets, socket, waits, connection } = world();
+    const { sockets, socket, timers, connection } = world();
     socket().fail();
+    const [retry] = timers;
     connection.connect();
     connection.connect();
     expect(sockets).toHaveLength(2);
-    expect(waits[0]?.cancelled).toBe(true);
+    expect(timers).not.toContain(retry);
   });
 
   it('stays away once stopped', () => {
@@ -200,13 +215,13 @@ describe('Connection', () => {
 
   it('asks again at once for an event that it cannot read, and never for one that it has', () => {
     const kinds: Record<string, 'nothing' | 'unreadable'> = { sealed: 'nothing', opened: 'unreadable' };
-    const { sockets, socket, got, waits } = world(0, (message) => kinds[message.type] ?? message);
+    const { sockets, socket, got, statuses } = world(0, (message) => kinds[message.type] ?? message);
     socket().send('snapshot', 5);
     socket().send('sealed');
     socket().send('opened', 5);
     expect(sockets).toHaveLength(1);
     socket().send('opened', 6);
-    expect(waits).toHaveLength(0);
+    expect(statuses).not.toContain('waiting');
     expect(socket().url).toBe('after=5');
     socket().send('draw', 6);
     expect(sockets).toHaveLength(2);
@@ -219,5 +234,60 @@ describe('Connection', () => {
     socket().send('counts', undefined, null, 4600);
     socket().send('counts', undefined, null, 4100);
     expect(connection.serverNow()).toBe(4600);
+  });
+
+  it('forgets how the clocks stood long ago: a server that was set back, a clock that runs too fast', () => {
+    const { socket, connection, pass } = world();
+    socket().send('snapshot', 1, null, 50_000);
+    const ahead = 49_000;
+    for (let second = 10; second <= 200; second += 10) {
+      pass(10_000);
+      socket().send('tick', undefined, undefined, 1000 + second * 1000 + (second < 60 ? ahead : 2000));
+    }
+    expect(connection.serverNow()).toBe(201_000 + 2000);
+  });
+
+  it('comes back when the server says nothing any more, though no socket was closed', () => {
+    const { sockets, socket, pass, statuses } = world();
+    socket().send('snapshot', 5);
+    for (let i = 0; i < 30; i++) {
+      pass(10_000);
+      socket().send('tick');
+    }
+    expect(sockets).toHaveLength(1);
+    pass(24_999);
+    expect(sockets).toHaveLength(1);
+    pass(1);
+    expect(sockets[0]?.closed).toBe(true);
+    expect(socket().url).toBe('after=5');
+    expect(statuses.at(-1)).toBe('connecting');
+  });
+
+  it('gives up a socket over which nothing comes, and waits longer each time', () => {
+    const { sockets, socket, pass, statuses } = world(0.5);
+    pass(9_999);
+    expect(sockets[0]?.closed).toBe(false);
+    pass(1);
+    expect([sockets[0]?.closed, statuses.at(-1)]).toEqual([true, 'waiting']);
+    pass(375 + 10_000 + 749);
+    expect(sockets).toHaveLength(2);
+    pass(1);
+    expect(sockets).toHaveLength(3);
+    socket().send('snapshot', 1);
+    pass(24_999);
+    expect(sockets).toHaveLength(3);
+    expect(statuses.at(-1)).toBe('live');
+  });
+
+  it('shows at once that there is no network, and stays on a socket that is good all the same', () => {
+    const { sockets, socket, connection, statuses } = world();
+    socket().send('snapshot', 1);
+    connection.offline();
+    expect(statuses.at(-1)).toBe('waiting');
+    socket().send('tick');
+    expect([statuses.at(-1), sockets.length]).toEqual(['live', 1]);
+    connection.stop();
+    connection.offline();
+    expect(statuses.at(-1)).toBe('stopped');
   });
 });

@@ -1,3 +1,5 @@
+import { steadyNow } from './steady';
+
 /** What the connection needs to know of a message; the rest is its reader's business. */
 export interface Numbered {
   seq?: number | null;
@@ -18,6 +20,7 @@ export interface Socket {
 
 export interface Surroundings {
   open(url: string): Socket;
+  /** A clock that nobody sets, ms. */
   now(): number;
   /** Calls back after `ms`; the answer cancels it. */
   later(ms: number, run: () => void): () => void;
@@ -34,11 +37,17 @@ export interface Listener<M extends Numbered> {
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+/** A socket over which nothing has come after this time is tried anew. */
+const FIRST_MESSAGE_MS = 10_000;
+/** The server says something at least every ten seconds (`tick`): silence means that it, or the network, is gone. */
+const SILENCE_MS = 25_000;
+/** The clocks' difference is that of the least delayed message of this span and the one before. */
+const CLOCK_SPAN_MS = 60_000;
 
 /** The real browser. */
 export const browser: Surroundings = {
   open: (url) => new WebSocket(url) as unknown as Socket,
-  now: () => Date.now(),
+  now: steadyNow,
   later: (ms, run) => {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
@@ -64,11 +73,14 @@ function parse<M extends Numbered>(data: unknown): M | null {
 export class Connection<M extends Numbered> {
   private socket: Socket | null = null;
   private cancelRetry: (() => void) | null = null;
+  private cancelWatch: (() => void) | null = null;
+  /** When the socket that is open now was last heard; `null`: not yet. */
+  private heardAt: number | null = null;
   private failures = 0;
   private last: number | null = null;
   /** The socket that is open now has not sent an event yet. */
   private fresh = true;
-  private offset: number | null = null;
+  private readonly clock = { since: 0, best: null as number | null, before: null as number | null };
   private stopped = false;
 
   constructor(
@@ -82,9 +94,9 @@ export class Connection<M extends Numbered> {
     return this.last;
   }
 
-  /** The server's clock, ms: the least delayed message so far sets the difference to ours. */
+  /** The server's clock, ms: the least delayed message of late sets the difference to ours. */
   serverNow(): number {
-    return this.around.now() + (this.offset ?? 0);
+    return this.around.now() + (this.offset() ?? 0);
   }
 
   /** Opens the socket, or at once anew when it waits (the phone is back from its lock screen, say). */
@@ -95,6 +107,8 @@ export class Connection<M extends Numbered> {
     this.fresh = true;
     const socket = this.around.open(this.url(this.last));
     this.socket = socket;
+    this.heardAt = null;
+    this.cancelWatch = this.around.later(FIRST_MESSAGE_MS, () => this.lost());
     if (this.failures === 0) this.listener.status('connecting', 0);
     socket.onmessage = ({ data }) => {
       if (this.socket === socket) this.receive(data);
@@ -110,6 +124,14 @@ export class Connection<M extends Numbered> {
     this.connect();
   }
 
+  /**
+   * The browser says that there is no network: the page shows it at once. The socket may be good all the same (to this very
+   * machine, say), and then its next message shows that.
+   */
+  offline(): void {
+    if (!this.stopped && this.socket !== null) this.listener.status('waiting', this.failures);
+  }
+
   /** Ends it for good. */
   stop(): void {
     this.stopped = true;
@@ -121,6 +143,8 @@ export class Connection<M extends Numbered> {
   private drop(): void {
     const { socket } = this;
     this.socket = null;
+    this.cancelWatch?.();
+    this.cancelWatch = null;
     if (socket === null) return;
     socket.onmessage = null;
     socket.onclose = null;
@@ -137,7 +161,23 @@ export class Connection<M extends Numbered> {
     this.cancelRetry = this.around.later(wait, () => this.connect());
   }
 
+  private heard(): void {
+    const first = this.heardAt === null;
+    this.heardAt = this.around.now();
+    if (!first) return;
+    this.cancelWatch?.();
+    this.watchSilence();
+  }
+
+  /** One timer, however many messages come. */
+  private watchSilence(): void {
+    const left = (this.heardAt ?? 0) + SILENCE_MS - this.around.now();
+    if (left <= 0) this.refresh();
+    else this.cancelWatch = this.around.later(left, () => this.watchSilence());
+  }
+
   private receive(data: unknown): void {
+    this.heard();
     const packed = parse<M>(data);
     if (packed === null) return;
     this.learnClock(packed.at);
@@ -161,8 +201,19 @@ export class Connection<M extends Numbered> {
 
   private learnClock(at: unknown): void {
     if (typeof at !== 'number') return;
-    const offset = at - this.around.now();
-    if (this.offset === null || offset > this.offset) this.offset = offset;
+    const { clock } = this;
+    const now = this.around.now();
+    if (now - clock.since >= CLOCK_SPAN_MS) {
+      clock.since = now;
+      clock.before = clock.best;
+      clock.best = null;
+    }
+    clock.best = Math.max(at - now, clock.best ?? at - now);
+  }
+
+  private offset(): number | null {
+    const { best, before } = this.clock;
+    return best === null ? before : Math.max(best, before ?? best);
   }
 
   /** True when the event is the next one; it is then counted. */

@@ -43,11 +43,14 @@ function watchPage(connection: Connection<Message>): () => void {
     else connection.connect();
   };
   const online = (): void => connection.refresh();
+  const offline = (): void => connection.offline();
   document.addEventListener('visibilitychange', seen);
   globalThis.addEventListener('online', online);
+  globalThis.addEventListener('offline', offline);
   return () => {
     document.removeEventListener('visibilitychange', seen);
     globalThis.removeEventListener('online', online);
+    globalThis.removeEventListener('offline', offline);
   };
 }
 

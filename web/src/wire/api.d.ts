@@ -1501,6 +1501,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/rounds/{round}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leave the free seats of a drawn round free, or offer them to a redraw again. */
+        post: operations["post_meetings_rounds_leave"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/rounds/{round}/readiness": {
         parameters: {
             query?: never;
@@ -2685,6 +2702,9 @@ export interface components {
             /** @enum {string} */
             type: "desk";
         } | {
+            /** @enum {string} */
+            type: "tick";
+        } | {
             /** @description Without `seq`: the server is going down; come back after a random part of `within_ms`. */
             data: components["schemas"]["Bye"];
             /** @enum {string} */
@@ -3528,6 +3548,11 @@ export interface components {
              */
             timestamp: number;
         };
+        /** @description Leaves free seats of a round free, or not any more. */
+        LeaveRequest: {
+            /** @description Whether they stay free. */
+            left: boolean;
+        };
         /** @description Caps over all meetings, and what is used of them. */
         LimitsView: {
             account_cap_fen?: components["schemas"]["Fen"] | null;
@@ -3671,7 +3696,7 @@ export interface components {
             checkin: boolean;
             /**
              * Format: int64
-             * @description Least time between the commit and the end of its public randomness, in ms (5,000 by default).
+             * @description Least time from the commit to its randomness, and (4,800 at most) from the result to confirmations, in ms (5,000).
              * @default 5000
              */
             commit_show_ms: number;
@@ -3770,7 +3795,7 @@ export interface components {
             at: number;
             /**
              * Format: int64
-             * @description Number of the event; absent on `snapshot`'s companions `counts`, `taps`, `me`, `bye`.
+             * @description Number of the event; absent on `snapshot`'s companions `counts`, `taps`, `me`, `tick`, `bye`.
              */
             seq?: number | null;
         };
@@ -4902,6 +4927,8 @@ export interface components {
             group: string;
             /** @description Id. */
             id: string;
+            /** @description The host leaves the seats free whose holders were set aside: nobody is asked about a redraw any more. */
+            left?: boolean;
             /** @description Name as people see it. */
             name: string;
             /**
@@ -9472,7 +9499,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
+            /** @description `too_early`: the screens still roll; `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9595,7 +9622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
+            /** @description `already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed`, `too_early`: the screens still roll */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -16104,6 +16131,124 @@ export interface operations {
                 };
             };
             /** @description `not_enough_eligible`, `not_enough_payable`, `weights`, `budget`, `level` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_rounds_leave: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting */
+                meeting: string;
+                /** @description Id of the round */
+                round: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundView"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `no_result`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -1,4 +1,4 @@
-import { fetchOk } from '../../shared/api';
+import { fetchOk, LONG_MS } from '../../shared/api';
 
 /** The file name that the server proposes, if it does. */
 function nameOf(response: Response): string | null {
@@ -10,7 +10,7 @@ function nameOf(response: Response): string | null {
 
 /** Fetches a file with this session and hands it to the browser; throws `ApiError` as every call does. */
 export async function download(path: string, fallback: string): Promise<void> {
-  const response = await fetchOk(path);
+  const response = await fetchOk(path, undefined, LONG_MS);
   save(await response.blob(), nameOf(response) ?? fallback);
 }
 

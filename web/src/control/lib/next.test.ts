@@ -147,9 +147,24 @@ describe('nextStep after a result', () => {
     expect(nextStep(aside, { now: 0 })).toMatchObject({ kind: 'redraw', draw: { draw: 1 }, ranks: [2] });
   });
 
-  it('leaves free seats free when the host says so', () => {
-    const aside = standing({ rounds: drawn, draws: [revealed([seat(1, 'present'), seat(2, 'absent')])] });
-    expect(nextStep(aside, { now: 0, left: new Set([1]) })).toEqual({ kind: 'summary' });
+  it('leaves free seats free when a host has said so, at whichever desk', () => {
+    const rounds = [round('a', 1, { status: 'drawn', draw: 1, left: true })];
+    const aside = standing({ rounds, draws: [revealed([seat(1, 'present'), seat(2, 'absent')])] });
+    expect(nextStep(aside, { now: 0 })).toEqual({ kind: 'summary' });
+  });
+
+  it('waits while the screen rolls: a second press pays nobody and begins nothing', () => {
+    const state = (change: Partial<Draw>) =>
+      standing({ draws: [revealed([seat(1)], { revealed_at: 10_000, ...change })] });
+    const until = 14_800;
+    for (const kind of ['main', 'redraw', 'test'] as const)
+      expect(nextStep(state({ kind }), { now: until - 1, chosen: 'b' })).toMatchObject({
+        kind: 'wait',
+        until,
+      });
+    const main = { ...state({}), rounds: drawn };
+    expect(nextStep(main, { now: until - 1 })).toMatchObject({ kind: 'wait' });
+    expect(nextStep(main, { now: until })).toMatchObject({ kind: 'seats', waiting: 1 });
   });
 
   it('asks for the replacement, and redraws from the main draw when that one is away too', () => {

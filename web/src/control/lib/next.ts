@@ -1,3 +1,4 @@
+import { momentOf } from '../../shared/moment';
 import type { Wire } from '../../wire';
 
 type Draw = Wire['DrawView'];
@@ -14,7 +15,7 @@ export type Step =
   | { kind: 'show'; round: Round }
   /** Log rules and pool. */
   | { kind: 'commit'; round: Round }
-  /** The hall reads the rules: nothing can be closed before `until`. */
+  /** The hall reads the rules, or waits for the names of a result: nothing can be done before `until`. */
   | { kind: 'wait'; draw: Draw; until: number }
   | { kind: 'taps'; draw: Draw; i: number }
   | { kind: 'dice'; draw: Draw; i: number; sides: number; count: number }
@@ -35,8 +36,6 @@ export interface Choice {
   now: number;
   /** The round that the host picked, if any; it goes before unfinished seats of earlier rounds. */
   chosen?: string | null;
-  /** Main draws whose free seats the host leaves free. */
-  left?: ReadonlySet<number>;
 }
 
 /** The part of the live state that decides. */
@@ -85,20 +84,29 @@ function ofOpenDraw(draw: Draw, now: number): Step {
   return { kind: 'beacon', draw, i, beacon, until: beaconDue(beacon) };
 }
 
-function ofSeats(state: Standing, left: ReadonlySet<number>): Step | null {
+/** A result whose winners the screen does not show yet: nobody is paid, and nothing begun, before the hall has seen them. */
+function rolling(draws: readonly Draw[], now: number): Step | null {
+  for (const draw of draws) {
+    const until = momentOf(draw);
+    if (until !== null && now < until) return { kind: 'wait', draw, until };
+  }
+  return null;
+}
+
+function ofSeats(state: Standing): Step | null {
   const mains = state.draws.filter((draw) => draw.kind === 'main' && draw.state === 'revealed');
   for (const main of mains.reverse()) {
     const held = holders(state.draws, main);
+    const round = state.rounds.find(({ id }) => id === main.round_id);
     const first = held.find(({ seat }) => seat.status === 'waiting');
     if (first !== undefined) {
       const waiting = held.filter(
         ({ draw, seat }) => draw.draw === first.draw.draw && seat.status === 'waiting',
       ).length;
-      const round = state.rounds.find(({ id }) => id === main.round_id);
       return { kind: 'seats', draw: first.draw, waiting, auto: round?.confirm === 'auto' };
     }
     const ranks = held.filter(({ seat }) => isVacant(seat)).map(({ seat }) => seat.rank);
-    if (ranks.length > 0 && !left.has(main.draw)) return { kind: 'redraw', draw: main, ranks };
+    if (ranks.length > 0 && round?.left !== true) return { kind: 'redraw', draw: main, ranks };
   }
   return null;
 }
@@ -114,14 +122,16 @@ export function readyRounds(state: Standing): Round[] {
 }
 
 /** The next sensible step. Pure: two hosts who see the same state see the same button. */
-export function nextStep(state: Standing, { now, chosen = null, left = new Set() }: Choice): Step {
+export function nextStep(state: Standing, { now, chosen = null }: Choice): Step {
   const open = openDraw(state.draws);
   if (open !== undefined) return ofOpenDraw(open, now);
+  const rolls = rolling(state.draws, now);
+  if (rolls !== null) return rolls;
   const closed = state.meeting.status === 'closed';
   const ready = closed ? [] : readyRounds(state);
   const picked = ready.find(({ id }) => id === chosen);
   if (picked !== undefined) return ofRound(state, picked);
-  const seats = ofSeats(state, left);
+  const seats = ofSeats(state);
   if (seats !== null && !closed) return seats;
   if (closed) return { kind: 'closed' };
   if (state.rounds.length === 0) return { kind: 'setup' };

@@ -48,6 +48,8 @@ const zh = {
     wait: {
       button: '请全场看规则 · {seconds} 秒',
       help: '规则和名单已封存。给全场一点时间核对，倒计时结束后才能产生随机数。',
+      rolls: '大屏正在揭晓 · {seconds} 秒',
+      rollsHelp: '等全场看到名字，再确认到场和发奖。',
     },
     taps: { button: '截止点击', help: '已有 {taps} 人在手机上点击。截止后不再接受新的点击。' },
     dice: {
@@ -129,6 +131,8 @@ const zh = {
     otherTitle: '{name}：怎么处理？',
     otherHelp: '这会写进抽奖日志并通知本人。名额之后可以补抽；在补抽之前改回「到场」即可恢复。',
     count: '{present} 人到场 · {waiting} 人待确认 · {aside} 人空缺',
+    left: '空缺名额不补抽。',
+    offer: '改为补抽',
     draw: '第 {n} 次抽奖',
     redraw: '第 {n} 次抽奖（补抽）',
     test: '第 {n} 次抽奖（演示，不算数）',
@@ -240,6 +244,8 @@ const en: typeof zh = {
     wait: {
       button: 'Let the hall read · {seconds} s',
       help: 'Rules and list are sealed. The hall gets a moment to check; randomness can be made when the countdown ends.',
+      rolls: 'The screen is revealing · {seconds} s',
+      rollsHelp: 'Once the hall has seen the names, winners can be confirmed and paid.',
     },
     taps: {
       button: 'Close the taps',
@@ -339,6 +345,8 @@ const en: typeof zh = {
     otherHelp:
       'This is written to the draw log and the person is told. The seat can be redrawn; until then “Present” restores it.',
     count: '{present} present · {waiting} to confirm · {aside} free',
+    left: 'Free seats stay free.',
+    offer: 'Redraw them after all',
     draw: 'Draw {n}',
     redraw: 'Draw {n} (redraw)',
     test: 'Draw {n} (for show, does not count)',

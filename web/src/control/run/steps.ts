@@ -12,10 +12,7 @@ export type Made = Wire['EntropyInput'] | null;
 export function useSteps(desk: Desk, commands: Commands, now: Readonly<Ref<number>>) {
   /** The round that this host picked. */
   const chosen = ref<string | null>(null);
-  const left = ref<ReadonlySet<number>>(new Set());
-  const step = computed<Step>(() =>
-    nextStep(desk.state.value, { now: now.value, chosen: chosen.value, left: left.value }),
-  );
+  const step = computed<Step>(() => nextStep(desk.state.value, { now: now.value, chosen: chosen.value }));
 
   const scene = (to: Wire['Scene']): Promise<Wire['Scene']> => api.post(desk.path('/scene'), to);
 
@@ -83,9 +80,12 @@ export function useSteps(desk: Desk, commands: Commands, now: Readonly<Ref<numbe
     );
   }
 
-  /** The host leaves the free seats of a main draw free. */
-  function leave(number: number): void {
-    left.value = new Set([...left.value, number]);
+  /** The free seats of a round stay free, or can be redrawn again. Every desk is told. */
+  function leave(round: string, left: boolean): Promise<unknown> {
+    const body: Wire['LeaveRequest'] = { left };
+    return commands.run(`leave ${round} ${left}`, (key) =>
+      api.post(desk.path(`/rounds/${encodeURIComponent(round)}/leave`), body, { key }),
+    );
   }
 
   return { step, chosen, go, pick, test, leave, scene };

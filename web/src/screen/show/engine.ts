@@ -81,6 +81,8 @@ export interface Around {
   active(on: boolean): void;
   /** There is no WebGL, or the machine cannot follow. */
   failed(): void;
+  /** It goes again after all. */
+  again(): void;
   /** Only the background is wanted. */
   without: boolean;
 }
@@ -88,6 +90,10 @@ export interface Around {
 /** The stage: names on a canvas, driven by the server's clock. Runs in a worker, or on the page where it must. */
 export class Engine {
   private renderer: Renderer | null = null;
+  /** Given up because the machine could not follow; the next draw tries again. */
+  private resting: Renderer | null = null;
+  /** The draw at which something was tried again last. */
+  private tried = 0;
   private setting: Setting | null = null;
   private readonly quads = new Quads(FRAME_QUADS);
   private names: readonly Box[] = [];
@@ -118,17 +124,57 @@ export class Engine {
       around.failed();
     }
     canvas.addEventListener('webglcontextlost', this.lost);
+    canvas.addEventListener('webglcontextrestored', this.restored);
   }
 
   private readonly lost = (event: Event): void => {
+    // Otherwise it would never be restored.
     event.preventDefault();
     this.giveUp();
+    this.resting = null;
   };
+
+  /** The graphics card is back (its driver was renewed, the machine slept): what was on it is made anew. */
+  private readonly restored = (): void => {
+    if (this.renderer !== null) return;
+    try {
+      this.wake(new Renderer(this.canvas));
+    } catch {
+      // It stays as it is.
+    }
+  };
+
+  private wake(renderer: Renderer): void {
+    this.renderer = renderer;
+    this.names = [];
+    this.backdrop();
+    this.place();
+    this.renew();
+    this.renewHeroes();
+    this.around.again();
+    this.go();
+  }
+
+  /** A new draw begins: one step of what was given up is tried again, for the machine may have been busy otherwise. */
+  private retry({ pace, seed }: Setting): void {
+    if (pace !== 'wait' || seed === this.tried) return;
+    this.tried = seed;
+    if (this.level === 0) return;
+    this.level -= 1;
+    const { resting } = this;
+    this.resting = null;
+    if (resting !== null) this.wake(resting);
+    else {
+      this.backdrop();
+      this.renew();
+    }
+  }
 
   private giveUp(): void {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     if (this.renderer === null) return;
+    this.resting = this.renderer;
     this.renderer = null;
     this.on = false;
     this.around.failed();
@@ -148,6 +194,7 @@ export class Engine {
     if (next.theme !== before?.theme || next.style !== before?.style) this.place();
     if (next.people !== before?.people || next.style !== before.style) this.renew();
     if (next.winners !== before?.winners) this.renewHeroes();
+    this.retry(next);
     this.go();
   }
 
@@ -372,9 +419,11 @@ export class Engine {
   end(): void {
     cancelAnimationFrame(this.frame);
     this.canvas.removeEventListener('webglcontextlost', this.lost);
+    this.canvas.removeEventListener('webglcontextrestored', this.restored);
     this.stopNames();
     this.stopHeroes();
-    this.renderer?.end();
+    (this.renderer ?? this.resting)?.end();
     this.renderer = null;
+    this.resting = null;
   }
 }

@@ -1,3 +1,4 @@
+import { steadyNow } from '../../shared/steady';
 import { Engine, type Frame, type Person, type Setting } from './engine';
 import type { Order } from './stage.worker';
 import StageWorker from './stage.worker?worker';
@@ -16,6 +17,7 @@ export interface Watcher {
   now(): number;
   active(on: boolean): void;
   failed(): void;
+  again(): void;
   without: boolean;
 }
 
@@ -39,6 +41,7 @@ function beside(canvas: HTMLCanvasElement, back: HTMLCanvasElement, watcher: Wat
   send({ start: { ...lent, without: watcher.without } }, [lent.canvas, lent.back]);
   worker.onmessage = ({ data }) => {
     if (data.failed) watcher.failed();
+    else if (data.again) watcher.again();
     else watcher.active(data.active);
   };
   worker.onerror = (event) => {
@@ -49,7 +52,7 @@ function beside(canvas: HTMLCanvasElement, back: HTMLCanvasElement, watcher: Wat
   let winners: readonly Person[] | null = null;
   return {
     set: ({ people: all, winners: won, ...set }) => {
-      const order: Order = { set, offset: watcher.now() - Date.now() };
+      const order: Order = { set, offset: watcher.now() - steadyNow() };
       if (all !== people) order.people = people = all;
       if (won !== winners) order.winners = winners = won;
       send(order);

@@ -1,3 +1,4 @@
+import { steadyNow } from '../../shared/steady';
 import { Engine, type Frame, type Person, type Setting } from './engine';
 
 /** What the page sends. Lists come only when they have changed. */
@@ -24,9 +25,10 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ('start' in data) {
     const { canvas, back, without } = data.start;
     engine = new Engine(canvas, back, {
-      now: () => Date.now() + offset,
+      now: () => steadyNow() + offset,
       active: (on) => self.postMessage({ active: on }),
       failed: () => self.postMessage({ failed: true }),
+      again: () => self.postMessage({ again: true }),
       without,
     });
   } else if ('set' in data) {
