@@ -139,8 +139,8 @@ pub struct Newcomer<'a> {
     pub openid: &'a str,
     /// What the phone made for this meeting: another phone has another one.
     pub salt: &'a str,
-    /// Phone number.
-    pub phone: &'a Phone,
+    /// Phone number, where there is one.
+    pub phone: Option<&'a Phone>,
 }
 
 /// Counts a new person for whoever brought them, inside the transaction of the binding. Does nothing when nobody did.
@@ -167,11 +167,8 @@ pub async fn count(app: &App, tx: &mut Tx, who: Newcomer<'_>) -> ApiResult<()> {
     if snapshot != 0 {
         signals.push("snapshot");
     }
-    let segment: String = who.phone.dialled().chars().take(SEGMENT).collect();
-    let segment =
-        app.keys().mac(Purpose::PhoneIndex, &[b"segment", who.meeting.as_bytes(), segment.as_bytes()]);
-    let segment = hex::encode(segment);
-    if burst(tx, app.now(), (who.meeting, &by), &segment).await? {
+    let segment = who.phone.map(|phone| segment(app, who.meeting, phone)).unwrap_or_default();
+    if !segment.is_empty() && burst(tx, app.now(), (who.meeting, &by), &segment).await? {
         signals.push("phone_burst");
     }
     let now = app.now();
@@ -193,6 +190,12 @@ pub async fn count(app: &App, tx: &mut Tx, who: Newcomer<'_>) -> ApiResult<()> {
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// What stands in the open for the digits that numbers sold together share.
+fn segment(app: &App, meeting: &str, phone: &Phone) -> String {
+    let digits: String = phone.dialled().chars().take(SEGMENT).collect();
+    hex::encode(app.keys().mac(Purpose::PhoneIndex, &[b"segment", meeting.as_bytes(), digits.as_bytes()]))
 }
 
 async fn was_bound(tx: &mut Tx, who: Newcomer<'_>) -> Result<bool, sqlx::Error> {

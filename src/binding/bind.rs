@@ -48,7 +48,8 @@ struct Invited {
     name: String,
     department: String,
     weight: i64,
-    phone: Phone,
+    /// Whoever comes by staff number or badge may have none.
+    phone: Option<Phone>,
 }
 
 /// What came of the transaction.
@@ -109,7 +110,7 @@ async fn joined(
     agree(tx, (meeting_id, openid), &wish.consent).await?;
     if outcome.first {
         let (person, salt) = (&invited.id, wish.salt.as_str());
-        let who = Newcomer { meeting: meeting_id, person, openid, salt, phone: &invited.phone };
+        let who = Newcomer { meeting: meeting_id, person, openid, salt, phone: invited.phone.as_ref() };
         invite::count(app, tx, who).await?;
     }
     Ok((invited, outcome))
@@ -163,7 +164,7 @@ async fn invited(app: &App, tx: &mut Tx, meeting: &str, whom: &Whom) -> ApiResul
     })?;
     let id: String = row.try_get("id")?;
     let phone = match whom {
-        Whom::Phone(phone) => phone.clone(),
+        Whom::Phone(phone) => Some(phone.clone()),
         Whom::Person(_) => unsealed(app, &id, &row.try_get::<Vec<u8>, _>("phone_sealed")?)?,
     };
     Ok(Invited {
@@ -175,10 +176,11 @@ async fn invited(app: &App, tx: &mut Tx, meeting: &str, whom: &Whom) -> ApiResul
     })
 }
 
-fn unsealed(app: &App, id: &str, sealed: &[u8]) -> ApiResult<Phone> {
+fn unsealed(app: &App, id: &str, sealed: &[u8]) -> ApiResult<Option<Phone>> {
     let plain = app.keys().unseal(Purpose::Phone, id, sealed).context("a sealed phone does not open")?;
     let text = std::str::from_utf8(&plain).context("a sealed phone")?;
-    Ok(Phone::parse(text).ok().context("a sealed phone")?)
+    let text = Some(text).filter(|text| !text.is_empty());
+    Ok(text.map(Phone::parse).transpose().context("a sealed phone")?)
 }
 
 const COLUMNS: &str =

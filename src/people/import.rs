@@ -1,7 +1,8 @@
 //! What an import would do, row by row: pure, so that the report and the acceptance are the same thing.
 //!
-//! A person is known by phone. A row can add, change or confirm a person; it can never make two of one, and a faulty
-//! row never hides a good one (a duplicate is counted against the first *good* row only).
+//! A person is known by phone, or, in a meeting that needs none, by staff number. A row can add, change or confirm a
+//! person; it can never make two of one, and a faulty row never hides a good one (a duplicate is counted against the first
+//! *good* row only).
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::table::RawRow;
 use crate::{
     keys::Keys,
-    phone::{self, Phone},
+    phone::{self, Phone, PhoneError},
     wire::{ImportReport, ImportRow, ImportStatus, RowOutcome},
 };
 
@@ -18,6 +19,8 @@ use crate::{
 pub const MAX_NAME: usize = 60;
 /// Longest staff number, characters.
 pub const MAX_STAFF_NO: usize = 32;
+/// What stands in SQL where the index of a phone would, before the person's id.
+pub const NO_PHONE: &str = "none:";
 /// Most tickets of one person.
 pub const MAX_WEIGHT: i64 = 1_000_000;
 
@@ -40,7 +43,7 @@ pub struct Known {
     pub removed: bool,
 }
 
-/// The roster by phone index.
+/// The roster by phone index, those without a phone by [`NO_PHONE`] and their id.
 pub type Roster = HashMap<String, Known>;
 
 /// A row of a pending import, checked by itself. Sealed at rest.
@@ -48,9 +51,9 @@ pub type Roster = HashMap<String, Known>;
 pub struct Parsed {
     /// The row as read.
     pub raw: RawRow,
-    /// Canonical phone; empty when the phone is wrong.
+    /// Canonical phone; empty when there is none or it is wrong.
     pub e164: String,
-    /// Index of the phone; empty when the phone is wrong.
+    /// Index of the phone; empty likewise.
     pub index: String,
     /// Tickets, when the file says so.
     pub weight: Option<i64>,
@@ -65,6 +68,8 @@ pub struct Change {
     pub at: usize,
     /// The person that is changed or brought back; `None` adds one.
     pub id: Option<String>,
+    /// The person had no phone so far and gets the row's.
+    pub phone: bool,
     /// The person afterwards (without id).
     pub person: Known,
 }
@@ -78,12 +83,13 @@ pub struct Plan {
     pub changes: Vec<Change>,
 }
 
-/// Checks each row by itself and computes the phones' indexes. Heavy for long files: run it off the event loop.
-pub fn parse(rows: Vec<RawRow>, keys: &Keys, meeting: &str) -> Vec<Parsed> {
-    rows.into_iter().map(|raw| parse_row(raw, keys, meeting)).collect()
+/// Checks each row by itself and computes the phones' indexes. Heavy for long files: run it off the event loop. `phones`
+/// says whether everybody must have one.
+pub fn parse(rows: Vec<RawRow>, keys: &Keys, meeting: &str, phones: bool) -> Vec<Parsed> {
+    rows.into_iter().map(|raw| parse_row(raw, keys, meeting, phones)).collect()
 }
 
-fn parse_row(mut raw: RawRow, keys: &Keys, meeting: &str) -> Parsed {
+fn parse_row(mut raw: RawRow, keys: &Keys, meeting: &str, phones: bool) -> Parsed {
     let faults: Vec<_> = [
         tidy(&mut raw.name, "姓名", MAX_NAME),
         raw.department.as_mut().and_then(|text| tidy(text, "部门", MAX_NAME)),
@@ -97,8 +103,8 @@ fn parse_row(mut raw: RawRow, keys: &Keys, meeting: &str) -> Parsed {
     let weight = weight(raw.weight.as_deref());
     let fault = if raw.formula {
         Some(("formula", "单元格是公式且没有保存结果，请改成普通文字后再导入。".to_owned()))
-    } else if let Err(error) = phone {
-        Some((error.code(), format!("{error}。")))
+    } else if let Some(fault) = phone_fault(&raw, phone.as_ref().err(), phones) {
+        Some(fault)
     } else if raw.name.is_empty() {
         Some(("name_missing", "没有姓名。".to_owned()))
     } else if let Some(fault) = faults.into_iter().next() {
@@ -112,6 +118,15 @@ fn parse_row(mut raw: RawRow, keys: &Keys, meeting: &str) -> Parsed {
     };
     let fault = fault.map(|(code, message)| (code.to_owned(), message));
     Parsed { raw, e164, index, weight: weight.ok().flatten(), fault }
+}
+
+fn phone_fault(raw: &RawRow, error: Option<&PhoneError>, phones: bool) -> Option<(&'static str, String)> {
+    let error = error?;
+    if phones || *error != PhoneError::Missing {
+        return Some((error.code(), format!("{error}。")));
+    }
+    let known = raw.staff_no.as_deref().is_some_and(|number| !number.is_empty());
+    (!known).then(|| (error.code(), "没有手机号也没有工号，至少要有一项。".to_owned()))
 }
 
 /// Line breaks and tabs become spaces, the ends are trimmed; too long or unprintable is a fault.
@@ -141,62 +156,95 @@ fn weight(text: Option<&str>) -> Result<Option<i64>, ()> {
 
 /// What the rows do to the roster.
 pub fn plan(rows: &[Parsed], roster: &Roster) -> Plan {
-    let mut staff_numbers = staff_numbers(rows, roster);
+    let people = keys(rows, roster);
+    let mut staff_numbers = staff_numbers(rows, &people, roster);
     let mut first_rows: HashMap<&str, &RawRow> = HashMap::new();
     let mut out = Plan { rows: Vec::with_capacity(rows.len()), changes: Vec::new() };
-    for (at, row) in rows.iter().enumerate() {
+    for (at, (row, person)) in rows.iter().zip(&people).enumerate() {
         let fault = row.fault.clone().or_else(|| {
-            let first = first_rows.get(row.index.as_str())?;
-            Some(("duplicate_in_file".to_owned(), duplicate(first, &row.raw)))
+            let first = first_rows.get(person.as_str())?;
+            Some(("duplicate_in_file".to_owned(), duplicate(first, row)))
         });
-        let fault = fault.or_else(|| staff_fault(row, &mut staff_numbers));
+        let fault = fault.or_else(|| staff_fault(row, person, &mut staff_numbers));
         if let Some(fault) = fault {
             out.rows.push(report(row, RowOutcome::Error, fault));
             continue;
         }
-        first_rows.insert(&row.index, &row.raw);
-        let (outcome, remark, change) = effect(row, roster.get(&row.index));
+        first_rows.insert(person, &row.raw);
+        let phone = person.starts_with(NO_PHONE) && !row.index.is_empty();
+        let (outcome, remark, change) = effect(row, roster.get(person), phone);
         out.rows.push(report(row, outcome, remark));
-        out.changes.extend(change.map(|(id, person)| Change { at, id, person }));
+        out.changes.extend(change.map(|(id, person)| Change { at, id, phone, person }));
     }
     out
 }
 
+/// Whom each row means, as a key of the roster: by phone; without one by staff number. A person who had no phone so far is
+/// found by number and name, and gets the row's.
+fn keys(rows: &[Parsed], roster: &Roster) -> Vec<String> {
+    let present = roster.iter().filter(|(_, known)| !known.removed && !known.staff_no.is_empty());
+    let holders: HashMap<&str, (&String, &Known)> =
+        present.map(|(key, known)| (known.staff_no.as_str(), (key, known))).collect();
+    let key = |row: &Parsed| {
+        let number = row.raw.staff_no.as_deref().unwrap_or_default();
+        let holder = holders.get(number);
+        if row.index.is_empty() {
+            return holder.map_or_else(|| format!("staff:{number}"), |(key, _)| (*key).clone());
+        }
+        let gains = |(key, known): &&(&String, &Known)| {
+            key.starts_with(NO_PHONE) && known.name == row.raw.name && !roster.contains_key(&row.index)
+        };
+        holder.filter(gains).map_or_else(|| row.index.clone(), |(key, _)| (*key).clone())
+    };
+    rows.iter().map(key).collect()
+}
+
 /// Who holds which staff number once the file's own people have let go of theirs.
-fn staff_numbers(rows: &[Parsed], roster: &Roster) -> HashMap<String, (String, String)> {
+fn staff_numbers(
+    rows: &[Parsed],
+    people: &[String],
+    roster: &Roster,
+) -> HashMap<String, (String, String)> {
     let mut held: HashMap<String, (String, String)> = roster
         .iter()
         .filter(|(_, known)| !known.removed && !known.staff_no.is_empty())
-        .map(|(index, known)| (known.staff_no.clone(), (index.clone(), known.name.clone())))
+        .map(|(key, known)| (known.staff_no.clone(), (key.clone(), known.name.clone())))
         .collect();
-    for row in rows.iter().filter(|row| row.fault.is_none() && row.raw.staff_no.is_some()) {
-        let Some(known) = roster.get(&row.index) else { continue };
-        if held.get(&known.staff_no).is_some_and(|(index, _)| *index == row.index) {
+    let good = rows.iter().zip(people).filter(|(row, _)| row.fault.is_none() && row.raw.staff_no.is_some());
+    for (_, person) in good {
+        let Some(known) = roster.get(person) else { continue };
+        if held.get(&known.staff_no).is_some_and(|(key, _)| key == person) {
             held.remove(&known.staff_no);
         }
     }
     held
 }
 
-fn staff_fault(row: &Parsed, held: &mut HashMap<String, (String, String)>) -> Option<(String, String)> {
+fn staff_fault(
+    row: &Parsed,
+    person: &str,
+    held: &mut HashMap<String, (String, String)>,
+) -> Option<(String, String)> {
     let number = row.raw.staff_no.as_deref().filter(|number| !number.is_empty())?;
     match held.get(number) {
-        Some((index, name)) if *index != row.index => Some((
+        Some((key, name)) if key != person => Some((
             "staff_no_taken".to_owned(),
             format!(
                 "工号 {number} 已属于“{name}”（手机号不同）；换了号码请在名单里修改，不是同一人请改工号。"
             ),
         )),
         _ => {
-            held.insert(number.to_owned(), (row.index.clone(), row.raw.name.clone()));
+            held.insert(number.to_owned(), (person.to_owned(), row.raw.name.clone()));
             None
         }
     }
 }
 
-fn duplicate(first: &RawRow, row: &RawRow) -> String {
-    if first.name == row.name {
+fn duplicate(first: &RawRow, row: &Parsed) -> String {
+    if first.name == row.raw.name {
         format!("与第 {} 行重复：同一个人只需出现一次。", first.row)
+    } else if row.index.is_empty() {
+        format!("工号与第 {} 行的“{}”相同，请核对是谁的工号。", first.row, first.name)
     } else {
         format!("手机号与第 {} 行的“{}”相同，请核对是谁的号码。", first.row, first.name)
     }
@@ -204,7 +252,7 @@ fn duplicate(first: &RawRow, row: &RawRow) -> String {
 
 type Effect = (RowOutcome, (String, String), Option<(Option<String>, Known)>);
 
-fn effect(row: &Parsed, known: Option<&Known>) -> Effect {
+fn effect(row: &Parsed, known: Option<&Known>, phone: bool) -> Effect {
     let raw = &row.raw;
     let nothing = || (String::new(), String::new());
     let base = known.filter(|known| !known.removed).cloned();
@@ -223,11 +271,15 @@ fn effect(row: &Parsed, known: Option<&Known>) -> Effect {
     if is_new {
         return (RowOutcome::New, nothing(), Some((known.map(|known| known.id.clone()), person)));
     }
-    if person == (Known { id: String::new(), ..base.clone() }) {
+    if !phone && person == (Known { id: String::new(), ..base.clone() }) {
         return (RowOutcome::Same, nothing(), None);
     }
     let remark = if person.name == base.name {
         nothing()
+    } else if row.index.is_empty() {
+        let number = &base.staff_no;
+        let message = format!("名单里工号 {number} 是“{}”，将改为“{}”。", base.name, person.name);
+        ("name_changed".to_owned(), message)
     } else {
         ("name_changed".to_owned(), format!("名单里这个手机号是“{}”，将改为“{}”。", base.name, person.name))
     };
@@ -268,126 +320,4 @@ pub fn summary(id: &str, file: &str, blank: i64, rows: Vec<ImportRow>) -> Import
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys() -> Keys {
-        let folder = tempfile::tempdir().unwrap();
-        Keys::open(&folder.path().join("key")).unwrap()
-    }
-
-    fn row(row: i64, name: &str, phone: &str) -> RawRow {
-        RawRow { row, name: name.into(), phone: phone.into(), ..RawRow::default() }
-    }
-
-    fn outcomes(plan: &Plan) -> Vec<(RowOutcome, &str)> {
-        plan.rows.iter().map(|row| (row.outcome, row.code.as_str())).collect()
-    }
-
-    #[test]
-    fn each_fault_is_named_in_its_row() {
-        let keys = keys();
-        let long = "长".repeat(61);
-        let formula = RawRow { formula: true, ..row(7, "公式", "13800138006") };
-        let heavy = RawRow { weight: Some("1.5".into()), ..row(8, "重", "13800138007") };
-        let rows = vec![
-            row(2, "", "13800138000"),
-            row(3, "张三", "13800138000"),
-            row(4, "张三", "138 0013 8000"),
-            row(5, "李四", "+8613800138000"),
-            row(6, &long, "13800138005"),
-            formula,
-            heavy,
-            row(9, "无号", ""),
-            row(10, "短号", "1380013"),
-            row(11, "控\u{7}制", "13800138010"),
-        ];
-        let plan = plan(&parse(rows, &keys, "m"), &Roster::new());
-        let error = RowOutcome::Error;
-        assert_eq!(
-            outcomes(&plan),
-            [
-                (error, "name_missing"),
-                (RowOutcome::New, ""),
-                (error, "duplicate_in_file"),
-                (error, "duplicate_in_file"),
-                (error, "name_too_long"),
-                (error, "formula"),
-                (error, "weight_invalid"),
-                (error, "phone_missing"),
-                (error, "phone_invalid"),
-                (error, "text_invalid"),
-            ]
-        );
-        assert!(plan.rows[2].message.contains("第 3 行"), "{}", plan.rows[2].message);
-        assert_eq!(plan.rows[2].phone, "138****8000");
-        let report = summary("i", "f", 0, plan.rows);
-        assert_eq!((report.total, report.new, report.errors), (10, 1, 9));
-        assert!(report.rows[4].name.chars().count() <= MAX_NAME);
-    }
-
-    #[test]
-    fn the_same_file_twice_changes_nothing_and_missing_columns_keep_what_is_there() {
-        let keys = keys();
-        let rows = vec![row(2, "张三", "13800138000"), row(3, "李四", "13800138001")];
-        let parsed = parse(rows, &keys, "m");
-        let mut roster = Roster::new();
-        for change in plan(&parsed, &roster).changes {
-            let id = format!("p{}", change.at);
-            roster.insert(
-                parsed[change.at].index.clone(),
-                Known { id, department: "研发".into(), ..change.person },
-            );
-        }
-        assert_eq!(outcomes(&plan(&parsed, &roster)), [(RowOutcome::Same, ""), (RowOutcome::Same, "")]);
-        let renamed = vec![RawRow { weight: Some("3".into()), ..row(2, "张叁", "13800138000") }];
-        let plan2 = plan(&parse(renamed, &keys, "m"), &roster);
-        assert_eq!(outcomes(&plan2), [(RowOutcome::Update, "name_changed")]);
-        assert_eq!(plan2.changes[0].id.as_deref(), Some("p0"));
-        assert_eq!(
-            (plan2.changes[0].person.department.as_str(), plan2.changes[0].person.weight),
-            ("研发", 3)
-        );
-        if let Some(known) = roster.get_mut(&parsed[0].index) {
-            known.removed = true;
-        }
-        let back = plan(&parsed, &roster);
-        assert_eq!(outcomes(&back)[0], (RowOutcome::New, ""));
-        assert_eq!(back.changes[0].id.as_deref(), Some("p0"), "the same person, not a second one");
-    }
-
-    #[test]
-    fn a_staff_number_belongs_to_one_phone_and_may_be_swapped() {
-        let keys = keys();
-        let with = |line, name, phone, number: &str| RawRow {
-            staff_no: Some(number.into()),
-            ..row(line, name, phone)
-        };
-        let first = parse(
-            vec![with(2, "张三", "13800138000", "A1"), with(3, "李四", "13800138001", "A2")],
-            &keys,
-            "m",
-        );
-        let mut roster = Roster::new();
-        for change in plan(&first, &roster).changes {
-            roster.insert(
-                first[change.at].index.clone(),
-                Known { id: format!("p{}", change.at), ..change.person },
-            );
-        }
-        let moved = parse(vec![with(2, "张三", "13900139000", "A1")], &keys, "m");
-        assert_eq!(outcomes(&plan(&moved, &roster)), [(RowOutcome::Error, "staff_no_taken")]);
-        let swap = parse(
-            vec![with(2, "张三", "13800138000", "A2"), with(3, "李四", "13800138001", "A1")],
-            &keys,
-            "m",
-        );
-        assert_eq!(outcomes(&plan(&swap, &roster)), [(RowOutcome::Update, ""), (RowOutcome::Update, "")]);
-        let twice = parse(
-            vec![with(2, "王五", "13700137000", "B1"), with(3, "赵六", "13700137001", "B1")],
-            &keys,
-            "m",
-        );
-        assert_eq!(outcomes(&plan(&twice, &roster))[1], (RowOutcome::Error, "staff_no_taken"));
-    }
-}
+mod tests;

@@ -18,10 +18,10 @@ use crate::{
     db::Tx,
     error::{ApiError, ApiResult},
     keys::{self, Keys, Purpose},
-    meeting,
+    meeting::{self, Meeting},
     phone::Phone,
     pool::{self, Change},
-    wire::{ImportReport, ImportStatus, RowOutcome},
+    wire::{BindBy, ImportReport, ImportStatus, RowOutcome},
 };
 
 /// Imports that nobody accepted are forgotten after this time.
@@ -43,14 +43,14 @@ pub async fn upload(
     file: &str,
     bytes: bytes::Bytes,
 ) -> ApiResult<ImportReport> {
-    open(app, meeting).await?;
-    let table = heavy(move || table::read(&bytes)).await?;
-    keep(app, staff, meeting, (&base_name(file), table)).await
+    let phones = needs_phones(&open(app, meeting).await?);
+    let table = heavy(move || table::read(&bytes, phones)).await?;
+    keep(app, staff, (meeting, phones), (&base_name(file), table)).await
 }
 
 /// Takes the roster of another meeting as if it were a file.
 pub async fn copy(app: &App, staff: &Staff, meeting: &str, from: &str) -> ApiResult<ImportReport> {
-    open(app, meeting).await?;
+    let phones = needs_phones(&open(app, meeting).await?);
     let (name, rows) = {
         let mut conn = app.db().read().acquire().await?;
         let other = meeting::load(&mut conn, from).await.map_err(|error| match error.code() {
@@ -65,7 +65,7 @@ pub async fn copy(app: &App, staff: &Staff, meeting: &str, from: &str) -> ApiRes
         Ok(Table { rows: rows.collect::<ApiResult<_>>()?, blank: 0 })
     })
     .await?;
-    keep(app, staff, meeting, (&name, table)).await
+    keep(app, staff, (meeting, phones), (&name, table)).await
 }
 
 /// 422 `invalid`: the meeting to copy from is not there, or not for this member of staff.
@@ -87,21 +87,28 @@ fn raw(keys: &Keys, at: usize, (sealed, known): (Vec<u8>, Known)) -> ApiResult<R
     })
 }
 
-async fn open(app: &App, meeting: &str) -> ApiResult<()> {
+async fn open(app: &App, meeting: &str) -> ApiResult<Meeting> {
     let mut conn = app.db().read().acquire().await?;
-    meeting::load(&mut conn, meeting).await?.must_be_open()
+    let meeting = meeting::load(&mut conn, meeting).await?;
+    meeting.must_be_open()?;
+    Ok(meeting)
+}
+
+/// Whether people come in by SMS, so that nobody is of use without a phone.
+pub(super) fn needs_phones(meeting: &Meeting) -> bool {
+    meeting.settings.bind_by == BindBy::Sms
 }
 
 async fn keep(
     app: &App,
     staff: &Staff,
-    meeting: &str,
+    (meeting, phones): (&str, bool),
     (name, table): (&str, Table),
 ) -> ApiResult<ImportReport> {
     let id = keys::row_id();
     let (keys, key_of, context) = (app.keys().clone(), meeting.to_owned(), id.clone());
     let (parsed, blank, sealed) = heavy(move || {
-        let rows = import::parse(table.rows, &keys, &key_of);
+        let rows = import::parse(table.rows, &keys, &key_of, phones);
         let sealed = Sealed { blank: table.blank, rows };
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sealed).context("rows as JSON")?);
         Ok((sealed.rows, sealed.blank, keys.seal(Purpose::Phone, &context, &plain)))
@@ -243,16 +250,21 @@ async fn apply(
     let mut changes = Vec::new();
     for change in &plan.changes {
         let known = &change.person;
+        let e164 = Some(rows[change.at].e164.as_str()).filter(|text| !text.is_empty());
+        let phone = e164.map(Phone::parse).transpose().context("a phone of a pending import")?;
         if let Some(id) = &change.id {
             let before = sql::get(tx.conn(), meeting, id).await?;
-            sql::update(tx, &Written { meeting, id, known }).await?;
+            let written = Written { meeting, id, known };
+            if change.phone && let Some(phone) = phone {
+                sql::set_phone(tx, app.keys(), &written, &phone).await?;
+            }
+            sql::update(tx, &written).await?;
             if let Some(before) = before {
                 changes.extend(roster::weigh(app, tx, meeting, &before, known.weight).await?);
             }
         } else {
-            let phone = Phone::parse(&rows[change.at].e164).ok().context("a phone of a pending import")?;
             let id = keys::row_id();
-            sql::insert(tx, app.keys(), &Written { meeting, id: &id, known }, &phone, app.now()).await?;
+            sql::insert(tx, app.keys(), &Written { meeting, id: &id, known }, phone.as_ref(), app.now()).await?;
         }
     }
     Ok(changes)

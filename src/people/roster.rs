@@ -2,6 +2,7 @@
 
 use super::{
     import::{self, Known},
+    pending,
     sql::{self, Person, Wanted, Written},
 };
 use crate::{
@@ -10,7 +11,8 @@ use crate::{
     auth::Staff,
     db::Tx,
     error::{ApiError, ApiResult},
-    keys, meeting,
+    keys,
+    meeting::{self, Meeting},
     phone::Phone,
     pool::{self, Change},
     wire::{EditPerson, PeoplePage, PersonView, Role},
@@ -81,12 +83,18 @@ pub(super) fn unknown() -> ApiError {
 /// Adds a person, or brings back one who was taken off.
 pub async fn add(app: &App, staff: &Staff, meeting: &str, edit: &EditPerson) -> ApiResult<PersonView> {
     let known = checked(edit, 1)?;
-    let phone =
-        checked_phone(edit)?.ok_or_else(|| ApiError::invalid("phone_missing", "phone", "请填写手机号。"))?;
+    let phone = checked_phone(edit)?;
     let mut tx = app.db().begin().await?;
-    meeting::lock(&mut tx, meeting).await?.must_be_open()?;
+    let held = meeting::lock(&mut tx, meeting).await?;
+    held.must_be_open()?;
+    if phone.is_none() {
+        findable(&held, &known)?;
+    }
     staff_no_free(&mut tx, meeting, &known.staff_no, None).await?;
-    let holder = sql::phone_holder(tx.conn(), meeting, &phone.index(app.keys(), meeting)).await?;
+    let holder = match &phone {
+        Some(phone) => sql::phone_holder(tx.conn(), meeting, &phone.index(app.keys(), meeting)).await?,
+        None => None,
+    };
     let id = match holder {
         Some((_, false)) => return Err(phone_taken()),
         Some((id, true)) => {
@@ -96,7 +104,7 @@ pub async fn add(app: &App, staff: &Staff, meeting: &str, edit: &EditPerson) -> 
         None => {
             let id = keys::row_id();
             let written = Written { meeting, id: &id, known: &known };
-            sql::insert(&mut tx, app.keys(), &written, &phone, app.now()).await?;
+            sql::insert(&mut tx, app.keys(), &written, phone.as_ref(), app.now()).await?;
             id
         }
     };
@@ -117,12 +125,22 @@ pub async fn edit(
         .ok_or_else(|| ApiError::invalid("version_missing", "version", "缺少版本号，请刷新后重试。"))?;
     let phone = checked_phone(edit)?;
     let mut tx = app.db().begin().await?;
-    meeting::lock(&mut tx, meeting).await?.must_be_open()?;
+    let held = meeting::lock(&mut tx, meeting).await?;
+    held.must_be_open()?;
     let person = sql::get(tx.conn(), meeting, id).await?.ok_or_else(unknown)?;
     if person.view.version != seen {
         return Err(ApiError::stale());
     }
     let known = checked(edit, person.view.weight)?;
+    if phone.is_none() {
+        let erased = edit.phone.is_some() && !person.view.phone.is_empty();
+        if erased {
+            return Err(ApiError::invalid("phone_missing", "phone", "请填写手机号。"));
+        }
+        if person.view.phone.is_empty() {
+            still_findable(&known)?;
+        }
+    }
     staff_no_free(&mut tx, meeting, &known.staff_no, Some(id)).await?;
     let written = Written { meeting, id, known: &known };
     if let Some(phone) = &phone {
@@ -247,8 +265,23 @@ fn phone_taken() -> ApiError {
     ApiError::conflict("phone_taken", "这个手机号已属于名单里的另一个人。").field("phone")
 }
 
+/// Somebody without a phone must be known by staff number, in a meeting that needs no SMS.
+fn findable(meeting: &Meeting, known: &Known) -> ApiResult<()> {
+    if pending::needs_phones(meeting) {
+        return Err(ApiError::invalid("phone_missing", "phone", "请填写手机号。"));
+    }
+    still_findable(known)
+}
+
+fn still_findable(known: &Known) -> ApiResult<()> {
+    if known.staff_no.is_empty() {
+        return Err(ApiError::invalid("phone_missing", "phone", "请填写手机号或工号，至少一项。"));
+    }
+    Ok(())
+}
+
 fn checked_phone(edit: &EditPerson) -> ApiResult<Option<Phone>> {
-    let Some(text) = edit.phone.as_deref() else { return Ok(None) };
+    let Some(text) = edit.phone.as_deref().filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let parsed = Phone::parse(text);
     parsed.map(Some).map_err(|error| ApiError::invalid(error.code(), "phone", format!("{error}。")))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
-use super::import::{Known, Roster};
+use super::import::{Known, NO_PHONE, Roster};
 use crate::{
     db::Tx,
     error::ApiResult,
@@ -151,7 +151,7 @@ pub(super) async fn sealed(conn: &mut AnyConnection, meeting: &str) -> ApiResult
     rows.iter().map(one).collect()
 }
 
-/// The whole roster by phone index, with those who were taken off.
+/// The whole roster, with those who were taken off.
 pub(super) async fn roster(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Roster> {
     let rows = sqlx::query(
         "select id, phone_index, name, department, staff_no, grp, weight, removed from person where meeting_id = $1",
@@ -235,7 +235,7 @@ pub(super) async fn insert(
     tx: &mut Tx,
     keys: &Keys,
     written: &Written<'_>,
-    phone: &Phone,
+    phone: Option<&Phone>,
     now: i64,
 ) -> ApiResult<()> {
     let known = written.known;
@@ -246,9 +246,9 @@ pub(super) async fn insert(
     .bind(written.id)
     .bind(written.meeting)
     .bind(&known.name)
-    .bind(keys.seal(Purpose::Phone, written.id, phone.e164().as_bytes()))
-    .bind(phone.index(keys, written.meeting))
-    .bind(phone.mask())
+    .bind(keys.seal(Purpose::Phone, written.id, phone.map_or("", Phone::e164).as_bytes()))
+    .bind(phone.map_or_else(|| format!("{NO_PHONE}{}", written.id), |phone| phone.index(keys, written.meeting)))
+    .bind(phone.map(Phone::mask).unwrap_or_default())
     .bind(&known.department)
     .bind(&known.staff_no)
     .bind(&known.group)

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, io::Cursor};
 use calamine::{Reader, Xlsx};
 use futures_util::future::join_all;
 use kaijiang::clock::Clock;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Row;
 
 use crate::{
-    harness::{Api, Backend, Phone, TestApp, both},
+    harness::{Api, Backend, Phone, TestApp, answer, both},
     people::{code, people},
 };
 
@@ -274,4 +274,68 @@ async fn a_badge_opens_one_meeting_and_only_while_it_asks_for_badges() {
         (403, "not_matched")
     );
     evening.stop().await;
+}
+
+/// Rows of an export as CSV-like cells.
+async fn roster_of(host: &Api, meeting: &str) -> Vec<Vec<String>> {
+    let bytes = host.bytes(&format!("/api/meetings/{meeting}/export?kind=roster")).await;
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).unwrap();
+    let range = book.worksheet_range_at(0).unwrap().unwrap();
+    range.rows().map(|row| row.iter().map(ToString::to_string).collect()).collect()
+}
+
+async fn without_phones(backend: Backend) {
+    let evening = TestApp::start(backend, json!({})).await;
+    let host = evening.staff("host");
+    let file = || "姓名,工号\n张三,KJ00001\n李四,KJ00002\n".as_bytes().to_vec();
+    let sms = meeting(&host, "sms").await;
+    let form = reqwest::multipart::Part::bytes(file()).file_name("名单.csv");
+    let form = reqwest::multipart::Form::new().part("file", form);
+    let refused = host.request(Method::POST, &format!("/api/meetings/{sms}/imports")).multipart(form);
+    assert_eq!(code(&answer(refused).await), (422, "header_missing"));
+    host.refused(&people(&sms), json!({ "name": "王五", "staff_no": "KJ00003" }), 422, "phone_missing").await;
+
+    let meeting = meeting(&host, "staff").await;
+    for (new, same) in [(2, 0), (0, 2)] {
+        let report = host.import(&meeting, "名单.csv", file()).await;
+        assert_eq!((&report["new"], &report["same"], &report["errors"]), (&json!(new), &json!(same), &json!(0)));
+        let id = report["id"].as_str().unwrap();
+        host.post(&format!("/api/meetings/{meeting}/imports/{id}/accept"), json!({})).await;
+    }
+    host.refused(&people(&meeting), json!({ "name": "王五" }), 422, "phone_missing").await;
+    host.post(&people(&meeting), json!({ "name": "王五", "phone": "", "staff_no": "KJ00003" })).await;
+    let listed = host.get(&people(&meeting)).await;
+    let listed = listed["people"].as_array().unwrap();
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().all(|person| person["phone"] == ""), "{listed:?}");
+
+    let me = phone(&evening, &meeting, 1).await;
+    let (status, bound_now) = me.try_post("/me/identify", staff(&me, "KJ00001", "张三")).await;
+    assert_eq!(status, StatusCode::OK, "{bound_now}");
+    assert_eq!(bound(&evening, &meeting).await, 1);
+
+    // The staff number must stay while there is no phone; a phone that comes later is the same person's.
+    let person = listed.iter().find(|person| person["name"] == "张三").unwrap();
+    let path = format!("{}/{}", people(&meeting), person["id"].as_str().unwrap());
+    let nameless = json!({ "version": person["version"], "name": "张三", "staff_no": "" });
+    let refused = answer(host.request(Method::PATCH, &path).json(&nameless)).await;
+    assert_eq!(code(&refused), (422, "phone_missing"));
+    let later = "姓名,工号,手机号\n张三,KJ00001,13800138001\n".as_bytes().to_vec();
+    let report = host.import(&meeting, "手机.csv", later).await;
+    assert_eq!(report["update"], 1, "{report}");
+    let id = report["id"].as_str().unwrap();
+    host.post(&format!("/api/meetings/{meeting}/imports/{id}/accept"), json!({})).await;
+    let rows = roster_of(&host, &meeting).await;
+    let phones: BTreeMap<&str, &str> =
+        rows.iter().skip(1).map(|row| (row[0].as_str(), row[1].as_str())).collect();
+    assert_eq!(phones, BTreeMap::from([("张三", "13800138001"), ("李四", ""), ("王五", "")]), "{rows:?}");
+    assert_eq!(bound(&evening, &meeting).await, 1);
+    evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roster_of_staff_numbers_alone_is_enough_where_nobody_needs_an_sms() {
+    for backend in both() {
+        without_phones(backend).await;
+    }
 }

@@ -81,15 +81,15 @@ struct Cell {
 /// A row with something in it: its number, and its cells by column.
 type Line = (i64, Vec<Cell>);
 
-/// Reads a file, whatever its name says.
-pub fn read(bytes: &[u8]) -> Result<Table, ApiError> {
+/// Reads a file, whatever its name says. `phones`: it must have a column of them, and not of staff numbers alone.
+pub fn read(bytes: &[u8], phones: bool) -> Result<Table, ApiError> {
     if bytes.len() > MAX_FILE {
         return Err(too_large("文件超过 10 MiB，请删去图片和多余的工作表，或分成几个文件导入。"));
     }
     if bytes.starts_with(b"PK\x03\x04") {
-        return read_xlsx(bytes);
+        return read_xlsx(bytes, phones);
     }
-    read_csv(&decode(bytes)?)
+    read_csv(&decode(bytes)?, phones)
 }
 
 /// 413 `file_too_large`.
@@ -103,7 +103,7 @@ fn wrong_type(detail: &str) -> ApiError {
 
 // Workbooks -----------------------------------------------------------------------------------------------------------
 
-fn read_xlsx(bytes: &[u8]) -> Result<Table, ApiError> {
+fn read_xlsx(bytes: &[u8], phones: bool) -> Result<Table, ApiError> {
     check_inflated(bytes)?;
     let broken = |_| wrong_type("这个文件不是可读的 .xlsx 工作簿，请用表格软件打开后另存为 .xlsx 再导入。");
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
@@ -115,11 +115,11 @@ fn read_xlsx(bytes: &[u8]) -> Result<Table, ApiError> {
         .collect();
     for sheet in sheets {
         let lines = sheet_lines(&mut book, &sheet)?;
-        if let Some(found) = find_header(&lines) {
+        if let Some(found) = find_header(&lines, phones) {
             return table(&lines, &found?);
         }
     }
-    Err(no_header())
+    Err(no_header(phones))
 }
 
 /// Counts entries and sizes as declared, then inflates into nothing to see whether the declaration lied.
@@ -222,7 +222,7 @@ pub fn decode(bytes: &[u8]) -> Result<String, ApiError> {
     Ok(text.into_owned())
 }
 
-fn read_csv(text: &str) -> Result<Table, ApiError> {
+fn read_csv(text: &str, phones: bool) -> Result<Table, ApiError> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -251,7 +251,7 @@ fn read_csv(text: &str) -> Result<Table, ApiError> {
         }
         lines.push((row, cells));
     }
-    let header = find_header(&lines).ok_or_else(no_header)??;
+    let header = find_header(&lines, phones).ok_or_else(|| no_header(phones))??;
     table(&lines, &header)
 }
 
@@ -289,8 +289,13 @@ fn too_many_rows() -> ApiError {
     too_large("名单超过 200,000 行，请分成几个文件导入。")
 }
 
-fn no_header() -> ApiError {
-    ApiError::invalid("header_missing", "file", "没有找到表头：需要有“姓名”和“手机号”两列。")
+fn no_header(phones: bool) -> ApiError {
+    let needed = if phones {
+        "没有找到表头：需要有“姓名”和“手机号”两列。"
+    } else {
+        "没有找到表头：需要有“姓名”，以及“手机号”或“工号”列。"
+    };
+    ApiError::invalid("header_missing", "file", needed)
 }
 
 /// Which column a heading names.
@@ -323,8 +328,8 @@ struct Header {
     columns: Vec<(usize, Column)>,
 }
 
-/// The first row that names both a name and a phone column. The inner error: a column is there twice.
-fn find_header(lines: &[Line]) -> Option<Result<Header, ApiError>> {
+/// The first row that names both a name and what people are known by. The inner error: a column is there twice.
+fn find_header(lines: &[Line], phones: bool) -> Option<Result<Header, ApiError>> {
     for (at, (_, cells)) in lines.iter().take(HEADER_WITHIN).enumerate() {
         let mut columns: Vec<(usize, Column)> = Vec::new();
         let mut twice = None;
@@ -336,7 +341,7 @@ fn find_header(lines: &[Line]) -> Option<Result<Header, ApiError>> {
             columns.push((place, kind));
         }
         let has = |kind| columns.iter().any(|(_, known)| *known == kind);
-        if has(Column::Name) && has(Column::Phone) {
+        if has(Column::Name) && (has(Column::Phone) || (!phones && has(Column::StaffNo))) {
             return Some(match twice {
                 Some(heading) => Err(ApiError::invalid(
                     "header_duplicate",

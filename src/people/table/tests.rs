@@ -1,6 +1,11 @@
 use rust_xlsxwriter::{Formula, Workbook};
 
-use super::*;
+use super::{read as read_any, *};
+
+/// As in a meeting where everybody needs a phone.
+fn read(bytes: &[u8]) -> Result<Table, ApiError> {
+    read_any(bytes, true)
+}
 
 fn save(mut book: Workbook) -> Vec<u8> {
     book.save_to_buffer().unwrap()
@@ -132,4 +137,13 @@ fn a_bomb_is_refused_by_what_it_declares_and_by_what_it_does() {
     let error = read(&bytes).unwrap_err();
     assert!(matches!(error.code(), "file_too_large" | "file_type"), "{error}");
     assert_eq!(read(&bomb(1)).unwrap_err().code(), "file_type");
+}
+
+#[test]
+fn staff_numbers_do_for_phones_where_nobody_needs_one() {
+    let text = "姓名,工号\n张三,A1\n".as_bytes();
+    assert_eq!(read(text).unwrap_err().code(), "header_missing");
+    let row = read_any(text, false).unwrap().rows.remove(0);
+    assert_eq!((row.name.as_str(), row.staff_no.as_deref(), row.phone.as_str()), ("张三", Some("A1"), ""));
+    assert_eq!(read_any("姓名,部门\n张三,研发\n".as_bytes(), false).unwrap_err().code(), "header_missing");
 }

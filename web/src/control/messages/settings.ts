@@ -6,7 +6,7 @@ const zh = {
     bindBy: '怎样确认身份',
     ways: { sms: '手机短信验证码', staff: '工号 + 姓名', badge: '胸牌上的个人码' },
     wayHelp: {
-      sms: '名单里的手机号收到六位验证码。最稳妥，适合任何规模的活动。',
+      sms: '名单里的手机号收到六位验证码。最稳妥，适合任何规模的活动；名单里没有手机号的人进不来。',
       staff: '不发短信。知道同事工号和姓名的人就能冒名，只适合互相认识的小型会议；绑错的可以在名单里解绑。',
       badge:
         '不发短信。每人一个 12 位的码，印在胸牌上或做成二维码；先保存，再从下面导出胸牌。谁拿到胸牌谁就能签到，请当面发放。',
@@ -74,7 +74,7 @@ const en: typeof zh = {
     bindBy: 'How people prove who they are',
     ways: { sms: 'A code by SMS', staff: 'Staff number + name', badge: 'The personal code on the badge' },
     wayHelp: {
-      sms: 'The phone on the list gets six digits. The safest, for meetings of any size.',
+      sms: 'The phone on the list gets six digits. The safest, for meetings of any size; whoever is listed without a phone cannot come in.',
       staff:
         'No SMS. Whoever knows a colleague’s number and name can take their place: only for small meetings where people know each other. A wrong binding can be undone in the list of people.',
       badge:
