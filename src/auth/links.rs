@@ -109,9 +109,10 @@ pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
                 .execute(tx.conn())
                 .await?;
             // Whoever knew the old one may have made tokens with it.
-            for text in
-                ["delete from staff_session where staff_id = $1", "delete from staff_token where staff_id = $1"]
-            {
+            for text in [
+                "delete from staff_session where staff_id = $1",
+                "delete from staff_token where staff_id = $1",
+            ] {
                 sqlx::query(text).bind(&id).execute(tx.conn()).await?;
             }
             let row = sqlx::query("select id, username, roles, disabled from staff where id = $1");

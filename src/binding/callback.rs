@@ -136,12 +136,7 @@ async fn keep(app: &App, tx: &mut Tx, message: &Message) -> ApiResult<bool> {
 }
 
 /// Somebody follows by a code of a person: remembered before the follow is, for only who never followed before is new.
-async fn brought(
-    app: &App,
-    tx: &mut Tx,
-    (openid, scene): (&str, Option<&str>),
-    at: i64,
-) -> ApiResult<()> {
+async fn brought(app: &App, tx: &mut Tx, (openid, scene): (&str, Option<&str>), at: i64) -> ApiResult<()> {
     if let Some(QrScene::Referrer(code)) = scene.and_then(QrScene::parse) {
         let scan = Scan { openid, code: &code, way: "qr", snapshot: false };
         invite::scanned(app.keys(), tx, at, scan).await?;

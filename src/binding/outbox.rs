@@ -15,7 +15,15 @@ use sqlx::Row;
 use tokio::sync::{Notify, Semaphore};
 
 use super::{otp::MINUTE, spend};
-use crate::{app::App, config::Secret, error::ApiResult, keys, people::trouble::{self, STOPPED}, phone::Phone, sms::SmsError};
+use crate::{
+    app::App,
+    config::Secret,
+    error::ApiResult,
+    keys,
+    people::trouble::{self, STOPPED},
+    phone::Phone,
+    sms::SmsError,
+};
 
 /// Letters that wait; with more the person is told to come back.
 const MOST: usize = 2_000;

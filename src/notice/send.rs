@@ -26,8 +26,13 @@ const QUOTA: &str = "wechat:quota:template";
 /// What came of a try.
 #[derive(Debug, PartialEq, Eq)]
 enum Came {
-    Sent { way: &'static str, msgid: String },
-    Unknown { way: &'static str },
+    Sent {
+        way: &'static str,
+        msgid: String,
+    },
+    Unknown {
+        way: &'static str,
+    },
     Failed(&'static str),
     Later(Ms),
     /// As `Later`, but this try may have arrived.
@@ -184,8 +189,15 @@ mod tests {
 
     #[test]
     fn refusals_say_what_can_be_done() {
-        let notice =
-            Notice { id: "1".into(), meeting: "m".into(), openid: "o".into(), n: 1, tries: 0, created_at: 0, doubt: false };
+        let notice = Notice {
+            id: "1".into(),
+            meeting: "m".into(),
+            openid: "o".into(),
+            n: 1,
+            tries: 0,
+            created_at: 0,
+            doubt: false,
+        };
         let now = 60_000;
         let of = |error| judge(Err(error), &notice, now);
         assert_eq!(of(AccountError::User { errcode: 43004 }), Came::Failed("not_following"));

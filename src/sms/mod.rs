@@ -51,8 +51,7 @@ struct Wording {
 impl Wordings {
     fn of(config: &SmsConfig) -> Self {
         let own = |own: &String, usual: &String| if own.is_empty() { usual.clone() } else { own.clone() };
-        let home =
-            Wording { sign_name: config.sign_name.clone(), template: config.template.clone() };
+        let home = Wording { sign_name: config.sign_name.clone(), template: config.template.clone() };
         let abroad = Wording {
             sign_name: own(&config.sign_name_global, &home.sign_name),
             template: own(&config.template_global, &home.template),

@@ -178,9 +178,9 @@ impl Memory {
 
     pub(super) fn hit_all(&self, keys: &[(String, i64, usize)]) -> Hit {
         let (mut state, now) = self.writing();
-        let waits = keys
-            .iter()
-            .map(|(key, window, limit)| state.hits.entry(key.clone()).or_default().wait(now, *window, *limit));
+        let waits = keys.iter().map(|(key, window, limit)| {
+            state.hits.entry(key.clone()).or_default().wait(now, *window, *limit)
+        });
         let longest = waits.max().unwrap_or(0);
         if longest > 0 {
             return Hit::RetryAfter(longest);

@@ -157,7 +157,11 @@ async fn a_browser_that_cannot_log_in_comes_to_a_page_that_says_why() {
     let (status, to, _) = open(&back, "", BROWSER).await;
     assert_eq!((status, to), (302, format!("{page}#login=restart")));
     let (status, to, body) = open(&back, "", "*/*").await;
-    assert_eq!((status, to.as_str(), &body["code"]), (400, "", &json!("login_restart")), "programs read codes");
+    assert_eq!(
+        (status, to.as_str(), &body["code"]),
+        (400, "", &json!("login_restart")),
+        "programs read codes"
+    );
     // Who is logged in already goes where they wanted to.
     let me = phone(&evening, &meeting, 1).await;
     assert_eq!(open(&back, &me.cookie, BROWSER).await.1, page);

@@ -190,10 +190,16 @@ async fn what_is_wrong_abroad_stops_nobody_at_home() {
             let sent = evening
                 .eventually("the one at home", async || sent_to(&evening, NUMBER).await.first().cloned())
                 .await;
-            assert_eq!((&sent["template"], &sent["sign_name"]), (&provider["sms"]["template"], &json!("开奖")));
+            assert_eq!(
+                (&sent["template"], &sent["sign_name"]),
+                (&provider["sms"]["template"], &json!("开奖"))
+            );
             if configured {
                 let sent = sent_to(&evening, "+85261234567").await;
-                assert_eq!((&sent[0]["template"], &sent[0]["sign_name"]), (&json!(global), &json!("Kaijiang")));
+                assert_eq!(
+                    (&sent[0]["template"], &sent[0]["sign_name"]),
+                    (&json!(global), &json!("Kaijiang"))
+                );
             }
             evening.stop().await;
         }

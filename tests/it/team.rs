@@ -182,7 +182,8 @@ async fn a_role_less_ends_the_sessions_and_a_role_more_does_not() {
         assert!(!stays(json!({ "roles": ["host", "finance"] })).await, "may review no more, and is still in");
         let browser = Browser::log_in(&team, "小陈").await;
         // A role in one meeting that holds everywhere now is not lost.
-        let (_, told) = team.edit("小陈", json!({ "roles": ["host", "finance", "auditor"], "meetings": [] })).await;
+        let (_, told) =
+            team.edit("小陈", json!({ "roles": ["host", "finance", "auditor"], "meetings": [] })).await;
         assert!(browser.is_in().await, "{told}");
         team.edit("小陈", json!({ "roles": ["host"], "meetings": here("finance") })).await;
         assert!(!browser.is_in().await);

@@ -5,7 +5,14 @@ import { refusalIn, takeRefusal } from './refusal';
 describe('why a log-in failed', () => {
   it('is one of a few words', () => {
     expect(refusalIn('#login=snapshot')).toBe('snapshot');
-    for (const other of ['', '#login=', '#login=nonsense', '#login=restart&x', '#badge=restart', '#login=<b>'])
+    for (const other of [
+      '',
+      '#login=',
+      '#login=nonsense',
+      '#login=restart&x',
+      '#badge=restart',
+      '#login=<b>',
+    ])
       expect(refusalIn(other), other).toBeNull();
   });
 
