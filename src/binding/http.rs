@@ -75,6 +75,7 @@ fn to_page(meeting: &str, parts: &Parts, error: ApiError) -> ApiResult<Response>
         "login_restart" => "restart",
         "snapshot_user" => "snapshot",
         "login_busy" => "busy",
+        "not_found" => "unknown",
         _ if error.status().is_server_error() => "away",
         _ => return Err(error),
     };

@@ -38,7 +38,8 @@ pub async fn check(app: &App, openid: &str) -> ApiResult<bool> {
         && let Some(QrScene::Referrer(code)) = QrScene::parse(&info.scene)
     {
         // The callback that told of it may have been lost: whoever brought this person has brought them all the same.
-        let at = info.subscribe_s.saturating_mul(1000).clamp(0, app.now());
+        let now = app.now();
+        let at = if info.subscribe_s > 0 { info.subscribe_s.saturating_mul(1000).min(now) } else { now };
         invite::scanned(app.keys(), &mut tx, at, Scan { openid, code: &code, way: "qr", snapshot: false })
             .await?;
     }

@@ -166,6 +166,8 @@ async fn a_browser_that_cannot_log_in_comes_to_a_page_that_says_why() {
     let me = phone(&evening, &meeting, 1).await;
     assert_eq!(open(&back, &me.cookie, BROWSER).await.1, page);
     assert_eq!(open(&back, "kj_me=planted", BROWSER).await.1, format!("{page}#login=restart"));
+    let nowhere = format!("{}/m/nowhere/login", evening.base);
+    assert_eq!(open(&nowhere, "", BROWSER).await.1, "/m/nowhere#login=unknown");
     let (status, _, body) =
         open(&format!("{}/m/a%2F..%2Fb/callback?code=1&state=2", evening.base), "", BROWSER).await;
     assert_eq!((status, &body["code"]), (404, &json!("not_found")), "no address is made of that");

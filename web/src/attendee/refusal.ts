@@ -1,5 +1,5 @@
 /** Why the log-in through WeChat brought this page back without a session, in the fragment of the address. */
-const WORDS = ['restart', 'snapshot', 'busy', 'away'] as const;
+const WORDS = ['restart', 'snapshot', 'busy', 'away', 'unknown'] as const;
 export type Refusal = (typeof WORDS)[number];
 
 export function refusalIn(hash: string): Refusal | null {
