@@ -199,6 +199,18 @@ mod tests {
     use super::Config;
 
     #[test]
+    fn a_former_key_and_a_signature_abroad_are_looked_at() {
+        let mut config = Config::load(None).unwrap();
+        let named = |config: &Config, key: &str| {
+            config.faults().iter().any(|fault| fault.english.starts_with(key) && fault.chinese.starts_with(key))
+        };
+        assert!(!named(&config, "wechat.aes_key_before") && !named(&config, "sms.template_global"));
+        config.wechat.aes_key_before = "too-short".into();
+        config.sms.sign_name_global = "Kaijiang".into();
+        assert!(named(&config, "wechat.aes_key_before") && named(&config, "sms.template_global"));
+    }
+
+    #[test]
     fn defaults_are_a_whole_configuration() {
         let config = Config::load(None).unwrap();
         assert_eq!(config.limits.packet_max, 20_000);
