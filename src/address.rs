@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(times(&counts, "203.0.113.7", MINUTE - 1), 2);
         assert_eq!(times(&counts, "203.0.113.7", MINUTE), 1);
         let base = u32::from(std::net::Ipv4Addr::new(10, 0, 0, 0));
-        for nth in 0..u32::try_from(PLACES).unwrap() {
+        for nth in 1..u32::try_from(PLACES).unwrap() {
             let address = IpAddr::V4((base + nth).into());
             counts.with("test", address, MINUTE, |count| count.times += 1);
         }

@@ -2183,7 +2183,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change roles, or turn an account off: its sessions and token end at once. */
+        /** Change roles, or turn an account off. With a role less its sessions end at once; turned off, its tokens too. */
         patch: operations["patch_staff_id"];
         trace?: never;
     };
@@ -2196,7 +2196,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A link for a new password; using it also ends the sessions and the second factor. */
+        /** A link for a new password; using it also ends the sessions, the API tokens and the second factor. */
         post: operations["post_staff_id_links"];
         delete?: never;
         options?: never;
@@ -4137,7 +4137,7 @@ export interface components {
             state: components["schemas"]["NoticeState"];
             /** @description `chat`, `template`, or empty before it was sent. */
             way: string;
-            /** @description Stable code of what is wrong: `window`, `not_following`, `declined`, `config`, `quota`, `unreachable`, `system`. */
+            /** @description Stable code of what is wrong: `window`, `not_following`, `declined`, `config`, `quota`, `unreachable` (it may have arrived), `away`, `system`. */
             why: string;
         };
         /** @description Messages to the winners of a meeting. */
@@ -5508,6 +5508,8 @@ export interface components {
         TotpConfirm: {
             /** @description What the app shows now. */
             code: string;
+            /** @description The password, where a second factor is replaced. */
+            password?: string | null;
             /** @description As it was given. */
             secret: string;
         };
@@ -5518,6 +5520,8 @@ export interface components {
         };
         /** @description A secret for an authenticator app. It counts once a code made with it was confirmed. */
         TotpSecret: {
+            /** @description There is one already: to confirm this one needs the password. */
+            replaces: boolean;
             /** @description Base32, to be typed in. */
             secret: string;
             /** @description The same as an `otpauth://` address, to be shown as a QR code. */
@@ -6652,7 +6656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable`: too many log in at once */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11650,7 +11654,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable`: WeChat does not say whether the phone follows already; ask again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -20373,7 +20377,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `totp_wrong` */
+            /** @description `totp_wrong`; `password_required`, `login_failed` when there is one already */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -20436,7 +20440,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too often; see Retry-After. */
+            /** @description `login_throttled` */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -21761,7 +21765,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To the attendee's page, logged in. */
+            /** @description To the attendee's page: logged in, or, in a browser (`Accept: text/html`), with the reason why not in the fragment. */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -21813,7 +21817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too often; see Retry-After. */
+            /** @description `login_busy`: too many from one address, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -21822,7 +21826,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable`: WeChat does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -21845,7 +21849,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To WeChat's authorization page; a cookie binds its state to this browser. */
+            /** @description To WeChat's authorization page; a cookie binds its state to this browser. A browser (`Accept: text/html`) that cannot log in now is sent to the attendee's page, with the reason in the fragment. */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -21870,7 +21874,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description No such thing. */
+            /** @description `not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -21897,7 +21901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too often; see Retry-After. */
+            /** @description `login_busy`: too many from one address, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -21906,7 +21910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable` */
             503: {
                 headers: {
                     [name: string]: unknown;
