@@ -11,7 +11,7 @@ use crate::{
     clock::Ms,
     db::{Tx, hit},
     error::ApiResult,
-    keys::{Purpose, row_id},
+    keys::{Keys, Purpose, row_id},
     phone::Phone,
     wire::ReferralRules,
 };
@@ -71,7 +71,7 @@ pub async fn rules(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Option<
 
 /// Remembers the first code that a new phone came by. Answers why it does not count, empty when it does: `closed`,
 /// `own`, `not_new`, `bound`, `earlier`. A code that there is not is `closed`, too.
-pub async fn scanned(tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static str> {
+pub async fn scanned(keys: &Keys, tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static str> {
     let Some(by) = referrer(tx.conn(), scan.code).await? else { return Ok("closed") };
     if rules(tx.conn(), &by.meeting).await?.is_none() {
         return Ok("closed");
@@ -79,11 +79,6 @@ pub async fn scanned(tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static 
     if by.openid == scan.openid {
         return Ok("own");
     }
-    let row = sqlx::query("select first_at from follower where openid = $1")
-        .bind(scan.openid)
-        .fetch_optional(tx.conn())
-        .await?;
-    let followed = row.map(|row| row.try_get::<Option<Ms>, _>(0)).transpose()?.flatten();
     let row = sqlx::query("select id from binding where meeting_id = $1 and openid = $2")
         .bind(&by.meeting)
         .bind(scan.openid)
@@ -95,7 +90,7 @@ pub async fn scanned(tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static 
     if let Some(why) = first_of_all(tx, &by.meeting, scan).await? {
         return Ok(why);
     }
-    if followed.is_some() {
+    if followed_before(keys, tx, scan.openid).await? {
         return Ok("not_new");
     }
     let done = sqlx::query(
@@ -115,6 +110,40 @@ pub async fn scanned(tx: &mut Tx, at: Ms, scan: Scan<'_>) -> ApiResult<&'static 
     }
     // Another one came in between, perhaps with the same code.
     Ok(first_of_all(tx, &by.meeting, scan).await?.unwrap_or("earlier"))
+}
+
+async fn followed_before(keys: &Keys, tx: &mut Tx, openid: &str) -> ApiResult<bool> {
+    let row = sqlx::query(
+        "select openid from follower where openid = $1 and first_at is not null \
+         union all select mark from follower_before where mark = $2",
+    )
+    .bind(openid)
+    .bind(mark(keys, openid))
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.is_some())
+}
+
+/// What stays of an account that followed when its person's data is removed: who has neither the master key nor the openid
+/// learns nothing from it.
+fn mark(keys: &Keys, openid: &str) -> String {
+    hex::encode(keys.mac(Purpose::Follower, &[openid.as_bytes()]))
+}
+
+/// Before the rows of these accounts go: whoever followed once is nobody new when they come back.
+pub async fn remember(keys: &Keys, tx: &mut Tx, at: Ms, openids: &[String]) -> Result<(), sqlx::Error> {
+    for openid in openids {
+        sqlx::query(
+            "insert into follower_before (mark, at) select $1, $2 from follower \
+             where openid = $3 and first_at is not null on conflict (mark) do nothing",
+        )
+        .bind(mark(keys, openid))
+        .bind(at)
+        .bind(openid)
+        .execute(tx.conn())
+        .await?;
+    }
+    Ok(())
 }
 
 /// Whether this code is the one that counts, once there is one.

@@ -50,6 +50,8 @@ pub enum Purpose {
     Badge,
     /// Changing codes on the screen.
     Checkin,
+    /// Accounts that followed before their person's data was removed.
+    Follower,
 }
 
 impl Purpose {
@@ -69,6 +71,7 @@ impl Purpose {
             Self::Result => b"kaijiang/result",
             Self::Badge => b"kaijiang/badge",
             Self::Checkin => b"kaijiang/checkin",
+            Self::Follower => b"kaijiang/follower",
         }
     }
 }

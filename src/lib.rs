@@ -75,6 +75,8 @@ pub mod picture;
 
 pub mod http;
 
+pub mod address;
+
 pub mod auth;
 
 pub mod idempotency;
@@ -88,9 +90,9 @@ pub mod notice;
 
 pub mod pool;
 
-pub mod people;
-
 pub mod invite;
+
+pub mod people;
 
 pub mod binding;
 

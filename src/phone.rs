@@ -67,6 +67,11 @@ impl Phone {
         self.mainland().unwrap_or(&self.0[1..])
     }
 
+    /// Whether it is a number of the mainland, not of Hong Kong, Macau, Taiwan or abroad.
+    pub fn is_mainland(&self) -> bool {
+        self.mainland().is_some()
+    }
+
     fn mainland(&self) -> Option<&str> {
         self.0.strip_prefix("+86").filter(|rest| is_mainland(rest))
     }

@@ -7,12 +7,16 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Name, Staff, clear_cookie, cookies, http_team, sessions, staff, staff_cookie, totp};
 use crate::{
+    address::{self, Often},
     app::App,
     audit::{self, Deed},
     error::{ApiError, ApiResult, ProblemBody},
     http::Body,
     wire::{Done, LoginRequest, SetupRequest, StaffView},
 };
+
+/// Failed log-ins of one address: so many passwords cost a few seconds of one core, and people mistype less.
+const FAILURES: Often = Often { what: "login", most: 120 };
 
 /// Routes of this module.
 pub fn router() -> OpenApiRouter<App> {
@@ -30,17 +34,44 @@ pub fn router() -> OpenApiRouter<App> {
     (status = 401, description = "`login_failed`; `totp_required`, `totp_wrong` for accounts with a second factor",
         body = ProblemBody),
     (status = 429, description = "`login_throttled`, with Retry-After", body = ProblemBody),
+    (status = 503, description = "`unavailable`: too many log in at once", body = ProblemBody),
 ))]
 async fn login(
     State(app): State<App>,
+    parts: Parts,
     jar: CookieJar,
     Body(request): Body<LoginRequest>,
 ) -> ApiResult<(CookieJar, Json<StaffView>)> {
     at_most("user", &request.user, 64)?;
     at_most("password", &request.password, 256)?;
-    let staff = staff::check_password(&app, request.user.trim(), &request.password).await?;
-    totp::check(&app, &staff, request.code.as_deref()).await?;
-    begin(&app, jar, &staff, "staff.login").await
+    let from = address::of(&app, &parts);
+    let throttled = |wait| ApiError::too_many("login_throttled", "登录失败太频繁，请稍后再试。", wait);
+    FAILURES.take(&app, from).map_err(throttled)?;
+    let checked = check(&app, &request).await;
+    // Only what was wrong counts: neither who is let in, nor who is asked for a code.
+    if checked.as_ref().map_or_else(|error| !COUNTED.contains(&error.code()), |_| true) {
+        FAILURES.give_back(&app, from);
+    }
+    begin(&app, jar, &checked?, "staff.login").await
+}
+
+/// Refusals of a log-in that was wrong.
+const COUNTED: [&str; 2] = ["login_failed", "totp_wrong"];
+
+/// Password and code are one try.
+async fn check(app: &App, request: &LoginRequest) -> ApiResult<Staff> {
+    let user = request.user.trim();
+    let staff = staff::check_password(app, user, &request.password).await?;
+    match totp::check(app, &staff, request.code.as_deref()).await {
+        // A wrong code stays counted.
+        Err(error) if COUNTED.contains(&error.code()) => return Err(error),
+        Err(error) => {
+            staff::not_failed(app, user).await?;
+            return Err(error);
+        }
+        Ok(()) => staff::not_failed(app, user).await?,
+    }
+    Ok(staff)
 }
 
 /// Nothing longer can be right, and hashing it would only cost time: 422.

@@ -49,7 +49,7 @@ async fn all(State(app): State<App>, staff: Staff) -> ApiResult<Json<Vec<StaffMe
     team::all(&app).await.map(Json)
 }
 
-/// Change roles, or turn an account off: its sessions and token end at once.
+/// Change roles, or turn an account off. With a role less its sessions end at once; turned off, its tokens too.
 #[utoipa::path(patch, path = "/api/staff/{id}", tag = "staff", request_body = EditStaff,
     params(("id" = String, Path, description = "Id of the account.")),
     security(("cookie" = []), ("bearer" = [])), responses(
@@ -87,7 +87,7 @@ async fn invite(
     links::invite(&app, &staff, &new).await.map(Json)
 }
 
-/// A link for a new password; using it also ends the sessions and the second factor.
+/// A link for a new password; using it also ends the sessions, the API tokens and the second factor.
 #[utoipa::path(post, path = "/api/staff/{id}/links", tag = "staff",
     params(("id" = String, Path, description = "Id of the account.")),
     security(("cookie" = []), ("bearer" = [])), responses(
@@ -233,16 +233,18 @@ async fn password(
 #[utoipa::path(post, path = "/api/session/totp", tag = "staff", security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = TotpSecret),
 ))]
-async fn offer_totp(staff: Staff) -> Json<TotpSecret> {
-    Json(totp::offer(&staff))
+async fn offer_totp(State(app): State<App>, staff: Staff) -> ApiResult<Json<TotpSecret>> {
+    totp::offer(&app, &staff).await.map(Json)
 }
 
 /// From now on one's log-ins need a code.
 #[utoipa::path(post, path = "/api/session/totp/confirm", tag = "staff", request_body = TotpConfirm,
     security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = Done),
-    (status = 401, description = "`totp_wrong`", body = ProblemBody),
+    (status = 401, description = "`totp_wrong`; `password_required`, `login_failed` when there is one already",
+        body = ProblemBody),
     (status = 422, description = "`totp_secret`, `text`", body = ProblemBody),
+    (status = 429, description = "`login_throttled`", body = ProblemBody),
 ))]
 async fn confirm_totp(
     State(app): State<App>,
@@ -250,6 +252,7 @@ async fn confirm_totp(
     Body(confirm): Body<TotpConfirm>,
 ) -> ApiResult<Json<Done>> {
     at_most("secret", &confirm.secret, 64)?;
+    at_most("password", confirm.password.as_deref().unwrap_or_default(), 256)?;
     staff.must_be_whole()?;
     totp::confirm(&app, &staff, &confirm).await?;
     Ok(Json(Done::OK))

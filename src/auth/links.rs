@@ -31,7 +31,7 @@ pub(super) async fn invite(app: &App, by: &Staff, new: &NewStaffLink) -> ApiResu
     make(app, by, (None, &new.roles, &new.meetings), &new.note).await
 }
 
-/// A link for a new password. The old one, the sessions and the second factor hold until it is used.
+/// A link for a new password. The old one, the sessions, the tokens and the second factor hold until it is used.
 pub(super) async fn reset(app: &App, by: &Staff, id: &str) -> ApiResult<StaffLink> {
     let member = team::one(app, id).await?;
     make(app, by, (Some(id), &member.roles, &[]), &member.user).await
@@ -108,7 +108,13 @@ pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
                 .bind(&id)
                 .execute(tx.conn())
                 .await?;
-            sqlx::query("delete from staff_session where staff_id = $1").bind(&id).execute(tx.conn()).await?;
+            // Whoever knew the old one may have made tokens with it.
+            for text in [
+                "delete from staff_session where staff_id = $1",
+                "delete from staff_token where staff_id = $1",
+            ] {
+                sqlx::query(text).bind(&id).execute(tx.conn()).await?;
+            }
             let row = sqlx::query("select id, username, roles, disabled from staff where id = $1");
             let row = row.bind(&id).fetch_one(tx.conn()).await?;
             let known = staff::from_row(&row)?

@@ -1,15 +1,18 @@
 //! Members of staff: passwords, API tokens, the first one.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use sqlx::{Row, any::AnyRow};
+use tokio::sync::Semaphore;
 
 use super::{Staff, grants, tokens};
 use crate::{
     app::App,
     audit::{self, Deed},
     clock::Ms,
-    db::Tx,
+    db::{Tx, hit},
     error::{ApiError, ApiResult},
     keys::{random, row_id, token_hash},
     wire::Role,
@@ -18,6 +21,10 @@ use crate::{
 const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 const FAILURES: i64 = 5;
 const FAILURE_WINDOW: Ms = 15 * 60_000;
+/// Passwords that are compared at once: each takes 19 MiB, and all of a core.
+const TURNS: usize = 2;
+/// Whoever waited so long for a turn is asked to come back.
+const TURN_WAIT: Duration = Duration::from_secs(5);
 
 /// Somebody to be added.
 #[derive(Debug)]
@@ -99,22 +106,29 @@ pub(super) async fn set_up(app: &App, code: &str, user: &str, password: &str) ->
     Ok(owner)
 }
 
-/// Checks a password: 401 `login_failed`, 429 `login_throttled` after five failures in 15 minutes.
-pub(super) async fn check_password(app: &App, user: &str, password: &str) -> ApiResult<Staff> {
-    let since = app.now() - FAILURE_WINDOW;
-    let row =
-        sqlx::query("select cast(count(*) as bigint) from login_failure where username = $1 and at > $2")
-            .bind(user)
-            .bind(since)
-            .fetch_one(app.db().read())
-            .await?;
-    if row.try_get::<i64, _>(0)? >= FAILURES {
-        return Err(ApiError::too_many(
-            "login_throttled",
-            "密码错误次数过多，请 15 分钟后再试。",
-            FAILURE_WINDOW / 1000,
-        ));
+#[derive(Debug)]
+struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(Semaphore::new(TURNS))
     }
+}
+
+/// Checks a password: 401 `login_failed`, 429 `login_throttled` after five failures in 15 minutes, 503 when too many are
+/// being checked.
+///
+/// The try stays counted as a failure until [`not_failed`] says that it was none.
+pub(super) async fn check_password(app: &App, user: &str, password: &str) -> ApiResult<Staff> {
+    // Whose tries are used up waits for no turn, and takes none.
+    if let Some(at) = used_up(app, user).await? {
+        return Err(throttled(app, at));
+    }
+    let turns = app.kept::<Turns>();
+    let Ok(Ok(_turn)) = tokio::time::timeout(TURN_WAIT, turns.0.acquire()).await else {
+        return Err(ApiError::unavailable("同时登录的人太多，请稍后再试。"));
+    };
+    reserve(app, user).await?;
     let row =
         sqlx::query("select id, username, roles, disabled, password_hash from staff where username = $1")
             .bind(user)
@@ -131,20 +145,54 @@ pub(super) async fn check_password(app: &App, user: &str, password: &str) -> Api
     {
         return Ok(grants::with(app.db().read(), staff).await?);
     }
-    note_failure(app, user).await?;
     Err(ApiError::new(::http::StatusCode::UNAUTHORIZED, "login_failed", "用户名或密码不对。"))
 }
 
-/// Counts a failed log-in.
-pub(super) async fn note_failure(app: &App, user: &str) -> Result<(), sqlx::Error> {
+fn throttled(app: &App, last: Ms) -> ApiError {
+    let wait = (last + FAILURE_WINDOW - app.now()).clamp(0, FAILURE_WINDOW);
+    ApiError::too_many("login_throttled", "密码错误次数过多，请 15 分钟后再试。", wait / 1000 + 1)
+}
+
+/// When the last try was, of a name that has none left.
+async fn used_up(app: &App, user: &str) -> ApiResult<Option<Ms>> {
+    let row = sqlx::query("select at from login_failure where username = $1 and tries >= $2 and at > $3")
+        .bind(user)
+        .bind(FAILURES)
+        .bind(app.now() - FAILURE_WINDOW)
+        .fetch_optional(app.db().read())
+        .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+/// Counts a try before anything is compared: however many come at once, five are.
+async fn reserve(app: &App, user: &str) -> ApiResult<()> {
+    let now = app.now();
     let mut tx = app.db().begin().await?;
     sqlx::query("delete from login_failure where at <= $1")
-        .bind(app.now() - FAILURE_WINDOW)
+        .bind(now - FAILURE_WINDOW)
         .execute(tx.conn())
         .await?;
-    sqlx::query("insert into login_failure (username, at) values ($1, $2)")
+    let done = sqlx::query(
+        "insert into login_failure (username, at, tries) values ($1, $2, 1) on conflict (username) do update \
+         set tries = login_failure.tries + 1, at = excluded.at where login_failure.tries < $3",
+    )
+    .bind(user)
+    .bind(now)
+    .bind(FAILURES)
+    .execute(tx.conn())
+    .await?;
+    tx.commit().await?;
+    if hit(&done) {
+        return Ok(());
+    }
+    Err(throttled(app, used_up(app, user).await?.unwrap_or(now)))
+}
+
+/// The try that was counted is no failure.
+pub(super) async fn not_failed(app: &App, user: &str) -> Result<(), sqlx::Error> {
+    let mut tx = app.db().begin().await?;
+    sqlx::query("update login_failure set tries = tries - 1 where username = $1 and tries > 0")
         .bind(user)
-        .bind(app.now())
         .execute(tx.conn())
         .await?;
     tx.commit().await

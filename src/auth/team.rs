@@ -59,7 +59,7 @@ pub(super) fn check_roles(roles: &[Role], meetings: &[MeetingRoles]) -> ApiResul
     Ok(())
 }
 
-/// Changes roles, or turns an account off and on. What it was logged in with ends at once.
+/// Changes roles, or turns an account off and on. What it was logged in with ends at once when it may do less.
 pub(super) async fn edit(app: &App, by: &Staff, id: &str, wanted: EditStaff) -> ApiResult<StaffMember> {
     let before = one(app, id).await?;
     let roles = wanted.roles.unwrap_or_else(|| before.roles.clone());
@@ -76,14 +76,27 @@ pub(super) async fn edit(app: &App, by: &Staff, id: &str, wanted: EditStaff) -> 
         .await?;
     an_owner_is_left(&mut tx).await?;
     grants::replace(&mut tx, id, meetings, app.now()).await?;
-    if disabled {
+    // Open pages of somebody who may do less now end with their sessions; a token never has more than its owner.
+    if disabled || loses(&before, &roles, meetings) {
         sqlx::query("delete from staff_session where staff_id = $1").bind(id).execute(tx.conn()).await?;
+    }
+    if disabled {
         sqlx::query("delete from staff_token where staff_id = $1").bind(id).execute(tx.conn()).await?;
     }
     let note = format!("{}{}", grants::words(&roles, meetings), if disabled { ", disabled" } else { "" });
     record(app, &mut tx, by, ("staff.edit", id), &note).await?;
     tx.commit().await?;
     one(app, id).await
+}
+
+/// Whether somebody has a role, anywhere or in one meeting, that they will not have there any more.
+fn loses(before: &StaffMember, roles: &[Role], meetings: &[MeetingRoles]) -> bool {
+    let kept = |meeting: &str, role: &Role| {
+        let here = meetings.iter().filter(|grant| grant.meeting == meeting);
+        roles.contains(role) || here.flat_map(|grant| &grant.roles).any(|kept| kept == role)
+    };
+    before.roles.iter().any(|role| !roles.contains(role))
+        || before.meetings.iter().any(|grant| grant.roles.iter().any(|role| !kept(&grant.meeting, role)))
 }
 
 /// 409 `last_owner`: nobody could let anybody in any more. Owners are counted under the lock of all accounts.
@@ -103,6 +116,7 @@ async fn an_owner_is_left(tx: &mut Tx) -> ApiResult<()> {
 /// One's own password: 401 `login_failed` when the present one is wrong. Every session ends, this one too.
 pub(super) async fn change_password(app: &App, by: &Staff, change: &PasswordChange) -> ApiResult<()> {
     staff::check_password(app, &by.user, &change.old).await?;
+    staff::not_failed(app, &by.user).await?;
     let hash = hash_password(&change.new).await?;
     let mut tx = app.db().begin().await?;
     sqlx::query("update staff set password_hash = $1 where id = $2")

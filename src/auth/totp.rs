@@ -35,12 +35,18 @@ fn wrong() -> ApiError {
 }
 
 /// A new secret for this member.
-pub(super) fn offer(staff: &Staff) -> TotpSecret {
+pub(super) async fn offer(app: &App, staff: &Staff) -> ApiResult<TotpSecret> {
     let secret = Secret::Raw(random::<20>().to_vec()).to_encoded().to_string();
     let name: String = url::form_urlencoded::byte_serialize(staff.user.as_bytes()).collect();
     let name = name.replace('+', "%20");
     let uri = format!("otpauth://totp/Kaijiang:{name}?secret={secret}&issuer=Kaijiang");
-    TotpSecret { secret, uri }
+    Ok(TotpSecret { secret, uri, replaces: !sealed(app, staff).await?.is_empty() })
+}
+
+/// The present secret as it is stored, empty without one.
+async fn sealed(app: &App, staff: &Staff) -> Result<String, sqlx::Error> {
+    let row = sqlx::query("select totp_sealed from staff where id = $1");
+    row.bind(&staff.id).fetch_one(app.db().read()).await?.try_get(0)
 }
 
 /// The step of a right code at `now`, if it is one.
@@ -56,8 +62,12 @@ fn step_of(secret: Vec<u8>, code: &str, now: Ms) -> ApiResult<Option<u64>> {
     Ok(near.into_iter().rev().find(same))
 }
 
-/// From now on log-ins need a code: 401 `totp_wrong` unless this one was made with that secret.
+/// From now on log-ins need a code: 401 `totp_wrong` unless this one was made with that secret. Where there is one already
+/// the password is asked for once more: a session that somebody left open must not be enough to take the account over.
 pub(super) async fn confirm(app: &App, staff: &Staff, confirm: &TotpConfirm) -> ApiResult<()> {
+    if !sealed(app, staff).await?.is_empty() {
+        prove(app, staff, confirm.password.as_deref().unwrap_or_default()).await?;
+    }
     let secret = Secret::Encoded(confirm.secret.clone()).to_bytes().map_err(|_| bad_secret())?;
     let step = step_of(secret.clone(), &confirm.code, app.now())?.ok_or_else(wrong)?;
     let sealed = app.keys().seal(Purpose::Totp, &staff.id, &secret);
@@ -72,9 +82,20 @@ pub(super) async fn confirm(app: &App, staff: &Staff, confirm: &TotpConfirm) -> 
     Ok(tx.commit().await?)
 }
 
+/// 401 `password_required` without the password, `login_failed` with a wrong one.
+async fn prove(app: &App, staff: &Staff, password: &str) -> ApiResult<()> {
+    if password.is_empty() {
+        let detail = "更换验证器前，请输入当前密码。";
+        return Err(ApiError::new(::http::StatusCode::UNAUTHORIZED, "password_required", detail));
+    }
+    staff::check_password(app, &staff.user, password).await?;
+    Ok(staff::not_failed(app, &staff.user).await?)
+}
+
 /// Log-ins need no code any more; the password is asked for once more.
 pub(super) async fn off(app: &App, staff: &Staff, password: &str) -> ApiResult<()> {
     staff::check_password(app, &staff.user, password).await?;
+    staff::not_failed(app, &staff.user).await?;
     let mut tx = app.db().begin().await?;
     sqlx::query("update staff set totp_sealed = '', totp_step = 0 where id = $1")
         .bind(&staff.id)
@@ -84,12 +105,9 @@ pub(super) async fn off(app: &App, staff: &Staff, password: &str) -> ApiResult<(
     Ok(tx.commit().await?)
 }
 
-/// After the password: 401 `totp_required` where a code is needed and none was given, 401 `totp_wrong` for a wrong one,
-/// which counts as a failed log-in.
+/// After the password: 401 `totp_required` where a code is needed and none was given, 401 `totp_wrong` for a wrong one.
 pub(super) async fn check(app: &App, staff: &Staff, code: Option<&str>) -> ApiResult<()> {
-    let row = sqlx::query("select totp_sealed from staff where id = $1");
-    let row = row.bind(&staff.id).fetch_one(app.db().read()).await?;
-    let sealed: String = row.try_get(0)?;
+    let sealed = sealed(app, staff).await?;
     if sealed.is_empty() {
         return Ok(());
     }
@@ -112,6 +130,5 @@ pub(super) async fn check(app: &App, staff: &Staff, code: Option<&str>) -> ApiRe
             return Ok(());
         }
     }
-    staff::note_failure(app, &staff.user).await?;
     Err(wrong())
 }

@@ -1,13 +1,16 @@
 //! Callbacks of the service account: who follows, who stopped, and a welcome with the way to the meeting. They never
 //! decide about money.
 
+use std::time::Duration;
+
+use futures_util::FutureExt;
 use sqlx::Row;
 
 use super::oauth;
 use crate::{
     app::App,
     clock::DAY,
-    db::{Tx, hit},
+    db::{Locks, Tx, hit},
     error::{ApiError, ApiResult},
     invite::{self, Scan},
     keys, notice,
@@ -22,6 +25,8 @@ use crate::{
 
 /// What stops WeChat's repeats and shows the person nothing.
 const SUCCESS: &str = "success";
+/// WeChat waits five seconds for an answer: what is not ready by then is not said.
+const WELCOME: Duration = Duration::from_secs(3);
 /// Old rows are swept at most this often, ms.
 const SWEEP: i64 = 3_600_000;
 
@@ -32,12 +37,13 @@ pub(super) fn callbacks(app: &App) -> ApiResult<Callbacks> {
     if config.token.is_empty() {
         return Err(unset());
     }
-    let keys = if config.aes_key.is_empty() {
-        Vec::new()
-    } else {
-        let key = AesKey::parse(config.aes_key.expose());
-        vec![key.map_err(|error| anyhow::anyhow!("wechat.aes_key: {error}"))?]
-    };
+    let mut keys = Vec::new();
+    // WeChat goes on using the former key for a while; without a present one there is no safe mode.
+    let both = [("aes_key", &config.aes_key), ("aes_key_before", &config.aes_key_before)];
+    for (name, key) in both.into_iter().take_while(|(_, key)| !key.is_empty()) {
+        let key = AesKey::parse(key.expose());
+        keys.push(key.map_err(|error| anyhow::anyhow!("wechat.{name}: {error}"))?);
+    }
     Ok(Callbacks::new(config.token.expose().into(), config.app_id.clone(), keys))
 }
 
@@ -55,19 +61,49 @@ pub(super) async fn take(app: &App, query: &CallbackQuery, body: &[u8]) -> ApiRe
     if !record(app, &message).await? {
         return Ok(SUCCESS.to_owned());
     }
-    if let Hit::Ok = app.store().hit("sweep:callbacks", SWEEP, 1).await? {
-        oauth::forget_old(app).await?;
-    }
-    let Some(welcome) = welcome(app, &message).await? else { return Ok(SUCCESS.to_owned()) };
+    sweep(app).await?;
+    let Ok(welcome) = tokio::time::timeout(WELCOME, welcome(app, &message)).await else {
+        tracing::warn!("there was no time left for a welcome");
+        return Ok(SUCCESS.to_owned());
+    };
+    let Some(welcome) = welcome? else { return Ok(SUCCESS.to_owned()) };
     let reply = text_reply(&message, &welcome, now_s);
     let nonce = u32::from_be_bytes(keys::random()).to_string();
     let sealed = ours.seal(&reply, now_s, &nonce, keys::random());
     Ok(sealed.map_err(|error| anyhow::anyhow!("a reply could not be sealed: {error}"))?)
 }
 
-/// The dedupe row first, in one transaction with what it stands for; false when it was taken before.
+/// Old rows go now and then, while nobody waits for it.
+async fn sweep(app: &App) -> ApiResult<()> {
+    if let Hit::Ok = app.store().hit("sweep:callbacks", SWEEP, 1).await? {
+        let server = app.clone();
+        app.spawn(async move {
+            if let Err(error) = oauth::forget_old(&server).await {
+                tracing::warn!(%error, "old callbacks could not be forgotten");
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The dedupe row first, in one transaction with what it stands for; false when it was taken before. A hall that follows
+/// at once shares its transactions.
 async fn record(app: &App, message: &Message) -> ApiResult<bool> {
-    let mut tx = app.db().begin().await?;
+    let (server, taken) = (app.clone(), message.clone());
+    let fresh = app
+        .db()
+        .together(Locks::Own, move |tx| async move { keep(&server, tx, &taken).await }.boxed())
+        .await?;
+    if fresh && matches!(message.event, Event::Subscribe { .. } | Event::Scan { .. } | Event::Text { .. }) {
+        due_again(app, &message.openid).await?;
+    }
+    if fresh {
+        app.pay_wake().notify_one();
+    }
+    Ok(fresh)
+}
+
+async fn keep(app: &App, tx: &mut Tx, message: &Message) -> ApiResult<bool> {
     let done =
         sqlx::query("insert into callback_seen (dedupe, at) values ($1, $2) on conflict (dedupe) do nothing")
             .bind(&message.dedupe_key)
@@ -81,33 +117,29 @@ async fn record(app: &App, message: &Message) -> ApiResult<bool> {
     let at = message.created_s.saturating_mul(1000).saturating_add(999);
     match &message.event {
         Event::Subscribe { scene } => {
-            brought(&mut tx, &message.openid, scene.as_deref(), at).await?;
-            follow::set(&mut tx, &message.openid, true, scene.as_deref().unwrap_or_default(), at).await?;
+            brought(app, tx, (&message.openid, scene.as_deref()), at).await?;
+            follow::set(tx, &message.openid, true, scene.as_deref().unwrap_or_default(), at).await?;
         }
         Event::Unsubscribe => {
-            follow::set(&mut tx, &message.openid, false, "", at).await?;
-            invite::unfollowed(&mut tx, &message.openid, app.now()).await?;
+            follow::left(tx, &message.openid, at).await?;
+            invite::unfollowed(tx, &message.openid, app.now()).await?;
         }
-        Event::Scan { scene } => follow::set(&mut tx, &message.openid, true, scene, at).await?,
-        Event::Text { .. } => follow::set(&mut tx, &message.openid, true, "", at).await?,
-        Event::TemplateDone { msgid, status } => notice::finished(&mut tx, msgid, status, app.now()).await?,
+        Event::Scan { scene } => follow::set(tx, &message.openid, true, scene, at).await?,
+        Event::Text { .. } => follow::set(tx, &message.openid, true, "", at).await?,
+        Event::TemplateDone { msgid, status } => notice::finished(tx, msgid, status, app.now()).await?,
         Event::Other => {}
     }
     if let Some(window) = window(&message.event) {
-        follow::open_window(&mut tx, &message.openid, window, message.created_s.saturating_mul(1000)).await?;
+        follow::open_window(tx, &message.openid, window, message.created_s.saturating_mul(1000)).await?;
     }
-    if matches!(message.event, Event::Subscribe { .. } | Event::Scan { .. } | Event::Text { .. }) {
-        due_again(&mut tx, &message.openid, app.now()).await?;
-    }
-    tx.commit().await?;
-    app.pay_wake().notify_one();
     Ok(true)
 }
 
 /// Somebody follows by a code of a person: remembered before the follow is, for only who never followed before is new.
-async fn brought(tx: &mut Tx, openid: &str, scene: Option<&str>, at: i64) -> ApiResult<()> {
+async fn brought(app: &App, tx: &mut Tx, (openid, scene): (&str, Option<&str>), at: i64) -> ApiResult<()> {
     if let Some(QrScene::Referrer(code)) = scene.and_then(QrScene::parse) {
-        invite::scanned(tx, at, Scan { openid, code: &code, way: "qr", snapshot: false }).await?;
+        let scan = Scan { openid, code: &code, way: "qr", snapshot: false };
+        invite::scanned(app.keys(), tx, at, scan).await?;
     }
     Ok(())
 }
@@ -122,17 +154,30 @@ fn window(event: &Event) -> Option<(i64, i64)> {
     }
 }
 
-/// What waited for this follow is tried now; whether the person follows is asked again then, and not taken from here.
-async fn due_again(tx: &mut Tx, openid: &str, now: i64) -> Result<(), sqlx::Error> {
+/// What waited for this follow is tried now; whether the person follows is asked again then, and not taken from here. Packets
+/// are the sender's rows, so this is a transaction of its own, and only for the few who have one: should it be lost, the
+/// sender looks by itself later.
+async fn due_again(app: &App, openid: &str) -> ApiResult<()> {
+    let waits = sqlx::query(
+        "select bill_no from packet where openid = $1 and state = 'held' and reason = 'not_following' and next_at > $2",
+    )
+    .bind(openid)
+    .bind(app.now())
+    .fetch_optional(app.db().read())
+    .await?;
+    if waits.is_none() {
+        return Ok(());
+    }
+    let mut tx = app.db().begin().await?;
     sqlx::query(
         "update packet set next_at = $1 where openid = $2 and state = 'held' and reason = 'not_following' \
          and next_at > $1",
     )
-    .bind(now)
+    .bind(app.now())
     .bind(openid)
     .execute(tx.conn())
-    .await
-    .map(drop)
+    .await?;
+    Ok(tx.commit().await?)
 }
 
 /// The way in, for somebody who follows, scans or writes while a meeting is open. A scene of a meeting

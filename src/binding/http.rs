@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{admitted, bind, callback, consent, known, oauth, otp};
 use crate::{
+    address::{self, Often},
     app::App,
     auth::{self, Attendee},
     error::{ApiError, ApiResult, ProblemBody},
@@ -44,15 +45,55 @@ pub fn router() -> OpenApiRouter<App> {
 /// Begin the log-in through WeChat.
 #[utoipa::path(get, path = "/m/{meeting}/login", tag = "attendee",
     params(("meeting" = String, Path, description = "Id of the meeting.")), responses(
-    (status = 302, description = "To WeChat's authorization page; a cookie binds its state to this browser."),
+    (status = 302, description = "To WeChat's authorization page; a cookie binds its state to this browser. A browser \
+        (`Accept: text/html`) that cannot log in now is sent to the attendee's page, with the reason in the fragment."),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 429, description = "`login_busy`: too many from one address, with Retry-After", body = ProblemBody),
+    (status = 503, description = "`unavailable`", body = ProblemBody),
 ))]
 async fn login(
     State(app): State<App>,
-    jar: CookieJar,
     Path(meeting): Path<String>,
+    parts: Parts,
+    jar: CookieJar,
 ) -> ApiResult<(CookieJar, Response)> {
-    let (address, state) = oauth::begin(&app, &meeting).await?;
-    Ok((jar.add(auth::oauth_cookie(&app, &state)), found(&address)?))
+    let often = Often { what: "oauth.login", most: app.config().limits.oauth_per_minute };
+    let begun = match often.take(&app, address::of(&app, &parts)) {
+        Ok(()) => oauth::begin(&app, &meeting).await,
+        Err(wait) => Err(oauth::busy(wait)),
+    };
+    match begun {
+        Ok((address, state)) => Ok((jar.add(auth::oauth_cookie(&app, &state)), found(&address)?)),
+        Err(error) => Ok((jar, to_page(&meeting, &parts, error)?)),
+    }
+}
+
+/// Sends a browser to the attendee's page, which says what is wrong and has a button; WeChat's browser would show a
+/// problem as it stands. Programs get the problem.
+fn to_page(meeting: &str, parts: &Parts, error: ApiError) -> ApiResult<Response> {
+    let word = match error.code() {
+        "login_restart" => "restart",
+        "snapshot_user" => "snapshot",
+        "login_busy" => "busy",
+        "not_found" => "unknown",
+        _ if error.status().is_server_error() => "away",
+        _ => return Err(error),
+    };
+    if !reads_html(parts) || !is_plain(meeting) {
+        return Err(error);
+    }
+    tracing::info!(%error, "a log-in through WeChat failed");
+    found(&format!("/m/{meeting}#login={word}"))
+}
+
+fn reads_html(parts: &Parts) -> bool {
+    let accepted = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.into_iter().any(|value| value.contains("text/html"))
+}
+
+/// As ids of meetings are: nothing else becomes part of an address.
+fn is_plain(meeting: &str) -> bool {
+    !meeting.is_empty() && meeting.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// 302, which every browser follows with GET.
@@ -76,22 +117,41 @@ struct Back {
 /// WeChat's redirect back: makes this browser the attendee's.
 #[utoipa::path(get, path = "/m/{meeting}/callback", tag = "attendee",
     params(("meeting" = String, Path, description = "Id of the meeting."), Back), responses(
-    (status = 302, description = "To the attendee's page, logged in."),
+    (status = 302, description = "To the attendee's page: logged in, or, in a browser (`Accept: text/html`), with the reason \
+        why not in the fragment."),
     (status = 400, description = "`login_restart`: state or code is missing, foreign or used.", body = ProblemBody),
     (status = 403, description = "`snapshot_user`: WeChat showed a snapshot page.", body = ProblemBody),
+    (status = 429, description = "`login_busy`: too many from one address, with Retry-After", body = ProblemBody),
+    (status = 503, description = "`unavailable`: WeChat does not answer", body = ProblemBody),
 ))]
 async fn login_back(
     State(app): State<App>,
     Path(meeting): Path<String>,
     Query(back): Query<Back>,
+    known: ApiResult<Attendee>,
     jar: CookieJar,
     parts: Parts,
 ) -> ApiResult<(CookieJar, Response)> {
-    if !meeting.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    if !is_plain(&meeting) {
         return Err(ApiError::not_found("该活动"));
     }
-    let expected = auth::oauth_state(&app, &parts);
-    let attendee = oauth::finish(&app, expected, &back.code, &back.state).await?;
+    let from = address::of(&app, &parts);
+    let often = Often { what: "oauth.back", most: app.config().limits.oauth_per_minute };
+    let finished = match often.take(&app, from) {
+        Ok(()) => {
+            let expected = auth::oauth_state(&app, &parts);
+            oauth::finish(&app, from, expected, (&back.code, &back.state)).await
+        }
+        Err(wait) => Err(oauth::busy(wait)),
+    };
+    let attendee = match finished {
+        Ok(attendee) => attendee,
+        // The address was opened again, after it had served: this browser is logged in.
+        Err(_) if known.is_ok() && reads_html(&parts) => {
+            return Ok((jar, found(&format!("/m/{meeting}"))?));
+        }
+        Err(error) => return Ok((jar, to_page(&meeting, &parts, error)?)),
+    };
     let jar =
         jar.add(auth::attendee_cookie(&app, &attendee)).add(auth::clear_cookie(&app, auth::Name::Oauth));
     Ok((jar, found(&format!("/m/{meeting}"))?))

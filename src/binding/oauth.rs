@@ -1,10 +1,13 @@
 //! Log-in through WeChat: the state is bound to the browser by a sealed cookie, works once, and so does the code.
 
+use std::net::IpAddr;
+
 use futures_util::FutureExt;
 use sqlx::Row;
 use url::Url;
 
 use crate::{
+    address::Often,
     app::App,
     auth::Attendee,
     clock::DAY,
@@ -15,6 +18,10 @@ use crate::{
 };
 
 use super::snapshot;
+
+/// Log-ins of one address that WeChat or we refuse, in a minute: each costs a row and a question to WeChat. Phones of a
+/// whole hall that open an old page again stay below it.
+const FAILED: Often = Often { what: "oauth.failed", most: 300 };
 
 /// Longest code and state that are looked at, bytes.
 const TEXT_MAX: usize = 512;
@@ -43,14 +50,28 @@ pub(super) async fn begin(app: &App, meeting: &str) -> ApiResult<(String, String
 /// Exchanges what WeChat's redirect brought, after state and code are marked as used.
 pub(super) async fn finish(
     app: &App,
+    from: Option<IpAddr>,
     expected: Option<String>,
-    code: &str,
-    state: &str,
+    (code, state): (&str, &str),
 ) -> ApiResult<Attendee> {
     let expected = expected.ok_or_else(restart)?;
     if code.is_empty() || code.len() > TEXT_MAX || !constant_time_eq(&expected, state) {
         return Err(restart());
     }
+    FAILED.look(app, from).map_err(busy)?;
+    let exchanged = exchange(app, code, state).await;
+    if exchanged.as_ref().is_err_and(|error| error.code() == restart().code()) {
+        FAILED.take(app, from).map_err(busy)?;
+    }
+    exchanged
+}
+
+/// 429 `login_busy`.
+pub(super) fn busy(wait_s: i64) -> ApiError {
+    ApiError::too_many("login_busy", "同时登录的人太多，请稍后再打开本页。", wait_s)
+}
+
+async fn exchange(app: &App, code: &str, state: &str) -> ApiResult<Attendee> {
     let (now, texts) = (app.now(), [format!("state:{state}"), format!("code:{code}")]);
     let once = app.db().together(Locks::Own, move |tx| {
         async move {

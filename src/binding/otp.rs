@@ -12,7 +12,7 @@ use crate::{
     config::Secret,
     error::{ApiError, ApiResult},
     keys::{self, Purpose},
-    people::trouble,
+    people::trouble::{self, STOPPED},
     phone::Phone,
     store::{CodeTry, Hit},
     wire::CodeSent,
@@ -24,8 +24,8 @@ pub(super) const CODE_LIFE: Ms = 5 * MINUTE;
 const CODE_TRIES: u32 = 5;
 /// Tries for one phone within an hour, over all codes.
 const PHONE_TRIES: usize = 10;
-/// Set in the store while the provider has stopped us: nobody is sent anything.
-pub(super) const STOPPED: &str = "sms:stopped";
+/// Tries of one account within an hour, over all phones.
+const OPENID_TRIES: usize = 20;
 pub(super) const MINUTE: Ms = 60_000;
 pub(super) const HOUR: Ms = 60 * MINUTE;
 
@@ -68,7 +68,7 @@ pub(super) async fn send(
     limit(app, &holder).await?;
     let code = six_digits();
     app.store().put_code(&key(&holder), &holder.hash(app, &code), CODE_LIFE).await?;
-    trouble::forget(app, meeting, &attendee.openid).await?;
+    trouble::promised(app, meeting, &attendee.openid).await?;
     let now = app.now();
     app.kept::<Outbox>().put(Letter {
         meeting: meeting.to_owned(),
@@ -96,20 +96,21 @@ fn six_digits() -> String {
     }
 }
 
-/// 1 a minute, 5 an hour, 10 a day for a phone; 5 an hour for an openid.
+/// 1 a minute, 5 an hour, 10 a day for a phone; 5 an hour for an openid. All are counted, or none: an account that may
+/// send no more cannot use up what somebody else's phone may be sent.
 async fn limit(app: &App, holder: &Holder) -> ApiResult<()> {
     let limits = [
-        (format!("sms:phone:minute:{}", holder.phone), MINUTE, 1),
         (format!("sms:openid:hour:{}", holder.openid), HOUR, 5),
+        (format!("sms:phone:minute:{}", holder.phone), MINUTE, 1),
         (format!("sms:phone:hour:{}", holder.phone), HOUR, 5),
         (format!("sms:phone:day:{}", holder.phone), DAY, 10),
     ];
-    for (key, window, most) in limits {
-        if let Hit::RetryAfter(ms) = app.store().hit(&key, window, most).await? {
-            return Err(ApiError::too_many("code_throttled", "验证码发送太频繁，请稍后再试。", seconds(ms)));
+    match app.store().hit_all(&limits).await? {
+        Hit::Ok => Ok(()),
+        Hit::RetryAfter(ms) => {
+            Err(ApiError::too_many("code_throttled", "验证码发送太频繁，请稍后再试。", seconds(ms)))
         }
     }
-    Ok(())
 }
 
 fn seconds(ms: Ms) -> i64 {
@@ -121,13 +122,24 @@ fn unavailable() -> ApiError {
     ApiError::unavailable("短信暂时发不出去，请联系主持人，或稍后再试。")
 }
 
-/// Uses up a code. Every try is counted before it is compared.
+/// Uses up a code. Every try is counted before it is compared. What is compared with nothing, since this account asked for
+/// no code or used it up, is no try: it would be counted against a phone that may be somebody else's.
 pub(super) async fn redeem(app: &App, holder: &Holder, code: &str) -> ApiResult<()> {
-    let tries = format!("otp:tries:{}", holder.phone);
-    if let Hit::RetryAfter(ms) = app.store().hit(&tries, HOUR, PHONE_TRIES).await? {
+    if let Some(dead) = app.store().dead_code(&key(holder), CODE_TRIES).await? {
+        return judge(dead);
+    }
+    let tries = [
+        (format!("otp:tries:openid:{}", holder.openid), HOUR, OPENID_TRIES),
+        (format!("otp:tries:{}", holder.phone), HOUR, PHONE_TRIES),
+    ];
+    if let Hit::RetryAfter(ms) = app.store().hit_all(&tries).await? {
         return Err(too_many(ms));
     }
-    match app.store().take_try(&key(holder), &holder.hash(app, code), CODE_TRIES).await? {
+    judge(app.store().take_try(&key(holder), &holder.hash(app, code), CODE_TRIES).await?)
+}
+
+fn judge(tried: CodeTry) -> ApiResult<()> {
+    match tried {
         CodeTry::Right => Ok(()),
         CodeTry::Wrong { left } => {
             Err(ApiError::bad_request("code_wrong", format!("验证码不对，还可以试 {left} 次。"))

@@ -14,11 +14,16 @@ use futures_util::future::join_all;
 use sqlx::Row;
 use tokio::sync::{Notify, Semaphore};
 
-use super::{
-    otp::{MINUTE, STOPPED},
-    spend,
+use super::{otp::MINUTE, spend};
+use crate::{
+    app::App,
+    config::Secret,
+    error::ApiResult,
+    keys,
+    people::trouble::{self, STOPPED},
+    phone::Phone,
+    sms::SmsError,
 };
-use crate::{app::App, config::Secret, error::ApiResult, keys, people::trouble, phone::Phone, sms::SmsError};
 
 /// Letters that wait; with more the person is told to come back.
 const MOST: usize = 2_000;
@@ -84,8 +89,11 @@ pub async fn run(app: App) {
         let (server, open) = (app.clone(), Arc::clone(&outbox));
         app.spawn(async move {
             let count = batch.len();
+            let holders: Vec<_> =
+                batch.iter().map(|letter| (letter.meeting.clone(), letter.openid.clone())).collect();
             if let Err(error) = deliver(&server, batch).await {
                 tracing::error!(%error, count, "codes could not be sent");
+                tell_lost(&server, &holders).await;
             }
             open.open.fetch_sub(count, Ordering::Relaxed);
             drop(turn);
@@ -184,19 +192,30 @@ async fn count(app: &App, letters: Vec<(Letter, String)>) -> ApiResult<Vec<(Lett
     Ok(counted)
 }
 
-/// What an error means to the person who waits, and to everybody else.
+/// What an error means to everybody else. The person who waits learns nothing of it that an uninvited one would not.
 async fn tell(app: &App, letter: &Letter, error: &SmsError) -> ApiResult<()> {
     match error {
         // It may have arrived: the person looks, and may ask again after a minute. A second try of ours could send twice.
-        SmsError::Unknown(_) => {
-            tracing::warn!(%error, "it is not known whether an SMS was sent");
-            return Ok(());
-        }
+        SmsError::Unknown(_) => tracing::warn!(%error, "it is not known whether an SMS was sent"),
         SmsError::Config(_) | SmsError::Stopped(_) => {
             tracing::error!(%error, "SMS cannot be sent: check [sms] and the provider's account");
-            app.store().set(STOPPED, error.word(), MINUTE).await?;
+            // Abroad has a wording and prices of its own: what is wrong with it stops nobody at home.
+            if matches!(error, SmsError::Stopped(_)) || letter.phone.is_mainland() {
+                app.store().set(STOPPED, error.word(), MINUTE).await?;
+            }
         }
-        SmsError::Wait(_) | SmsError::Number(_) => tracing::info!(%error, "an SMS was refused"),
+        SmsError::Number(_) => tracing::warn!(%error, "the SMS provider refused a number"),
+        SmsError::Wait(_) => tracing::info!(%error, "an SMS was refused"),
     }
-    Ok(trouble::note(app, &letter.meeting, &letter.openid, error.word()).await?)
+    Ok(())
+}
+
+/// Codes that were promised and will not come: whoever waits for one is told so. Some of the batch may be on their way all
+/// the same, which does no harm.
+async fn tell_lost(app: &App, holders: &[(String, String)]) {
+    for (meeting, openid) in holders {
+        if let Err(error) = trouble::lost(app, meeting, openid).await {
+            return tracing::error!(%error, "nobody could be told that codes were lost");
+        }
+    }
 }

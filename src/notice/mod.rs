@@ -38,6 +38,8 @@ struct Notice {
     n: i64,
     tries: i64,
     created_at: Ms,
+    /// An earlier try had no answer: it may have arrived.
+    doubt: bool,
 }
 
 /// Sends until the server stops.
@@ -113,7 +115,7 @@ async fn find(app: &App, meeting: &str) -> ApiResult<()> {
 async fn claim(app: &App) -> ApiResult<Vec<Notice>> {
     let now = app.now();
     let rows = sqlx::query(
-        "select id, meeting_id, openid, n, tries, created_at from notice \
+        "select id, meeting_id, openid, n, tries, created_at, why from notice \
          where state = 'due' and next_at <= $1 order by next_at, id limit $2",
     )
     .bind(now)
@@ -133,6 +135,7 @@ async fn claim(app: &App) -> ApiResult<Vec<Notice>> {
             n: row.try_get(3)?,
             tries: row.try_get(4)?,
             created_at: row.try_get(5)?,
+            doubt: row.try_get::<String, _>(6)? == send::DOUBT,
         };
         let done = sqlx::query(
             "update notice set tries = tries + 1, next_at = $1 where id = $2 and tries = $3 and state = 'due'",

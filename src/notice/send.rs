@@ -18,16 +18,25 @@ const TRIES: i64 = 4;
 const REPEATABLE: Ms = 8 * 60_000;
 /// First pause before another try, ms; doubles.
 const PAUSE: Ms = 5_000;
+/// Why a message is not known to have failed: no answer came.
+pub(super) const DOUBT: &str = "unreachable";
 /// Set in the store while the day's quota of template messages is used up.
 const QUOTA: &str = "wechat:quota:template";
 
 /// What came of a try.
 #[derive(Debug, PartialEq, Eq)]
 enum Came {
-    Sent { way: &'static str, msgid: String },
-    Unknown { way: &'static str },
+    Sent {
+        way: &'static str,
+        msgid: String,
+    },
+    Unknown {
+        way: &'static str,
+    },
     Failed(&'static str),
     Later(Ms),
+    /// As `Later`, but this try may have arrived.
+    Again(Ms),
 }
 
 /// Sends one and keeps what came of it.
@@ -108,10 +117,14 @@ fn judge(sent: Result<String, AccountError>, notice: &Notice, now: Ms) -> Came {
         Err(error) => {
             tracing::warn!(%error, "a message to a winner had no usable answer");
             let open = notice.tries + 1 < TRIES && now - notice.created_at < REPEATABLE;
-            if open {
-                Came::Later(now + (PAUSE << notice.tries.clamp(0, 6)))
-            } else {
-                Came::Failed("unreachable")
+            let at = now + (PAUSE << notice.tries.clamp(0, 6));
+            let lost = matches!(error, AccountError::Busy(why) if why != "no connection");
+            match (open, lost || notice.doubt) {
+                (true, _) if lost => Came::Again(at),
+                (true, _) => Came::Later(at),
+                // One of the tries may have arrived, and a repeat would be a second message by now.
+                (false, true) => Came::Unknown { way: "template" },
+                (false, false) => Came::Failed("away"),
             }
         }
     }
@@ -121,7 +134,9 @@ async fn settle(app: &App, notice: &Notice, came: Came) -> ApiResult<()> {
     let now = app.now();
     let (state, way, why, msgid, next_at) = match came {
         Came::Sent { way, msgid } => ("sent", way, "", msgid, now),
-        Came::Unknown { way } => ("unknown", way, "unreachable", String::new(), now),
+        Came::Unknown { way } => ("unknown", way, DOUBT, String::new(), now),
+        Came::Again(at) => ("due", "", DOUBT, String::new(), at),
+        Came::Later(at) if notice.doubt => ("due", "", DOUBT, String::new(), at),
         Came::Failed(why) => ("failed", "", why, String::new(), now),
         Came::Later(at) => ("due", "", if at - now > PAUSE << 6 { "quota" } else { "" }, String::new(), at),
     };
@@ -141,12 +156,13 @@ async fn settle(app: &App, notice: &Notice, came: Came) -> ApiResult<()> {
     Ok(tx.commit().await?)
 }
 
-/// Makes all failed ones due again; those that may have arrived stay as they are.
+/// Makes all failed ones due again; those that may have arrived stay as they are. An older version kept some of these as
+/// failed, too: `unreachable` says that there was no answer, not that nothing was sent.
 pub(super) async fn retry(app: &App, meeting: &str) -> ApiResult<i64> {
     let mut tx = app.db().begin().await?;
     let done = sqlx::query(
         "update notice set state = 'due', why = '', tries = 0, next_at = $1, created_at = $1, updated_at = $1 \
-         where meeting_id = $2 and state = 'failed'",
+         where meeting_id = $2 and state = 'failed' and why <> 'unreachable'",
     )
     .bind(app.now())
     .bind(meeting)
@@ -173,8 +189,15 @@ mod tests {
 
     #[test]
     fn refusals_say_what_can_be_done() {
-        let notice =
-            Notice { id: "1".into(), meeting: "m".into(), openid: "o".into(), n: 1, tries: 0, created_at: 0 };
+        let notice = Notice {
+            id: "1".into(),
+            meeting: "m".into(),
+            openid: "o".into(),
+            n: 1,
+            tries: 0,
+            created_at: 0,
+            doubt: false,
+        };
         let now = 60_000;
         let of = |error| judge(Err(error), &notice, now);
         assert_eq!(of(AccountError::User { errcode: 43004 }), Came::Failed("not_following"));
@@ -182,10 +205,15 @@ mod tests {
         assert_eq!(of(AccountError::Config { errcode: 47003 }), Came::Failed("config"));
         assert_eq!(of(AccountError::Quota { errcode: 45009 }), Came::Later(next_beijing_midnight(now)));
         assert_eq!(of(AccountError::Quota { errcode: 45011 }), Came::Later(now + PAUSE));
-        assert_eq!(of(AccountError::Busy("timeout")), Came::Later(now + PAUSE));
+        assert_eq!(of(AccountError::Busy("timeout")), Came::Again(now + PAUSE));
+        assert_eq!(of(AccountError::Busy("no connection")), Came::Later(now + PAUSE));
         let late = judge(Err(AccountError::Busy("timeout")), &notice, REPEATABLE + 1);
-        assert_eq!(late, Came::Failed("unreachable"), "a repeat could be a second message by then");
+        let unknown = Came::Unknown { way: "template" };
+        assert_eq!(late, unknown, "a repeat could be a second message by then");
         let tired = Notice { tries: TRIES - 1, ..notice };
-        assert_eq!(judge(Err(AccountError::Busy("timeout")), &tired, now), Came::Failed("unreachable"));
+        assert_eq!(judge(Err(AccountError::Busy("timeout")), &tired, now), unknown);
+        let away = || Err(AccountError::Busy("no connection"));
+        assert_eq!(judge(away(), &tired, now), Came::Failed("away"), "none of the tries left this machine");
+        assert_eq!(judge(away(), &Notice { doubt: true, ..tired }, now), unknown, "an earlier one did");
     }
 }

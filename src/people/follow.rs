@@ -2,7 +2,15 @@
 
 use sqlx::Row;
 
-use crate::{app::App, clock::Ms, db::Tx, error::ApiResult, official, wechat::account::AccountError};
+use crate::{
+    app::App,
+    clock::Ms,
+    db::Tx,
+    error::ApiResult,
+    invite::{self, Scan},
+    official::{self, QrScene},
+    wechat::account::{AccountError, UserInfo},
+};
 
 /// Somebody who did not follow is asked for again after this time: a callback may have been lost.
 const ASK_AGAIN: Ms = 5_000;
@@ -24,22 +32,31 @@ pub async fn follows(app: &App, openid: &str) -> ApiResult<bool> {
 
 /// Asks the account itself, and records what it says: before money goes out, what is known is not enough.
 pub async fn check(app: &App, openid: &str) -> ApiResult<bool> {
-    let subscribed = ask(app, openid).await.map_err(|error| official::refused(&error))?;
+    let info = ask(app, openid).await.map_err(|error| official::refused(&error))?;
     let mut tx = app.db().begin().await?;
-    set(&mut tx, openid, subscribed, "", app.now()).await?;
+    if info.subscribe
+        && let Some(QrScene::Referrer(code)) = QrScene::parse(&info.scene)
+    {
+        // The callback that told of it may have been lost: whoever brought this person has brought them all the same.
+        let now = app.now();
+        let at = if info.subscribe_s > 0 { info.subscribe_s.saturating_mul(1000).min(now) } else { now };
+        invite::scanned(app.keys(), &mut tx, at, Scan { openid, code: &code, way: "qr", snapshot: false })
+            .await?;
+    }
+    set(&mut tx, openid, info.subscribe, &info.scene, app.now()).await?;
     tx.commit().await?;
-    Ok(subscribed)
+    Ok(info.subscribe)
 }
 
 /// Asks WeChat.
-async fn ask(app: &App, openid: &str) -> Result<bool, AccountError> {
+async fn ask(app: &App, openid: &str) -> Result<UserInfo, AccountError> {
     let asked = official::call(app, |account, token| {
         Box::pin(async move { account.user_info(&token, openid).await })
     });
     match asked.await {
-        Ok(info) => Ok(info.subscribe),
+        Ok(info) => Ok(info),
         // An openid that WeChat does not know as a follower.
-        Err(AccountError::User { .. }) => Ok(false),
+        Err(AccountError::User { .. }) => Ok(UserInfo::default()),
         Err(error) => Err(error),
     }
 }
@@ -60,6 +77,17 @@ pub async fn set(tx: &mut Tx, openid: &str, subscribed: bool, scene: &str, at: M
     .bind(at)
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Somebody stopped following at `at`, ms, says the account: then they did follow before, even if nobody had told us.
+pub async fn left(tx: &mut Tx, openid: &str, at: Ms) -> ApiResult<()> {
+    set(tx, openid, false, "", at).await?;
+    sqlx::query("update follower set first_at = $1 where openid = $2 and first_at is null")
+        .bind(at)
+        .bind(openid)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

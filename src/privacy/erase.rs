@@ -9,6 +9,7 @@ use crate::{
     audit::{self, Deed},
     auth::Staff,
     error::{ApiError, ApiResult},
+    invite,
     keys::Purpose,
     meeting::{self, Meeting, tell},
     people::tell_counts,
@@ -180,6 +181,7 @@ async fn remove(app: &App, tx: &mut Tx, meeting: &str, marks: &Marks) -> ApiResu
     .bind(app.now())
     .execute(tx.conn())
     .await?;
+    invite::remember(app.keys(), tx, app.now(), &marks.openids).await?;
     texts::scrub(tx, meeting, marks).await?;
     for place in PLACES {
         place.clear(tx, &marks.id).await?;

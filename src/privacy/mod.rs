@@ -2,7 +2,8 @@
 //! (`erase`) and after the meeting (`retention`).
 //!
 //! What is removed: names, phone and staff numbers, openids, photos, and what people wrote. What stays: the draw log,
-//! which has pids only, so that every proof holds; and money, with bill numbers, amounts and states, naming nobody.
+//! which has pids only, so that every proof holds; money, with bill numbers, amounts and states, naming nobody; and a
+//! keyed hash of each account that followed, so that nobody is rewarded for bringing it as somebody new.
 
 mod erase;
 mod export;

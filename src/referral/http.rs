@@ -80,6 +80,8 @@ async fn make(
     security(("me" = [])), responses(
     (status = 200, body = Scanned),
     (status = 403, description = "`origin`", body = ProblemBody),
+    (status = 503, description = "`unavailable`: WeChat does not say whether the phone follows already; ask again",
+        body = ProblemBody),
 ))]
 async fn scan(
     State(app): State<App>,
@@ -95,12 +97,13 @@ async fn scan(
     if by.is_none_or(|by| by.meeting != meeting) {
         return Err(ApiError::not_found("该推荐码"));
     }
-    // Somebody whose follow no callback told of is asked for: who follows already is not new, and is recorded so.
-    let _known = follow::follows(&app, &attendee.openid).await;
+    // Somebody whose follow no callback told of is asked for: who follows already is not new, and is recorded so. While
+    // nobody can say it, nobody is new: the page asks again.
+    follow::follows(&app, &attendee.openid).await?;
     let mut tx = app.db().begin().await?;
     let scan =
         Scan { openid: &attendee.openid, code: &request.code, way: "link", snapshot: attendee.snapshot };
-    let why = invite::scanned(&mut tx, app.now(), scan).await?;
+    let why = invite::scanned(app.keys(), &mut tx, app.now(), scan).await?;
     tx.commit().await?;
     Ok(Json(Scanned { kept: why.is_empty(), why: why.to_owned() }))
 }

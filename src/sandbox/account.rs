@@ -139,7 +139,8 @@ async fn authorize(State(sandbox): State<Shared>, lang: Lang, Query(asked): Quer
     sandbox.with(|inner| {
         let mut person = inner.people.ensure(&openid, &asked.name);
         if asked.follow == "1" {
-            person.subscribe = true;
+            (person.subscribe, person.subscribe_ms) = (true, now);
+            person.scene.clear();
             inner.people.put(person);
         }
         inner.codes.open.retain(|_, code| code.ends_ms + CODE_LIFE > now);
@@ -285,6 +286,8 @@ async fn user_info(State(sandbox): State<Shared>, Query(asked): Query<WithToken>
             None => fail(40003, "invalid openid"),
             Some(person) if person.subscribe => plain(&json!({
                 "subscribe": 1, "openid": person.openid, "language": "zh_CN", "remark": "", "groupid": 0,
+                "subscribe_time": person.subscribe_ms / 1000, "qr_scene": 0, "qr_scene_str": person.scene,
+                "subscribe_scene": if person.scene.is_empty() { "ADD_SCENE_OTHERS" } else { "ADD_SCENE_QR_CODE" },
             })),
             Some(person) => plain(&json!({ "subscribe": 0, "openid": person.openid })),
         }

@@ -143,6 +143,7 @@ fn message(inner: &mut Inner, asked: &Fire, now: Ms) -> Option<String> {
     match asked.event.as_str() {
         "subscribe" => {
             person.subscribe = true;
+            (person.subscribe_ms, person.scene) = (now, scene.clone());
             pairs.extend([("MsgType", "event"), ("Event", "subscribe"), ("EventKey", qr_key.as_str())]);
         }
         "unsubscribe" => {

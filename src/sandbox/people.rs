@@ -22,6 +22,11 @@ pub(super) struct Person {
     pub(super) staff_no: String,
     #[serde(default)]
     pub(super) subscribe: bool,
+    /// Since when, and by which parametric QR code.
+    #[serde(default)]
+    pub(super) subscribe_ms: Ms,
+    #[serde(default)]
+    pub(super) scene: String,
     /// Customer-service messages are allowed until then.
     #[serde(default)]
     pub(super) write_until_ms: Ms,
@@ -109,6 +114,8 @@ fn nobody(openid: &str, name: &str) -> Person {
         phone: String::new(),
         staff_no: String::new(),
         subscribe: false,
+        subscribe_ms: 0,
+        scene: String::new(),
         write_until_ms: 0,
         writes_left: 0,
     }

@@ -76,6 +76,11 @@ pub(super) fn bare_phone(text: &str) -> String {
     abroad.map_or_else(|| text.clone(), ToOwned::to_owned)
 }
 
+/// Templates are approved for the mainland or for the rest: here by `HOME` or `GLOBAL` in their names, any other for both.
+pub(super) fn suits(template: &str, mainland: bool) -> bool {
+    !template.contains(if mainland { "GLOBAL" } else { "HOME" })
+}
+
 impl SmsBox {
     /// Messages to a phone (any form), newest last; all of them for `None`.
     pub(super) fn find(&self, phone: Option<&str>) -> Vec<Sms> {
@@ -189,7 +194,7 @@ fn read(query: &[(String, String)]) -> Result<Sms, (&'static str, &'static str)>
     if sign_name.is_empty() {
         return Err(("isv.SMS_SIGNATURE_ILLEGAL", "短信签名不合法"));
     }
-    if !template.starts_with("SMS_") {
+    if !template.starts_with("SMS_") || !suits(template, mainland) {
         return Err(("isv.SMS_TEMPLATE_ILLEGAL", "短信模板不合法"));
     }
     let params: Value = serde_json::from_str(value(query, "TemplateParam"))

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 
 use super::account::random_hex;
 use super::faults::{Call, Fault, FaultKind, take_fault};
-use super::sms::{Sms, bare_phone};
+use super::sms::{Sms, bare_phone, suits};
 use super::state::Sandbox;
 
 /// A timestamp further away than this is refused, seconds.
@@ -71,6 +71,12 @@ fn complaint(asked: &Asked, phone: &str) -> Option<&'static str> {
         Some("FailedOperation.SignatureIncorrectOrUnapproved")
     } else if asked.template_id.is_empty() {
         Some("FailedOperation.TemplateIncorrectOrUnapproved")
+    } else if !suits(&asked.template_id, mainland) {
+        Some(if mainland {
+            "UnsupportedOperation.GlobalTemplateToChineseMainlandPhone"
+        } else {
+            "UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone"
+        })
     } else if asked.template_param_set.is_empty() {
         Some("FailedOperation.TemplateParamSetNotMatchApprovedTemplate")
     } else {

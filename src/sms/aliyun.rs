@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{ANSWER_BYTES, SmsError, client, host, transport, unread};
+use super::{ANSWER_BYTES, SmsError, Wordings, client, host, transport, unlisted, unread};
 use crate::{
     answer,
     clock::Ms,
@@ -29,8 +29,7 @@ pub struct Aliyun {
     base: Url,
     access_key: String,
     secret: Secret,
-    sign_name: String,
-    template: String,
+    wordings: Wordings,
 }
 
 #[derive(Deserialize)]
@@ -55,17 +54,17 @@ impl Aliyun {
             base,
             access_key: config.access_key.clone(),
             secret: config.secret.clone(),
-            sign_name: config.sign_name.clone(),
-            template: config.template.clone(),
+            wordings: Wordings::of(config),
         })
     }
 
     pub(super) async fn send(&self, phone: &Phone, code: &str, now: Ms) -> Result<(), SmsError> {
         let param = serde_json::json!({ "code": code }).to_string();
+        let wording = self.wordings.of_phone(phone);
         let query = BTreeMap::from([
             ("PhoneNumbers", phone.dialled()),
-            ("SignName", self.sign_name.as_str()),
-            ("TemplateCode", self.template.as_str()),
+            ("SignName", wording.sign_name.as_str()),
+            ("TemplateCode", wording.template.as_str()),
             ("TemplateParam", param.as_str()),
         ]);
         let date = utc(now);
@@ -102,17 +101,50 @@ fn judge(code: &str) -> Result<(), SmsError> {
     Err(match code {
         "OK" => return Ok(()),
         "isv.BUSINESS_LIMIT_CONTROL" => SmsError::Wait(named()),
-        "isv.MOBILE_NUMBER_ILLEGAL" | "isv.MOBILE_COUNT_OVER_LIMIT" => SmsError::Number(named()),
+        "isv.MOBILE_NUMBER_ILLEGAL"
+        | "isv.MOBILE_COUNT_OVER_LIMIT"
+        | "isv.NOT_SUPPORTED_COUNTRY"
+        | "isv.COUNTRY_RESTRICTED"
+        | "isv.DOMESTIC_NUMBER_NOT_SUPPORTED" => SmsError::Number(named()),
         "isv.AMOUNT_NOT_ENOUGH"
         | "isv.OUT_OF_SERVICE"
         | "isv.DAY_LIMIT_CONTROL"
+        | "isv.ACCOUNT_NOT_EXISTS"
+        | "isv.ACCOUNT_ABNORMAL"
+        | "isv.PRODUCT_UN_SUBSCRIPT"
+        | "isv.PRODUCT_UNSUBSCRIBE"
         | "isp.RAM_PERMISSION_DENY"
         | "isv.BLACK_KEY_CONTROL_LIMIT" => SmsError::Stopped(named()),
         "isp.SYSTEM_ERROR" => SmsError::Unknown(named()),
         _ if code.starts_with("Throttling") => SmsError::Unknown(named()),
-        // Signature, template and parameter faults, unknown keys, a clock that is wrong: a person has to look.
-        _ => SmsError::Config(named()),
+        _ if is_config(code) => SmsError::Config(named()),
+        _ => unlisted(named()),
     })
+}
+
+/// Signature, template and parameter faults, unknown keys, a clock that is wrong: a person has to look.
+fn is_config(code: &str) -> bool {
+    const BUSINESS: [&str; 9] = [
+        "isv.SMS_SIGNATURE_ILLEGAL",
+        "isv.SMS_SIGN_NAME_ILLEGAL",
+        "isv.SMS_SIGNATURE_SCENE_ILLEGAL",
+        "isv.SMS_TEMPLATE_ILLEGAL",
+        "isv.TEMPLATE_MISSING_PARAMETERS",
+        "isv.TEMPLATE_PARAMS_ILLEGAL",
+        "isv.INVALID_PARAMETERS",
+        "isv.INVALID_JSON_PARAM",
+        "isv.PARAM_LENGTH_LIMIT",
+    ];
+    const GATEWAY: [&str; 7] = [
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidTimeStamp",
+        "InvalidAction",
+        "Forbidden",
+        "Missing",
+    ];
+    BUSINESS.contains(&code) || GATEWAY.iter().any(|begins| code.starts_with(begins))
 }
 
 /// `2026-11-23T08:00:00Z`.
@@ -188,6 +220,11 @@ mod tests {
         assert_eq!(word("isv.MOBILE_NUMBER_ILLEGAL"), "number");
         assert_eq!(word("isv.SMS_TEMPLATE_ILLEGAL"), "config");
         assert_eq!(word("SignatureDoesNotMatch"), "config");
+        assert_eq!(word("InvalidAccessKeyId.NotFound"), "config");
+        assert_eq!(word("InvalidTimeStamp.Expired"), "config");
+        assert_eq!(word("isv.NOT_SUPPORTED_COUNTRY"), "number");
+        assert_eq!(word("isv.NEVER_HEARD_OF"), "unknown");
+        assert_eq!(word("SignatureNonceUsed"), "unknown");
         assert_eq!(word("isv.AMOUNT_NOT_ENOUGH"), "stopped");
         assert_eq!(word("Throttling.User"), "unknown");
         assert_eq!(utc(1_795_420_800_000), "2026-11-23T08:00:00Z");

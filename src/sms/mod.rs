@@ -12,7 +12,7 @@ use self::{aliyun::Aliyun, tencent::Tencent};
 use crate::{
     answer::ReadError,
     clock::Ms,
-    config::{Config, SmsProvider},
+    config::{Config, SmsConfig, SmsProvider},
     phone::Phone,
     watch,
     wechat::tls,
@@ -35,6 +35,41 @@ pub enum Sms {
     Log,
 }
 
+/// Signature and template of the mainland's numbers and of all others: the providers approve them apart.
+#[derive(Clone, Debug)]
+struct Wordings {
+    home: Wording,
+    abroad: Wording,
+}
+
+#[derive(Clone, Debug)]
+struct Wording {
+    sign_name: String,
+    template: String,
+}
+
+impl Wordings {
+    fn of(config: &SmsConfig) -> Self {
+        let own = |own: &String, usual: &String| if own.is_empty() { usual.clone() } else { own.clone() };
+        let home = Wording { sign_name: config.sign_name.clone(), template: config.template.clone() };
+        let abroad = Wording {
+            sign_name: own(&config.sign_name_global, &home.sign_name),
+            template: own(&config.template_global, &home.template),
+        };
+        Self { home, abroad }
+    }
+
+    fn of_phone(&self, phone: &Phone) -> &Wording {
+        if phone.is_mainland() { &self.home } else { &self.abroad }
+    }
+}
+
+/// A code that stands in no table of ours: whether anything was sent is not known, and a person should read it.
+fn unlisted(code: String) -> SmsError {
+    tracing::error!(code, "the SMS provider answered with a code that is not known here");
+    SmsError::Unknown(code)
+}
+
 /// Why no code is on its way, sorted by what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmsError {
@@ -44,7 +79,7 @@ pub enum SmsError {
     /// The provider does not take this number.
     #[error("the provider refuses this number ({0})")]
     Number(String),
-    /// Signature, template or key is wrong: nothing works until a person acts.
+    /// Signature, template or key is wrong: nothing of this kind of number works until a person acts.
     #[error("the SMS configuration is refused ({0})")]
     Config(String),
     /// The account is out of money or stopped: sending more is pointless.

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{ANSWER_BYTES, SmsError, client, host, transport, unread};
+use super::{ANSWER_BYTES, SmsError, Wordings, client, host, transport, unlisted, unread};
 use crate::{
     answer,
     clock::Ms,
@@ -29,8 +29,7 @@ pub struct Tencent {
     base: Url,
     access_key: String,
     secret: Secret,
-    sign_name: String,
-    template: String,
+    wordings: Wordings,
     app_id: String,
     region: String,
 }
@@ -71,19 +70,19 @@ impl Tencent {
             base,
             access_key: config.access_key.clone(),
             secret: config.secret.clone(),
-            sign_name: config.sign_name.clone(),
-            template: config.template.clone(),
+            wordings: Wordings::of(config),
             app_id: config.app_id.clone(),
             region: config.region.clone(),
         })
     }
 
     pub(super) async fn send(&self, phone: &Phone, code: &str, now: Ms) -> Result<(), SmsError> {
+        let wording = self.wordings.of_phone(phone);
         let body = json!({
             "PhoneNumberSet": [phone.e164()],
             "SmsSdkAppId": self.app_id,
-            "SignName": self.sign_name,
-            "TemplateId": self.template,
+            "SignName": wording.sign_name,
+            "TemplateId": wording.template,
             "TemplateParamSet": [code],
         })
         .to_string();
@@ -133,6 +132,8 @@ fn judge(code: &str) -> Result<(), SmsError> {
         "InvalidParameterValue.IncorrectPhoneNumber" | "FailedOperation.PhoneNumberInBlacklist" => {
             SmsError::Number(named())
         }
+        // The template is the mainland's and the number is not, or nothing is sent to that country.
+        _ if code.starts_with("UnsupportedOperation") => SmsError::Number(named()),
         "FailedOperation.InsufficientBalanceInSmsPackage" => SmsError::Stopped(named()),
         // The account's own day limits; whether it may send at all.
         _ if code.starts_with("LimitExceeded.App") || code.starts_with("UnauthorizedOperation") => {
@@ -141,9 +142,27 @@ fn judge(code: &str) -> Result<(), SmsError> {
         _ if code.starts_with("InternalError") || code.starts_with("RequestLimitExceeded") => {
             SmsError::Unknown(named())
         }
-        // Signature, template and parameter faults, unknown keys, a clock that is wrong: a person has to look.
-        _ => SmsError::Config(named()),
+        _ if is_config(code) => SmsError::Config(named()),
+        _ => unlisted(named()),
     })
+}
+
+/// Signature, template and parameter faults, unknown keys, a clock that is wrong: a person has to look.
+fn is_config(code: &str) -> bool {
+    const LISTED: [&str; 11] = [
+        "FailedOperation.TemplateIncorrectOrUnapproved",
+        "FailedOperation.TemplateUnapprovedOrNotExist",
+        "FailedOperation.SignatureIncorrectOrUnapproved",
+        "FailedOperation.TemplateParamSetNotMatchApprovedTemplate",
+        "FailedOperation.ContainSensitiveWord",
+        "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter",
+        "InvalidParameterValue.SdkAppIdNotExist",
+        "InvalidParameterValue.TemplateParameterFormatError",
+        "InvalidParameterValue.TemplateParameterLengthLimit",
+        "InvalidParameter",
+        "InvalidAction",
+    ];
+    LISTED.contains(&code) || code.starts_with("AuthFailure") || code.starts_with("MissingParameter")
 }
 
 /// What a request is signed over.
@@ -227,6 +246,9 @@ mod tests {
         assert_eq!(word("FailedOperation.InsufficientBalanceInSmsPackage"), "stopped");
         assert_eq!(word("UnauthorizedOperation.SmsSdkAppIdVerifyFail"), "stopped");
         assert_eq!(word("InternalError.Timeout"), "unknown");
+        assert_eq!(word("UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone"), "number");
+        assert_eq!(word("UnsupportedOperation.UnsupportedRegion"), "number");
+        assert_eq!(word("FailedOperation.NeverHeardOf"), "unknown");
         let gateway = json!({"Response": {"Error": {"Code": "AuthFailure.SignatureExpire"}}}).to_string();
         assert_eq!(read(gateway.as_bytes()).unwrap_err().word(), "config");
         for odd in ["", "<html>", "{}", "{\"Response\":{}}", "{\"Response\":{\"SendStatusSet\":[]}}"] {

@@ -5,8 +5,9 @@ use axum_extra::extract::CookieJar;
 use http::{HeaderMap, request::Parts};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{address, pairing, scene, show, wall, ws};
+use super::{pairing, scene, show, wall, ws};
 use crate::{
+    address,
     app::App,
     auth::{Screen, Staff, screen_cookie},
     error::{ApiError, ApiResult, ProblemBody},

@@ -1,6 +1,5 @@
 //! What pages see live: the snapshot, the socket's address, the pairing of screens, what the screen shows and how it looks.
 
-mod address;
 mod http;
 mod pairing;
 mod presence;

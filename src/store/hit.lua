@@ -1,16 +1,22 @@
--- KEYS: list of moments. ARGV: now, window, limit. Returns 0 when counted, else ms to wait.
-local now, window, limit = now_ms(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-while true do
-    local first = redis.call('LINDEX', KEYS[1], 0)
-    if not first or tonumber(first) + window > now then break end
-    redis.call('LPOP', KEYS[1])
+-- KEYS: lists of moments. ARGV: now, then window and limit of each. Counts all of them and returns 0, or none and the ms to
+-- wait until all of them may be.
+local now, wait = now_ms(ARGV[1]), 0
+for n, key in ipairs(KEYS) do
+    local window, limit = tonumber(ARGV[2 * n]), tonumber(ARGV[2 * n + 1])
+    while true do
+        local first = redis.call('LINDEX', key, 0)
+        if not first or tonumber(first) + window > now then break end
+        redis.call('LPOP', key)
+    end
+    local count = redis.call('LLEN', key)
+    if count >= limit then
+        local oldest = redis.call('LINDEX', key, count - math.max(limit, 1))
+        wait = math.max(wait, oldest and math.max(tonumber(oldest) + window - now, 1) or window)
+    end
 end
-local count = redis.call('LLEN', KEYS[1])
-if count < limit then
-    redis.call('RPUSH', KEYS[1], string.format('%d', now))
-    redis.call('PEXPIRE', KEYS[1], ARGV[2])
-    return 0
+if wait > 0 then return wait end
+for n, key in ipairs(KEYS) do
+    redis.call('RPUSH', key, string.format('%d', now))
+    redis.call('PEXPIRE', key, ARGV[2 * n])
 end
-local oldest = redis.call('LINDEX', KEYS[1], count - math.max(limit, 1))
-if not oldest then return window end
-return math.max(tonumber(oldest) + window - now, 1)
+return 0

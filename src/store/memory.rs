@@ -62,6 +62,21 @@ struct Hits {
     window: i64,
 }
 
+impl Hits {
+    /// Forgets what is over; ms until there may be another one, 0 for now.
+    fn wait(&mut self, now: Ms, window: i64, limit: usize) -> i64 {
+        self.window = window;
+        while self.at.front().is_some_and(|at| at + window <= now) {
+            self.at.pop_front();
+        }
+        if self.at.len() < limit {
+            return 0;
+        }
+        let oldest = self.at.len().checked_sub(limit.max(1)).and_then(|place| self.at.get(place));
+        oldest.map_or(window, |at| (at + window - now).max(1))
+    }
+}
+
 impl Memory {
     pub(super) fn new(clock: Clock) -> Self {
         Self { state: Arc::default(), bus: broadcast::Sender::new(BUS_CAPACITY), clock }
@@ -140,19 +155,40 @@ impl Memory {
         }
     }
 
+    pub(super) fn dead_code(&self, key: &str, max_tries: u32) -> Option<CodeTry> {
+        let (state, now) = (self.state(), self.clock.now());
+        match state.codes.get(key).filter(|code| now < code.ends) {
+            None => Some(CodeTry::Expired),
+            Some(code) if code.used => Some(CodeTry::Used),
+            Some(code) if code.tries >= max_tries => Some(CodeTry::TooMany),
+            Some(_) => None,
+        }
+    }
+
     pub(super) fn hit(&self, key: &str, window_ms: i64, limit: usize) -> Hit {
         let (mut state, now) = self.writing();
         let hits = state.hits.entry(key.to_owned()).or_default();
-        hits.window = window_ms;
-        while hits.at.front().is_some_and(|at| at + window_ms <= now) {
-            hits.at.pop_front();
+        let wait = hits.wait(now, window_ms, limit);
+        if wait > 0 {
+            return Hit::RetryAfter(wait);
         }
-        if hits.at.len() < limit {
-            hits.at.push_back(now);
-            return Hit::Ok;
+        hits.at.push_back(now);
+        Hit::Ok
+    }
+
+    pub(super) fn hit_all(&self, keys: &[(String, i64, usize)]) -> Hit {
+        let (mut state, now) = self.writing();
+        let waits = keys.iter().map(|(key, window, limit)| {
+            state.hits.entry(key.clone()).or_default().wait(now, *window, *limit)
+        });
+        let longest = waits.max().unwrap_or(0);
+        if longest > 0 {
+            return Hit::RetryAfter(longest);
         }
-        let oldest = hits.at.len().checked_sub(limit.max(1)).and_then(|place| hits.at.get(place));
-        Hit::RetryAfter(oldest.map_or(window_ms, |at| (at + window_ms - now).max(1)))
+        for (key, ..) in keys {
+            state.hits.entry(key.clone()).or_default().at.push_back(now);
+        }
+        Hit::Ok
     }
 
     pub(super) fn take_token(&self, name: &str, rate_per_s: u32) -> i64 {

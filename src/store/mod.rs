@@ -197,10 +197,21 @@ impl Store {
         on_backend!(self, store => store.take_try(key, hash, max_tries))
     }
 
+    /// What a try would come to whatever its hash, without being one; `None` for a code that a try would be compared with.
+    pub async fn dead_code(&self, key: &str, max_tries: u32) -> Result<Option<CodeTry>, StoreError> {
+        on_backend!(self, store => store.dead_code(key, max_tries))
+    }
+
     /// Counts one more of `key` unless there were `limit` of them within the last `window_ms`. Each one is
     /// remembered with its moment, so `limit` should stay below some ten thousand.
     pub async fn hit(&self, key: &str, window_ms: i64, limit: usize) -> Result<Hit, StoreError> {
         on_backend!(self, store => store.hit(key, window_ms, limit))
+    }
+
+    /// Counts one more of each key, each with its window and its limit, or none of them at all: a refusal uses nothing
+    /// up. Says the longest of the waits.
+    pub async fn hit_all(&self, keys: &[(String, i64, usize)]) -> Result<Hit, StoreError> {
+        on_backend!(self, store => store.hit_all(keys))
     }
 
     /// Reserves the next slot of `name`, at `rate_per_s` on all servers together: go on after that many ms, without

@@ -33,6 +33,7 @@ struct Scripts {
     replace: Script,
     put_code: Script,
     take_try: Script,
+    dead_code: Script,
     hit: Script,
     take_token: Script,
     get: Script,
@@ -61,6 +62,7 @@ impl Scripts {
             replace: Script::new(include_str!("replace.lua")),
             put_code: script!("put_code.lua"),
             take_try: script!("take_try.lua"),
+            dead_code: script!("dead_code.lua"),
             hit: script!("hit.lua"),
             take_token: script!("take_token.lua"),
             get: script!("get.lua"),
@@ -87,6 +89,17 @@ fn pool_keys(meeting: &str) -> [String; 2] {
 /// Beginning of the keys of the strings that hold a pool's members.
 fn strings_key(meeting: &str) -> String {
     format!("kj:pool:{{{meeting}}}:members:")
+}
+
+/// What the scripts of codes answer.
+fn code_try(left: i64) -> CodeTry {
+    match left {
+        -1 => CodeTry::Right,
+        -2 => CodeTry::TooMany,
+        -3 => CodeTry::Expired,
+        -4 => CodeTry::Used,
+        left => CodeTry::Wrong { left: u32::try_from(left).unwrap_or(0) },
+    }
 }
 
 impl Redis {
@@ -254,18 +267,26 @@ impl Redis {
     ) -> Result<CodeTry, StoreError> {
         let args = args![self.now(), hash, max_tries];
         let left: i64 = self.run(&self.scripts.take_try, &[format!("kj:code:{key}")], &args).await?;
-        Ok(match left {
-            -1 => CodeTry::Right,
-            -2 => CodeTry::TooMany,
-            -3 => CodeTry::Expired,
-            -4 => CodeTry::Used,
-            left => CodeTry::Wrong { left: u32::try_from(left).unwrap_or(0) },
-        })
+        Ok(code_try(left))
+    }
+
+    pub(super) async fn dead_code(&self, key: &str, max_tries: u32) -> Result<Option<CodeTry>, StoreError> {
+        let args = args![self.now(), max_tries];
+        let found: i64 = self.run(&self.scripts.dead_code, &[format!("kj:code:{key}")], &args).await?;
+        Ok((found < 0).then(|| code_try(found)))
     }
 
     pub(super) async fn hit(&self, key: &str, window_ms: i64, limit: usize) -> Result<Hit, StoreError> {
-        let args = args![self.now(), window_ms, limit];
-        let wait: i64 = self.run(&self.scripts.hit, &[format!("kj:hit:{key}")], &args).await?;
+        self.hit_all(&[(key.to_owned(), window_ms, limit)]).await
+    }
+
+    pub(super) async fn hit_all(&self, keys: &[(String, i64, usize)]) -> Result<Hit, StoreError> {
+        let mut list = args![self.now()];
+        for (_, window, limit) in keys {
+            list.extend(args![window, limit]);
+        }
+        let keys: Vec<String> = keys.iter().map(|(key, ..)| format!("kj:hit:{key}")).collect();
+        let wait: i64 = self.run(&self.scripts.hit, &keys, &list).await?;
         Ok(if wait == 0 { Hit::Ok } else { Hit::RetryAfter(wait) })
     }
 

@@ -158,7 +158,18 @@ async fn budget(tx: &mut Tx, meeting_id: &str, rules: &VoucherRules) -> ApiResul
 }
 
 /// A campaign under its row lock: whoever sends to it takes turns from here to the commit.
-pub(super) async fn take_turn(tx: &mut Tx, id: &str) -> ApiResult<(CampaignStatus, VoucherRules)> {
+pub(super) async fn take_turn(
+    tx: &mut Tx,
+    (meeting, id): (&str, &str),
+) -> ApiResult<(CampaignStatus, VoucherRules)> {
+    // What is looked for in all campaigns of the meeting is looked for by one at a time: the oldest one's row is first.
+    sqlx::query(
+        "update voucher_campaign set turn = turn + 1 where id = (select id from voucher_campaign \
+         where meeting_id = $1 order by created_at, id limit 1)",
+    )
+    .bind(meeting)
+    .execute(tx.conn())
+    .await?;
     let row =
         sqlx::query("update voucher_campaign set turn = turn + 1 where id = $1 returning status, rules")
             .bind(id)

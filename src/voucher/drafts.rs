@@ -150,7 +150,7 @@ pub(super) async fn send(app: &App, me: &Sender, (meeting_id, id): (&str, &str))
     let mut tx = app.db().begin().await?;
     meeting::load(tx.conn(), meeting_id).await?.must_be_open()?;
     let campaign = Facts::own(tx.conn(), me, (meeting_id, id)).await?.campaign;
-    let (status, rules) = campaigns::take_turn(&mut tx, &campaign).await?;
+    let (status, rules) = campaigns::take_turn(&mut tx, (meeting_id, &campaign)).await?;
     // Now that nobody else sends to this campaign. Photos are changed under the voucher's row.
     sqlx::query("update voucher set updated_at = updated_at where id = $1")
         .bind(id)
@@ -170,6 +170,7 @@ pub(super) async fn send(app: &App, me: &Sender, (meeting_id, id): (&str, &str))
     }
     may_more(&mut tx, me, &facts, &rules).await?;
     order_free(&mut tx, me, &facts, &rules::order_key(&fields.order_no)).await?;
+    files_free(&mut tx, me, &facts).await?;
     let flags = alike(&mut tx, me, &facts).await?;
     sqlx::query(
         "update voucher set state = 'waiting', reason = '', first_by = null, flags = $1, item_name = $2, amount_fen = $3, \
@@ -223,15 +224,16 @@ async fn may_more(tx: &mut Tx, me: &Sender, facts: &Facts, rules: &VoucherRules)
     Err(ApiError::conflict("person_limit", detail))
 }
 
+/// No order pays twice in a meeting, whatever campaigns it has.
 async fn order_free(tx: &mut Tx, me: &Sender, facts: &Facts, key: &str) -> ApiResult<()> {
     if key.is_empty() {
         return Ok(());
     }
     let row = sqlx::query(
-        "select person_id from voucher where campaign_id = $1 and order_key = $2 and id <> $3 \
-         and state in ('waiting', 'second', 'accepted')",
+        "select person_id from voucher where order_key = $2 and id <> $3 and state in ('waiting', 'second', 'accepted') \
+         and campaign_id in (select id from voucher_campaign where meeting_id = $1)",
     )
-    .bind(&facts.campaign)
+    .bind(&facts.meeting)
     .bind(key)
     .bind(&facts.id)
     .fetch_optional(tx.conn())
@@ -245,7 +247,25 @@ async fn order_free(tx: &mut Tx, me: &Sender, facts: &Facts, key: &str) -> ApiRe
     }
 }
 
-/// Photos of other vouchers that look like one of these.
+/// No file does either. Within a campaign that is a key; two drafts of two campaigns may have got the same one.
+async fn files_free(tx: &mut Tx, me: &Sender, facts: &Facts) -> ApiResult<()> {
+    let row = sqlx::query(
+        "select v.person_id from voucher_file mine \
+         join voucher_file f on f.sha256 = mine.sha256 and f.voucher_id <> mine.voucher_id \
+         join voucher v on v.id = f.voucher_id where mine.voucher_id = $1 and v.state <> 'draft' \
+         and f.campaign_id in (select id from voucher_campaign where meeting_id = $2)",
+    )
+    .bind(&facts.id)
+    .bind(&facts.meeting)
+    .fetch_optional(tx.conn())
+    .await?;
+    match row {
+        None => Ok(()),
+        Some(row) => Err(duplicate("这张照片", row.try_get::<String, _>(0)? == me.person)),
+    }
+}
+
+/// Photos of other vouchers of the meeting that look like one of these.
 async fn alike(tx: &mut Tx, me: &Sender, facts: &Facts) -> ApiResult<Vec<VoucherFlag>> {
     let looks = |state: &str| {
         format!(
@@ -258,8 +278,8 @@ async fn alike(tx: &mut Tx, me: &Sender, facts: &Facts) -> ApiResult<Vec<Voucher
         .bind(COMPARED)
         .fetch_all(tx.conn())
         .await?;
-    let all = sqlx::query(sqlx::AssertSqlSafe(looks("v.campaign_id = $1 and v.state <> 'draft'")))
-        .bind(&facts.campaign)
+    let all = sqlx::query(sqlx::AssertSqlSafe(looks("v.meeting_id = $1 and v.state <> 'draft'")))
+        .bind(&facts.meeting)
         .bind(COMPARED)
         .fetch_all(tx.conn())
         .await?;

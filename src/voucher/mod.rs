@@ -68,6 +68,7 @@ async fn sender(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult<S
 #[derive(Clone, Debug)]
 struct Facts {
     id: String,
+    meeting: String,
     campaign: String,
     person: String,
     openid: String,
@@ -98,6 +99,7 @@ impl Facts {
             locked_until: row.try_get(10)?,
             sends: row.try_get(11)?,
             version: row.try_get(12)?,
+            meeting: row.try_get(13)?,
         })
     }
 
@@ -105,7 +107,7 @@ impl Facts {
     async fn load(conn: &mut AnyConnection, meeting: &str, id: &str) -> ApiResult<Self> {
         let row = sqlx::query(
             "select id, campaign_id, person_id, openid, state, amount_fen, item, fields, first_by, locked_by, \
-             locked_until, sends, version from voucher where meeting_id = $1 and id = $2",
+             locked_until, sends, version, meeting_id from voucher where meeting_id = $1 and id = $2",
         )
         .bind(meeting)
         .bind(id)

@@ -248,13 +248,13 @@ pub(super) async fn still_open(tx: &mut Tx, facts: &Facts) -> ApiResult<()> {
     }
 }
 
-/// Whose voucher has this file.
+/// Whose voucher has this file, in any campaign of the meeting: one purchase is rewarded once.
 pub(super) async fn holder(tx: &mut Tx, facts: &Facts, sha256: &str) -> ApiResult<Option<String>> {
     let row = sqlx::query(
         "select v.person_id from voucher_file f join voucher v on v.id = f.voucher_id \
-         where f.campaign_id = $1 and f.sha256 = $2",
+         where f.sha256 = $2 and f.campaign_id in (select id from voucher_campaign where meeting_id = $1)",
     )
-    .bind(&facts.campaign)
+    .bind(&facts.meeting)
     .bind(sha256)
     .fetch_optional(tx.conn())
     .await?;

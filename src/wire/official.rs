@@ -80,7 +80,7 @@ pub struct NoticeView {
     pub state: NoticeState,
     /// `chat`, `template`, or empty before it was sent.
     pub way: String,
-    /// Stable code of what is wrong: `window`, `not_following`, `declined`, `config`, `quota`, `unreachable`, `system`.
+    /// Stable code of what is wrong: `window`, `not_following`, `declined`, `config`, `quota`, `unreachable` (it may have arrived), `away`, `system`.
     pub why: String,
     /// The same in a sentence, with what to do.
     pub detail: String,

@@ -306,8 +306,8 @@ pub struct Me {
     pub confirm: Vec<MyConfirm>,
     /// The open draw into which I have tapped, if any.
     pub tapped: Option<i64>,
-    /// Why the code that I asked for last did not go out, when the SMS provider refused it: `code_throttled`,
-    /// `phone_invalid`, `unavailable`.
+    /// Why the code that I asked for last may not come: `unavailable` while nothing can be sent, `code_late` when it should
+    /// have come by now. The same for invited numbers and others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_problem: Option<Problem>,
 }

@@ -130,6 +130,8 @@ pub struct TotpSecret {
     pub secret: String,
     /// The same as an `otpauth://` address, to be shown as a QR code.
     pub uri: String,
+    /// There is one already: to confirm this one needs the password.
+    pub replaces: bool,
 }
 
 /// Confirm a secret.
@@ -141,6 +143,10 @@ pub struct TotpConfirm {
     /// What the app shows now.
     #[schema(max_length = 6)]
     pub code: String,
+    /// The password, where a second factor is replaced.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    pub password: Option<String>,
 }
 
 /// Turn the second factor off.

@@ -117,6 +117,28 @@ async fn safe_mode_takes_and_gives_sealed_messages_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_change_of_the_key_the_former_one_still_opens_messages() {
+    const NEW: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+    let keys = json!({ "wechat": { "aes_key": NEW, "aes_key_before": AES_KEY } });
+    let evening = TestApp::start(Backend::Light, keys).await;
+    open_meeting(&evening).await;
+    let now = evening.app.now() / 1000;
+    let sealed_with = |key: &str, name: &str| {
+        let key = AesKey::parse(key).unwrap();
+        let theirs = Callbacks::new(TOKEN.into(), "wx0000000000000000".to_owned(), vec![key]);
+        theirs.seal(&event(name, now), now, "77", [5; 16]).unwrap()
+    };
+    let (status, answer) = send(&evening, sealed_with(AES_KEY, "subscribe"), now, TOKEN).await;
+    assert_eq!((status, follows(&evening).await), (StatusCode::OK, Some(1)), "{answer}");
+    let fields = xml::parse(answer.as_bytes()).unwrap();
+    let reply = AesKey::parse(NEW).unwrap().decrypt(fields.text("Encrypt"), "wx0000000000000000");
+    assert!(reply.unwrap().contains("年会"), "answers are sealed with the present one");
+    let (status, _) = send(&evening, sealed_with(NEW, "unsubscribe"), now, TOKEN).await;
+    assert_eq!((status, follows(&evening).await), (StatusCode::OK, Some(0)));
+    evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_address_check_answers_the_echo() {
     let evening = TestApp::start(Backend::Light, json!({})).await;
     kaijiang::wechat::tls::install_ring();

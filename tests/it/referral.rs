@@ -15,13 +15,13 @@ const HOUR: i64 = 3_600_000;
 const CALM: i64 = 660_000;
 
 /// A meeting with bound guests and open referrals.
-struct Club {
-    rig: Rig,
+pub(crate) struct Club {
+    pub(crate) rig: Rig,
     budget: String,
 }
 
 impl Club {
-    async fn new(backend: Backend, guests: usize, over: Value) -> Self {
+    pub(crate) async fn new(backend: Backend, guests: usize, over: Value) -> Self {
         Self::with(backend, guests, over, 10_000).await
     }
 
@@ -45,7 +45,7 @@ impl Club {
     }
 
     /// The code of a guest.
-    async fn code(&self, guest: usize) -> String {
+    pub(crate) async fn code(&self, guest: usize) -> String {
         let (status, mine) = self.rig.phones[guest].try_post("/me/referral", json!({})).await;
         assert_eq!(status, StatusCode::OK, "{mine}");
         assert!(mine["link"].as_str().unwrap().contains("?ref="), "{mine}");
@@ -53,18 +53,18 @@ impl Club {
         mine["code"].as_str().unwrap().to_owned()
     }
 
-    async fn event(&self, openid: &str, event: &str, key: &str) {
+    pub(crate) async fn event(&self, openid: &str, event: &str, key: &str) {
         let far = Api::new(&self.rig.evening.sandbox, String::new());
         far.post("/sandbox/callbacks", json!({ "openid": openid, "event": event, "key": key })).await;
     }
 
     /// A phone that is not bound yet.
-    fn phone(&self, openid: &str) -> Phone {
+    pub(crate) fn phone(&self, openid: &str) -> Phone {
         Phone::new(&self.rig.evening, &self.rig.meeting, openid)
     }
 
     /// Binds a phone to a person of the roster.
-    async fn bind(&self, phone: &mut Phone, person: usize) -> (StatusCode, Value) {
+    pub(crate) async fn bind(&self, phone: &mut Phone, person: usize) -> (StatusCode, Value) {
         phone.log_in().await;
         let number = &demo_people(20)[person].phone;
         let code = phone.code(number).await;
@@ -80,7 +80,7 @@ impl Club {
         phone
     }
 
-    async fn listed(&self) -> Vec<Value> {
+    pub(crate) async fn listed(&self) -> Vec<Value> {
         let page = self.rig.evening.staff("reviewer").get(&self.rig.path("/referrals")).await;
         page["referrals"].as_array().unwrap().clone()
     }
@@ -97,7 +97,7 @@ impl Club {
             .await
     }
 
-    async fn scan(&self, phone: &Phone, code: &str) -> (StatusCode, Value) {
+    pub(crate) async fn scan(&self, phone: &Phone, code: &str) -> (StatusCode, Value) {
         phone.try_post("/me/referral/scan", json!({ "code": code })).await
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::Row;
 
 use crate::{
-    harness::{Api, Backend, Phone, TestApp, both},
+    harness::{Api, Backend, Phone, TestApp, both, force},
     people::{add, code, meeting},
 };
 
@@ -119,29 +119,104 @@ async fn trouble(evening: &TestApp, me: &Phone) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_refusal_reads_as_what_the_person_can_do() {
+async fn what_a_provider_says_of_the_account_is_told_to_all_and_of_a_number_to_nobody() {
     let cases = [
-        (json!({}), "isv.BUSINESS_LIMIT_CONTROL", "code_throttled"),
-        (json!({}), "isv.MOBILE_NUMBER_ILLEGAL", "phone_invalid"),
-        (json!({}), "isv.AMOUNT_NOT_ENOUGH", "unavailable"),
-        (tencent(), "LimitExceeded.PhoneNumberDailyLimit", "code_throttled"),
-        (tencent(), "FailedOperation.PhoneNumberInBlacklist", "phone_invalid"),
-        (tencent(), "FailedOperation.InsufficientBalanceInSmsPackage", "unavailable"),
+        (json!({}), "isv.BUSINESS_LIMIT_CONTROL", "wait"),
+        (json!({}), "isv.MOBILE_NUMBER_ILLEGAL", "number"),
+        (json!({}), "isv.AMOUNT_NOT_ENOUGH", "stopped"),
+        (json!({}), "isv.NEVER_HEARD_OF", "unknown"),
+        (tencent(), "LimitExceeded.PhoneNumberDailyLimit", "wait"),
+        (tencent(), "FailedOperation.PhoneNumberInBlacklist", "number"),
+        (tencent(), "FailedOperation.InsufficientBalanceInSmsPackage", "stopped"),
+        (tencent(), "FailedOperation.NeverHeardOf", "unknown"),
     ];
-    for (provider, refusal, seen) in cases {
-        let evening = TestApp::start(Backend::Light, provider).await;
+    for (provider, refusal, kept) in cases {
+        let clock = Clock::fixed(START);
+        let evening = TestApp::start_at(Backend::Light, provider, clock.clone()).await;
         let host = evening.staff("host");
         let meeting = meeting(&host, false).await;
         add(&host, &meeting, "张三", NUMBER).await;
+        let (me, other) = (guest(&evening, &meeting, 1).await, guest(&evening, &meeting, 2).await);
+        // Not invited: nobody calls the provider for it.
+        assert_eq!(ask(&other, "13700137000").await.0, StatusCode::ACCEPTED);
         fault(&evening, json!({ "kind": "code", "code": refusal, "on": "sms" })).await;
-        let me = guest(&evening, &meeting, 1).await;
         assert_eq!(ask(&me, NUMBER).await.0, StatusCode::ACCEPTED, "the answer is everybody's");
-        let problem = trouble(&evening, &me).await;
-        assert_eq!(problem["code"], seen, "{refusal}");
-        assert!(problem["detail"].as_str().unwrap().ends_with('。'), "{problem}");
-        assert_eq!(outcomes(&evening).await.len(), 1);
+        evening
+            .eventually("the outcome is kept", async || (outcomes(&evening).await == [kept]).then_some(()))
+            .await;
+        if kept == "stopped" {
+            assert_eq!(trouble(&evening, &me).await["code"], "unavailable");
+        }
+        for _ in 0..2 {
+            let (mine, theirs) = (me.get("/me").await, other.get("/me").await);
+            assert_eq!(mine["code_problem"], theirs["code_problem"], "{refusal} tells who is invited");
+            clock.advance(61_000);
+        }
+        let late = me.get("/me").await["code_problem"].clone();
+        assert_eq!(late["code"], "code_late", "{refusal}");
+        assert!(late["detail"].as_str().unwrap().ends_with('。'), "{late}");
         evening.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_abroad_stops_nobody_at_home() {
+    let cases = [
+        (json!({ "sms": { "template": "SMS_HOME" } }), "SMS_GLOBAL", "config"),
+        (
+            json!({ "sms": { "provider": "tencent", "app_id": "1400006666", "template": "HOME1110" } }),
+            "GLOBAL2220",
+            "number",
+        ),
+    ];
+    for (mut provider, global, refused) in cases {
+        for configured in [false, true] {
+            if configured {
+                provider["sms"]["template_global"] = json!(global);
+                provider["sms"]["sign_name_global"] = json!("Kaijiang");
+            }
+            let evening = TestApp::start(Backend::Light, provider.clone()).await;
+            let host = evening.staff("host");
+            let meeting = meeting(&host, false).await;
+            add(&host, &meeting, "陈大文", "+85261234567").await;
+            add(&host, &meeting, "张三", NUMBER).await;
+            let (away, home) = (guest(&evening, &meeting, 1).await, guest(&evening, &meeting, 2).await);
+            assert_eq!(ask(&away, "+85261234567").await.0, StatusCode::ACCEPTED);
+            let word = if configured { "sent" } else { refused };
+            evening
+                .eventually("the one abroad", async || (outcomes(&evening).await == [word]).then_some(()))
+                .await;
+            assert_eq!(ask(&home, NUMBER).await.0, StatusCode::ACCEPTED, "stopped by a number abroad");
+            let sent = evening
+                .eventually("the one at home", async || sent_to(&evening, NUMBER).await.first().cloned())
+                .await;
+            assert_eq!(
+                (&sent["template"], &sent["sign_name"]),
+                (&provider["sms"]["template"], &json!("开奖"))
+            );
+            if configured {
+                let sent = sent_to(&evening, "+85261234567").await;
+                assert_eq!(
+                    (&sent[0]["template"], &sent[0]["sign_name"]),
+                    (&json!(global), &json!("Kaijiang"))
+                );
+            }
+            evening.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_code_that_was_lost_is_told_so() {
+    let evening = TestApp::start(Backend::Light, json!({})).await;
+    let host = evening.staff("host");
+    let meeting = meeting(&host, false).await;
+    add(&host, &meeting, "张三", NUMBER).await;
+    let me = guest(&evening, &meeting, 1).await;
+    force(evening.app.db(), "drop table sms_send", &[]).await;
+    assert_eq!(ask(&me, NUMBER).await.0, StatusCode::ACCEPTED);
+    assert_eq!(trouble(&evening, &me).await["code"], "unavailable");
+    evening.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

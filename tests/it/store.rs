@@ -40,7 +40,9 @@ contract! {
     a_code_is_right_once
     tries_are_counted_before_they_are_compared
     a_code_ends_and_a_new_one_takes_its_place
+    what_a_code_has_come_to_is_told_without_a_try
     hits_slide_with_the_window
+    several_hits_count_together_or_not_at_all
     tokens_are_handed_out_at_the_rate
     many_callers_share_one_rate
     values_end
@@ -156,6 +158,36 @@ async fn a_code_ends_and_a_new_one_takes_its_place(store: Store, clock: Clock) {
     store.put_code(&key, "second", 300_000).await.unwrap();
     assert_eq!(store.take_try(&key, "first", 5).await.unwrap(), CodeTry::Wrong { left: 4 });
     assert_eq!(store.take_try(&key, "second", 5).await.unwrap(), CodeTry::Right);
+}
+
+async fn what_a_code_has_come_to_is_told_without_a_try(store: Store, clock: Clock) {
+    let key = row_id();
+    assert_eq!(store.dead_code(&key, 2).await.unwrap(), Some(CodeTry::Expired));
+    store.put_code(&key, "right", 300_000).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.dead_code(&key, 2).await.unwrap(), None);
+    }
+    assert_eq!(store.take_try(&key, "wrong", 2).await.unwrap(), CodeTry::Wrong { left: 1 });
+    assert_eq!(store.take_try(&key, "wrong", 2).await.unwrap(), CodeTry::Wrong { left: 0 });
+    assert_eq!(store.dead_code(&key, 2).await.unwrap(), Some(CodeTry::TooMany));
+    store.put_code(&key, "right", 300_000).await.unwrap();
+    assert_eq!(store.take_try(&key, "right", 2).await.unwrap(), CodeTry::Right);
+    assert_eq!(store.dead_code(&key, 2).await.unwrap(), Some(CodeTry::Used));
+    clock.advance(300_000);
+    assert_eq!(store.dead_code(&key, 2).await.unwrap(), Some(CodeTry::Expired));
+}
+
+async fn several_hits_count_together_or_not_at_all(store: Store, clock: Clock) {
+    let (one, other) = (row_id(), row_id());
+    let both = [(one.clone(), 60_000, 1), (other.clone(), 3_600_000, 2)];
+    assert_eq!(store.hit_all(&both).await.unwrap(), Hit::Ok);
+    assert_eq!(store.hit_all(&both).await.unwrap(), Hit::RetryAfter(60_000));
+    clock.advance(60_000);
+    assert_eq!(store.hit_all(&both).await.unwrap(), Hit::Ok, "the refused ones used nothing up");
+    assert_eq!(store.hit_all(&both).await.unwrap(), Hit::RetryAfter(3_540_000), "the longest wait");
+    clock.advance(60_000);
+    assert_eq!(store.hit_all(&both).await.unwrap(), Hit::RetryAfter(3_480_000));
+    assert_eq!(store.hit(&one, 60_000, 1).await.unwrap(), Hit::Ok, "not counted when the other one refused");
 }
 
 async fn hits_slide_with_the_window(store: Store, clock: Clock) {

@@ -96,6 +96,8 @@ async fn config(args: &BindArgs, folder: &Path, (base, far): (&str, &str)) -> an
     };
     let values = json!({
         "server": { "public_url": base }, "data": { "dir": folder }, "sandbox": { "enabled": true },
+        // Ten thousand people of one address, as fast as they can.
+        "limits": { "oauth_per_minute": 10_000_000 },
         "database": { "url": database }, "redis": { "url": args.redis.clone().unwrap_or_default() },
         "wechat": {
             "app_id": "wx0000000000000000", "app_secret": "00000000000000000000000000000000",

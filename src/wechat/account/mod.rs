@@ -66,10 +66,14 @@ pub struct AccessToken {
 }
 
 /// What the account knows about a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserInfo {
     /// Whether the person follows the account now.
     pub subscribe: bool,
+    /// Since when, seconds; 0 when it was not said.
+    pub subscribe_s: i64,
+    /// The text of the parametric QR code that the person began to follow by, empty for any other way.
+    pub scene: String,
 }
 
 /// A ticket for the JS-SDK; to be cached for all.
@@ -111,6 +115,10 @@ struct TokenAnswer {
 #[derive(Deserialize)]
 struct UserAnswer {
     subscribe: i64,
+    #[serde(default)]
+    subscribe_time: i64,
+    #[serde(default)]
+    qr_scene_str: String,
 }
 
 #[derive(Deserialize)]
@@ -217,7 +225,11 @@ impl Account {
     pub async fn user_info(&self, token: &SecretString, openid: &str) -> Result<UserInfo, AccountError> {
         let request = self.get("cgi-bin/user/info", token).query(&[("openid", openid), ("lang", "zh_CN")]);
         let answer: UserAnswer = call(request).await?;
-        Ok(UserInfo { subscribe: answer.subscribe == 1 })
+        Ok(UserInfo {
+            subscribe: answer.subscribe == 1,
+            subscribe_s: answer.subscribe_time,
+            scene: answer.qr_scene_str,
+        })
     }
 
     /// A ticket for the JS-SDK.

@@ -53,6 +53,51 @@ async fn a_file_and_an_order_count_once_and_likeness_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_campaign_rewards_no_file_and_no_order_once_more() {
+    for backend in both() {
+        let mut desk = Desk::new(backend, 2).await;
+        let first = desk.sent(0, "SO-1", 1).await;
+        // Begun in the first campaign, too: its photo is there before the other one's.
+        let slow = desk.draft(1, "SO-7").await;
+        let mut rules = plain();
+        rules["budget_id"] = json!(desk.budget);
+        let other = json!({ "name": "冬季促销", "rules": rules });
+        let other = desk.rig.host().post(&desk.rig.path("/voucher-campaigns"), other).await;
+        desk.campaign = other["id"].as_str().unwrap().to_owned();
+        let id = desk.draft(0, "so 1").await;
+        let (status, body) = desk.upload(0, &id, 1, &photo(1)).await;
+        assert_eq!((status.as_u16(), &body["code"]), (409, &json!("voucher_duplicate")), "the same file");
+        assert_eq!(desk.upload(0, &id, 1, &photo(2)).await.0, StatusCode::OK);
+        let (status, body) = desk.send(0, &id).await;
+        assert_eq!((status.as_u16(), &body["code"]), (409, &json!("voucher_duplicate")), "the same order");
+        // Likeness is looked for everywhere, too.
+        let near = desk.draft(1, "SO-9").await;
+        let picture = picture(1).resize(200, 150, FilterType::Triangle);
+        desk.upload(1, &near, 1, &encoded(&picture, ImageFormat::Jpeg)).await;
+        assert_eq!(desk.send(1, &near).await.0, StatusCode::OK);
+        let seen = desk.reviewer().get(&desk.rig.path(&format!("/vouchers/{near}"))).await;
+        assert_eq!(seen["flags"][0]["voucher_id"], json!(first), "{seen}");
+        // Both photos on their way before either is whole: the later one is found when it is sent.
+        let fast = desk.draft(0, "SO-8").await;
+        let whole = photo(5);
+        assert!(whole.len() > 1_000);
+        let (head, tail) = whole.split_at(1_000);
+        for (guest, voucher) in [(1, &slow), (0, &fast)] {
+            let (status, body) = desk.piece(guest, (voucher, 1), &whole, (0, head)).await;
+            assert!(status.is_success(), "{body}");
+        }
+        for (guest, voucher) in [(1, &slow), (0, &fast)] {
+            let (status, body) = desk.piece(guest, (voucher, 1), &whole, (1_000, tail)).await;
+            assert!(status.is_success(), "{body}");
+        }
+        assert_eq!(desk.send(1, &slow).await.0, StatusCode::OK);
+        let (status, body) = desk.send(0, &fast).await;
+        assert_eq!((status.as_u16(), &body["code"]), (409, &json!("voucher_duplicate")), "{body}");
+        desk.rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn most_per_person_period_and_fields_hold() {
     let now = 1_795_406_400_000_i64;
     let over = json!({ "per_person": 1, "ends_at": now + 3_600_000, "amount": { "mode": "table", "rows": [

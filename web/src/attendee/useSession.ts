@@ -31,13 +31,13 @@ class Attempt {
   }
 }
 
-/** Who I am in this meeting and what to do next. */
-export function useSession(meeting: string, memory: Memory) {
+/** Who I am in this meeting and what to do next. After a log-in that was refused the next one is the person's to begin. */
+export function useSession(meeting: string, memory: Memory, refused: boolean) {
   const session = shallowRef<Session>({ me: null, error: null });
   const info = shallowRef<Wire['MeetingView'] | null>(null);
   const stage = computed(() => stageOf(session.value));
   const attempt = new Attempt(`kaijiang.login.${meeting}`);
-  const tried = ref(attempt.made);
+  const tried = ref(refused || attempt.made);
 
   async function refresh(): Promise<void> {
     if (info.value === null) void learn();
@@ -48,7 +48,7 @@ export function useSession(meeting: string, memory: Memory) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       session.value = { me: session.value.me, error };
-      tried.value = attempt.made;
+      tried.value = refused || attempt.made;
     }
   }
 

@@ -2200,7 +2200,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Change roles, or turn an account off: its sessions and token end at once. */
+        /** Change roles, or turn an account off. With a role less its sessions end at once; turned off, its tokens too. */
         patch: operations["patch_staff_id"];
         trace?: never;
     };
@@ -2213,7 +2213,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A link for a new password; using it also ends the sessions and the second factor. */
+        /** A link for a new password; using it also ends the sessions, the API tokens and the second factor. */
         post: operations["post_staff_id_links"];
         delete?: never;
         options?: never;
@@ -4162,7 +4162,7 @@ export interface components {
             state: components["schemas"]["NoticeState"];
             /** @description `chat`, `template`, or empty before it was sent. */
             way: string;
-            /** @description Stable code of what is wrong: `window`, `not_following`, `declined`, `config`, `quota`, `unreachable`, `system`. */
+            /** @description Stable code of what is wrong: `window`, `not_following`, `declined`, `config`, `quota`, `unreachable` (it may have arrived), `away`, `system`. */
             why: string;
         };
         /** @description Messages to the winners of a meeting. */
@@ -5535,6 +5535,8 @@ export interface components {
         TotpConfirm: {
             /** @description What the app shows now. */
             code: string;
+            /** @description The password, where a second factor is replaced. */
+            password?: string | null;
             /** @description As it was given. */
             secret: string;
         };
@@ -5545,6 +5547,8 @@ export interface components {
         };
         /** @description A secret for an authenticator app. It counts once a code made with it was confirmed. */
         TotpSecret: {
+            /** @description There is one already: to confirm this one needs the password. */
+            replaces: boolean;
             /** @description Base32, to be typed in. */
             secret: string;
             /** @description The same as an `otpauth://` address, to be shown as a QR code. */
@@ -6679,7 +6683,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable`: too many log in at once */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -11677,7 +11681,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable`: WeChat does not say whether the phone follows already; ask again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -20518,7 +20522,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `totp_wrong` */
+            /** @description `totp_wrong`; `password_required`, `login_failed` when there is one already */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -20581,7 +20585,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too often; see Retry-After. */
+            /** @description `login_throttled` */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -21906,7 +21910,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To the attendee's page, logged in. */
+            /** @description To the attendee's page: logged in, or, in a browser (`Accept: text/html`), with the reason why not in the fragment. */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -21958,7 +21962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too often; see Retry-After. */
+            /** @description `login_busy`: too many from one address, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -21967,7 +21971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable`: WeChat does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -21990,7 +21994,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To WeChat's authorization page; a cookie binds its state to this browser. */
+            /** @description To WeChat's authorization page; a cookie binds its state to this browser. A browser (`Accept: text/html`) that cannot log in now is sent to the attendee's page, with the reason in the fragment. */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -22015,7 +22019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description No such thing. */
+            /** @description `not_found` */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -22042,7 +22046,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Too often; see Retry-After. */
+            /** @description `login_busy`: too many from one address, with Retry-After */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -22051,7 +22055,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description Something we lean on is away; try again. */
+            /** @description `unavailable` */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -9,6 +9,12 @@ export const en: typeof zh = {
     lead: 'Press the button to confirm with WeChat who you are.',
     again: 'The log-in did not work. Try once more, or scan the code in the hall again inside WeChat.',
     going: 'Going to the WeChat log-in…',
+    restart: 'This log-in link has ended or was used before. Press the button to log in again.',
+    snapshot:
+      'This is a snapshot page of WeChat, with which nobody can take part: press “使用完整服务” at the bottom right, then log in.',
+    busy: 'Too many people are logging in. Wait a minute, then press the button.',
+    unknown: 'There is no such event. Scan the code in the hall again.',
+    away: 'The WeChat log-in cannot be reached. Try again in a moment; if it still fails, ask the staff in the hall.',
     go: 'Log in with WeChat',
   },
   follow: {
