@@ -50,6 +50,8 @@ pub enum Purpose {
     Badge,
     /// Changing codes on the screen.
     Checkin,
+    /// Questions that a server asks itself from outside.
+    Probe,
 }
 
 impl Purpose {
@@ -69,6 +71,7 @@ impl Purpose {
             Self::Result => b"kaijiang/result",
             Self::Badge => b"kaijiang/badge",
             Self::Checkin => b"kaijiang/checkin",
+            Self::Probe => b"kaijiang/probe",
         }
     }
 }
