@@ -92,10 +92,15 @@ soak: build ## evenings in a row with faults on this machine; fails when memory,
 	@./target/release/kaijiang bench soak $(ARGS)
 
 RELEASE := kaijiang-$(VERSION)
+# Only what belongs to the sources: a key or a setting that somebody made in deploy/ stays here.
+SHIPPED = { git ls-files deploy docs 2>/dev/null | grep . || \
+  find deploy docs -type f ! -name '*.key' ! -name '*.env' ! -path 'deploy/pem/*' ! -path 'deploy/domain/*'; }
 .PHONY: release
 release: build ## target/kaijiang-VERSION.tar.gz: binary, configuration, units, proxies, dashboard, manual, licences
 	@rm -rf target/$(RELEASE) && mkdir -p target/$(RELEASE)
-	@cp -r target/release/kaijiang README.md CHANGELOG.md LICENSE SECURITY.md docs deploy target/$(RELEASE)/
+	@cp target/release/kaijiang README.md CHANGELOG.md LICENSE SECURITY.md target/$(RELEASE)/
+	@$(SHIPPED) | tar -c -T - | tar -x -C target/$(RELEASE)
+	@mv target/$(RELEASE)/deploy/Dockerfile.release target/$(RELEASE)/deploy/Dockerfile
 	@sed 's#^dir = "data"#dir = "/var/lib/kaijiang"#' src/config.default.toml > target/$(RELEASE)/kaijiang.toml
 	@node deploy/licenses.mjs > target/$(RELEASE)/LICENSES.txt
 	@rm target/$(RELEASE)/deploy/licenses.mjs target/$(RELEASE)/deploy/watch/alerts.test.yml

@@ -1,6 +1,6 @@
 //! Files that people send: a folder of this machine, or S3 when there are several servers (`files.url`).
 
-use std::sync::OnceLock;
+use std::{path::PathBuf, sync::OnceLock};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use object_store::{
 };
 use url::Url;
 
-use crate::{app::App, error::ApiResult};
+use crate::{app::App, config::Config, error::ApiResult, keys::short_id};
 
 type Store = Box<dyn ObjectStore>;
 
@@ -29,17 +29,26 @@ pub fn open(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn place(app: &App) -> anyhow::Result<Store> {
-    let config = app.config();
+/// The folder of this machine where files lie; `None` when `files.url` is a store of its own.
+pub fn local(config: &Config) -> anyhow::Result<Option<PathBuf>> {
     let address = config.files.url.as_str();
     if address.is_empty() {
-        return folder(&config.data.dir.join("files"));
+        return Ok(Some(config.data.dir.join("files")));
     }
     let url = Url::parse(address).with_context(|| format!("{address} is no address"))?;
-    if url.scheme() == "file" {
-        let path = url.to_file_path().map_err(|()| anyhow::anyhow!("{address} names no folder"))?;
+    if url.scheme() != "file" {
+        return Ok(None);
+    }
+    url.to_file_path().map(Some).map_err(|()| anyhow::anyhow!("{address} names no folder"))
+}
+
+fn place(app: &App) -> anyhow::Result<Store> {
+    let config = app.config();
+    if let Some(path) = local(config)? {
         return folder(&path);
     }
+    let address = config.files.url.as_str();
+    let url = Url::parse(address).with_context(|| format!("{address} is no address"))?;
     crate::wechat::tls::install_ring();
     // Key, region and endpoint as every tool for S3 takes them: AWS_ACCESS_KEY_ID, AWS_ENDPOINT and so on.
     let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
@@ -68,6 +77,20 @@ pub async fn put(app: &App, name: &str, bytes: Bytes) -> ApiResult<()> {
         .put(&Path::from(name), bytes.into())
         .await
         .with_context(|| format!("a file was not kept: {name}"))?;
+    Ok(())
+}
+
+/// Keeps a small file, reads it back and removes it: whether all three would work at the evening.
+pub async fn probe(app: &App) -> anyhow::Result<()> {
+    let opened = opened(app)?;
+    let store = opened.0.get().context("files are not open")?;
+    let name = Path::from(format!("probe/{}", short_id()));
+    let bytes = Bytes::from(short_id());
+    store.put(&name, bytes.clone().into()).await.context("a file cannot be kept")?;
+    let read = async { anyhow::Ok(store.get(&name).await?.bytes().await?) };
+    let read = read.await.context("a file that was kept cannot be read")?;
+    store.delete(&name).await.context("a file cannot be removed")?;
+    anyhow::ensure!(read == bytes, "a file does not come back as it was kept");
     Ok(())
 }
 

@@ -52,6 +52,8 @@ pub enum Purpose {
     Checkin,
     /// Accounts that followed before their person's data was removed.
     Follower,
+    /// Questions that a server asks itself from outside.
+    Probe,
 }
 
 impl Purpose {
@@ -72,6 +74,7 @@ impl Purpose {
             Self::Badge => b"kaijiang/badge",
             Self::Checkin => b"kaijiang/checkin",
             Self::Follower => b"kaijiang/follower",
+            Self::Probe => b"kaijiang/probe",
         }
     }
 }

@@ -21,7 +21,7 @@ pub use cookies::{
 pub use grants::inherit;
 pub use http::router;
 pub use origin::{ours, refused, same_origin};
-pub use staff::{NewStaff, create_staff, make_setup_code, staff_count};
+pub use staff::{NewStaff, create_staff, first_setup_code, make_setup_code, staff_count};
 
 use crate::{
     app::App,

@@ -71,6 +71,29 @@ pub async fn staff_count(app: &App) -> Result<i64, sqlx::Error> {
     sqlx::query("select cast(count(*) as bigint) from staff").fetch_one(app.db().read()).await?.try_get(0)
 }
 
+/// The one-time code of the set-up link, for the first server that ever starts; `None` when one was made before: two
+/// servers that start together must not each print a link of which only the later works.
+pub async fn first_setup_code(app: &App) -> Result<Option<String>, sqlx::Error> {
+    let code = hex::encode(random::<16>());
+    let mut tx = app.db().begin().await?;
+    let made =
+        sqlx::query("insert into instance (name, value) values ('setup', $1) on conflict (name) do nothing")
+            .bind(token_hash(&code))
+            .execute(tx.conn())
+            .await?;
+    if made.rows_affected() == 0 {
+        return Ok(None);
+    }
+    note_setup_code(app, &mut tx).await?;
+    tx.commit().await?;
+    Ok(Some(code))
+}
+
+async fn note_setup_code(app: &App, tx: &mut Tx) -> Result<(), sqlx::Error> {
+    let deed = Deed { who: "system", what: "staff.setup_link", meeting: "", target: "", note: "" };
+    audit::record(tx, app.now(), &deed).await
+}
+
 /// Makes the one-time code of the set-up link; an earlier one stops working.
 pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
     let code = hex::encode(random::<16>());
@@ -81,8 +104,7 @@ pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
     .bind(token_hash(&code))
     .execute(tx.conn())
     .await?;
-    let deed = Deed { who: "system", what: "staff.setup_link", meeting: "", target: "", note: "" };
-    audit::record(&mut tx, app.now(), &deed).await?;
+    note_setup_code(app, &mut tx).await?;
     tx.commit().await?;
     Ok(code)
 }

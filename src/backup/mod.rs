@@ -24,7 +24,7 @@ pub use write::{backup, cell};
 const FORMAT: u32 = 1;
 /// The first entry of an archive.
 const HEAD: &str = "backup.json";
-/// Folder of the uploads, in the archive and under `data.dir`.
+/// Folder of the uploads in the archive. They come from the folder that `files.url` names, and go there.
 const FILES: &str = "files";
 /// Shorter ones are guessed.
 pub const PASSPHRASE_CHARS: usize = 16;

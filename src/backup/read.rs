@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail, ensure};
@@ -18,7 +18,8 @@ use crate::{
     clock::Clock,
     config::Config,
     db::{Db, Tx, placeholders},
-    keys::Keys,
+    files,
+    keys::{Keys, short_id},
     payout,
 };
 
@@ -64,11 +65,18 @@ pub async fn restore(
         env!("CARGO_PKG_VERSION")
     );
     right_key(config, &head)?;
-    let uploads = config.data.dir.join(FILES);
-    ensure!(!uploads.exists(), "{} exists already: restore into an empty place", uploads.display());
+    let place = Uploads::at(config)?;
     let url = config.database.url.expose();
     let db = Db::open_at(url, head.schema).await?;
     must_be_empty(&db).await?;
+    // The files first, beside their place: what fails before the tables are there leaves all of it to the next try.
+    let mut uploads = place.unpack(&mut source)?;
+    ensure!(
+        uploads.count == head.files,
+        "{} of {} uploaded files are in the archive",
+        uploads.count,
+        head.files
+    );
     fill(&db, clock, &mut source, &head).await?;
     db.close().await;
     // What came later than the archive is done to its tables now, as an upgrade would.
@@ -76,9 +84,71 @@ pub async fn restore(
     let right = ledger::replay(&db).await?;
     db.close().await;
     right.map_err(|fault| anyhow::anyhow!("the ledger in the archive does not add up: {fault:?}"))?;
-    let files = unpack(&mut source, &config.data.dir)?;
-    ensure!(files == head.files, "{files} of {} uploaded files are in the archive", head.files);
+    uploads.settle()?;
     Ok(head)
+}
+
+/// Uploads on their way: unpacked into a folder inside of their place, where a move needs no copy even when the place is
+/// a disk of its own.
+struct Uploads {
+    place: PathBuf,
+    beside: PathBuf,
+    count: u64,
+    /// The tables are restored: these are the only copy in place.
+    kept: bool,
+}
+
+impl Uploads {
+    /// For a store that is no folder, the one from which somebody copies them there. A place that holds something is
+    /// somebody else's.
+    fn at(config: &Config) -> anyhow::Result<Self> {
+        let place = files::local(config)?.unwrap_or_else(|| config.data.dir.join(FILES));
+        let empty = match fs::read_dir(&place) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        ensure!(empty, "{} holds files already: restore into an empty place", place.display());
+        let beside = place.join(format!(".restore-{}", short_id()));
+        Ok(Self { place, beside, count: 0, kept: false })
+    }
+
+    fn unpack(mut self, source: &mut Source<'_>) -> anyhow::Result<Self> {
+        fs::create_dir_all(&self.beside).with_context(|| format!("cannot make {}", self.beside.display()))?;
+        self.count = unpack(source, &self.beside)?;
+        Ok(self)
+    }
+
+    /// Into their place.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        self.kept = true;
+        let unpacked = self.beside.join(FILES);
+        if !unpacked.exists() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&unpacked)? {
+            let entry = entry?;
+            let to = self.place.join(entry.file_name());
+            fs::rename(entry.path(), &to).with_context(|| {
+                format!(
+                    "the tables are restored; move {} to {} by hand",
+                    unpacked.display(),
+                    self.place.display()
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Uploads {
+    /// What is left of a try that failed. A folder that still holds files of a restored database is not removed.
+    fn drop(&mut self) {
+        let unpacked = self.beside.join(FILES);
+        let waiting = fs::read_dir(&unpacked).is_ok_and(|mut entries| entries.next().is_some());
+        if !(self.kept && waiting) {
+            drop(fs::remove_dir_all(&self.beside));
+        }
+    }
 }
 
 /// Without its own master key the data could not be read, and paid numbers not be found again.
@@ -184,8 +254,8 @@ async fn insert(tx: &mut Tx, table: &str, (columns, row): (&[String], Vec<Value>
     Ok(())
 }
 
-/// The uploads; how many. A name that leads out of the folder is refused.
-fn unpack(source: &mut Source<'_>, data: &Path) -> anyhow::Result<u64> {
+/// The uploads, under [`FILES`] of a folder; how many. A name that leads out of it is refused.
+fn unpack(source: &mut Source<'_>, into: &Path) -> anyhow::Result<u64> {
     let inside = format!("{FILES}/");
     let names = source.zip.file_names().map(|name| Ok(name?.into_owned()));
     let mut names = names.collect::<anyhow::Result<Vec<String>>>()?;
@@ -193,7 +263,7 @@ fn unpack(source: &mut Source<'_>, data: &Path) -> anyhow::Result<u64> {
     for name in &names {
         let mut found = source.open(name)?;
         let Some(path) = found.enclosed_name() else { bail!("{name} leads out of the folder") };
-        let path = data.join(path);
+        let path = into.join(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }

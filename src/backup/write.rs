@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::{Db, Dialect},
+    files,
     keys::Keys,
 };
 
@@ -90,13 +91,13 @@ async fn archive(
         rows.insert(table, count);
     }
     sqlx::raw_sql("rollback").execute(&mut *conn).await?;
-    let mut files = 0;
-    let uploads = config.data.dir.join(FILES);
-    if uploads.is_dir() {
-        files = add_folder(&mut zip, options, (&uploads, FILES))?;
+    let mut count = 0;
+    if let Some(uploads) = files::local(config)?.filter(|folder| folder.is_dir()) {
+        count = add_folder(&mut zip, options, (&uploads, FILES))?;
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let head = Head { format: FORMAT, version, schema, key: keys.fingerprint().to_owned(), at, rows, files };
+    let key = keys.fingerprint().to_owned();
+    let head = Head { format: FORMAT, version, schema, key, at, rows, files: count };
     zip.start_file(HEAD, options)?;
     serde_json::to_writer_pretty(&mut zip, &head)?;
     let file = zip.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;

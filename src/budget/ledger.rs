@@ -7,7 +7,7 @@
 //! The head is copied to a file outside of the database after settlements, so that a database that was put back to
 //! an older state is noticed before it sends anything.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::{
     chain::{self, Chain, Head},
     clock::Ms,
     db::{Db, Tx},
+    keys::short_id,
 };
 
 /// Rows read at a time when replaying.
@@ -192,16 +193,37 @@ pub async fn write_mark(app: &App) -> anyhow::Result<()> {
     if head.size == 0 {
         return Ok(());
     }
-    let file = app.config().ledger.mark_file.clone();
+    let beside = write_beside(app, &format!("{} {}\n", head.size, head.hash)).await?;
+    let moved = tokio::fs::rename(&beside, &app.config().ledger.mark_file).await;
+    if moved.is_err() {
+        drop(tokio::fs::remove_file(&beside).await);
+    }
+    moved.context("ledger.mark_file cannot be replaced")
+}
+
+/// Whether the mark could be written: it is, or before the first movement something in its place.
+pub async fn try_mark(app: &App) -> anyhow::Result<()> {
+    if head(app.db()).await?.size > 0 {
+        return write_mark(app).await;
+    }
+    let beside = write_beside(app, "").await?;
+    tokio::fs::remove_file(&beside).await.context("beside ledger.mark_file nothing can be removed")
+}
+
+/// Written beside it and moved: a power cut leaves the old mark or the new one, never half of one. Named by chance: the
+/// number of the process is 1 in each of several containers that share the folder.
+async fn write_beside(app: &App, text: &str) -> anyhow::Result<PathBuf> {
+    let file = &app.config().ledger.mark_file;
     if let Some(folder) = file.parent() {
         tokio::fs::create_dir_all(folder).await.context("the folder of ledger.mark_file cannot be made")?;
     }
-    // Written beside it and moved: a power cut leaves the old mark or the new one, never half of one.
-    let beside = file.with_extension(format!("mark-{}", std::process::id()));
-    tokio::fs::write(&beside, format!("{} {}\n", head.size, head.hash))
-        .await
-        .context("the file beside ledger.mark_file cannot be written")?;
-    tokio::fs::rename(&beside, &file).await.context("ledger.mark_file cannot be replaced")
+    let beside = file.with_extension(format!("mark-{}", short_id()));
+    let written = tokio::fs::write(&beside, text).await;
+    if written.is_err() {
+        drop(tokio::fs::remove_file(&beside).await);
+    }
+    written.context("the file beside ledger.mark_file cannot be written")?;
+    Ok(beside)
 }
 
 /// Whether the database is behind its mark, or has another history than the mark remembers.

@@ -10,6 +10,7 @@ use crate::{
     backup::{self, Head},
     clock::Clock,
     config::Config,
+    files,
 };
 
 #[derive(Debug, Args)]
@@ -45,8 +46,8 @@ pub(super) async fn backup(args: &BackupArgs) -> anyhow::Result<()> {
         config.secrets.master_key_file.display(),
         head.key
     );
-    if !config.files.url.is_empty() {
-        println!("uploads at files.url are not in it: back them up where they lie");
+    if files::local(&config)?.is_none() {
+        println!("uploads at files.url, which is no folder, are not in it: back them up where they lie");
     }
     Ok(())
 }
@@ -56,6 +57,9 @@ pub(super) async fn restore(args: &BackupArgs) -> anyhow::Result<()> {
     let passphrase = args.passphrase()?;
     let head = backup::restore(&config, &Clock::System, &args.file, passphrase.as_ref()).await?;
     tell("restored", &head, &args.file);
+    if head.files > 0 && files::local(&config)?.is_none() {
+        println!("copy the uploads from {} to files.url", config.data.dir.join("files").display());
+    }
     println!("the sender of packets is off until finance has matched it with WeChat Pay: control page, 资金");
     Ok(())
 }

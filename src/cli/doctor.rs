@@ -11,6 +11,10 @@ use crate::{
     wire::{Check, CheckState},
 };
 
+/// What a command beside the server cannot know.
+const BESIDE: &str = "open_files is the limit of this shell, and folders are tried without the unit's sandbox: how the service itself \
+    stands is on the control page (开场前检查) and in `systemctl show kaijiang -p LimitNOFILE`";
+
 pub(super) async fn doctor(file: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let app = App::open(super::existing(file)?, Clock::System).await?;
     let found = doctor::examine(&app).await;
@@ -19,6 +23,8 @@ pub(super) async fn doctor(file: Option<&Path>, json: bool) -> anyhow::Result<()
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
         found.checks.iter().for_each(print);
+        println!();
+        println!("{BESIDE}");
     }
     let bad = found.checks.iter().filter(|check| check.state == CheckState::Bad).count();
     if bad > 0 {

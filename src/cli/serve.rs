@@ -40,8 +40,18 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     }
     let app = App::open(config, Clock::System).await?;
     if auth::staff_count(&app).await? == 0 {
-        let code = auth::make_setup_code(&app).await?;
-        println!("first start: make the owner's account at {}/control#setup={code}", app.config().origin());
+        match auth::first_setup_code(&app).await? {
+            Some(code) => {
+                println!(
+                    "first start: make the owner's account at {}/control#setup={code}",
+                    app.config().origin()
+                );
+            }
+            None => println!(
+                "nobody has used the link of the first start yet: it stands in the log of the server that started first; \
+                 `kaijiang recover` prints another one"
+            ),
+        }
     }
     let running = server::start(app.clone(), listener).await?;
     println!("serving {} on {}", app.config().origin(), running.addr);

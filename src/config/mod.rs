@@ -1,6 +1,8 @@
 //! Configuration: the embedded default file is the manual, a TOML file overrides it, the environment overrides both.
 
-mod faults;
+mod check;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -14,8 +16,6 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use serde::Deserialize;
-
-pub use self::faults::Fault;
 
 use crate::wire::PayChannel;
 
@@ -166,6 +166,12 @@ impl Config {
         Ok(config)
     }
 
+    /// What has to be set before an evening, in sentences of both languages; empty when nothing is missing.
+    pub fn faults(&self) -> Vec<Fault> {
+        let wrong = check::RULES.iter().filter(|rule| (rule.wrong)(self));
+        wrong.map(|rule| Fault { keys: rule.keys, chinese: rule.chinese, english: rule.english }).collect()
+    }
+
     /// The merchant's number on a channel; empty where it is not configured.
     pub fn merchant(&self, channel: PayChannel) -> &str {
         match channel {
@@ -194,27 +200,19 @@ impl Config {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Config;
+/// A setting that an evening would fail by: pages show the Chinese sentence or its translation, the terminal both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Settings that it is about, `section.key`.
+    pub keys: &'static [&'static str],
+    /// What it should be, in Chinese.
+    pub chinese: &'static str,
+    /// The same in English.
+    pub english: &'static str,
+}
 
-    #[test]
-    fn a_former_key_and_a_signature_abroad_are_looked_at() {
-        let mut config = Config::load(None).unwrap();
-        let named = |config: &Config, key: &str| {
-            config.faults().iter().any(|fault| fault.english.starts_with(key) && fault.chinese.starts_with(key))
-        };
-        assert!(!named(&config, "wechat.aes_key_before") && !named(&config, "sms.template_global"));
-        config.wechat.aes_key_before = "too-short".into();
-        config.sms.sign_name_global = "Kaijiang".into();
-        assert!(named(&config, "wechat.aes_key_before") && named(&config, "sms.template_global"));
-    }
-
-    #[test]
-    fn defaults_are_a_whole_configuration() {
-        let config = Config::load(None).unwrap();
-        assert_eq!(config.limits.packet_max, 20_000);
-        assert!(config.database.url.expose().starts_with("sqlite:"));
-        assert!(!format!("{config:?}").contains("sqlite:"), "secrets must not show");
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {}", self.chinese, self.english)
     }
 }

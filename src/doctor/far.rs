@@ -23,34 +23,23 @@ const SKEW_BAD: i64 = 60_000;
 const SKEW_WARN: i64 = 5_000;
 
 fn client() -> Option<reqwest::Client> {
+    builder().build().ok()
+}
+
+/// Asks once, and only whom we name.
+pub(super) fn builder() -> reqwest::ClientBuilder {
     tls::install_ring();
-    let builder = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-    builder.build().ok()
+    reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none())
 }
 
 /// The body of our own page, asked for as a phone does.
-async fn own(app: &App, path: &str) -> Result<(u16, String), String> {
+pub(super) async fn own(app: &App, path: &str) -> Result<(u16, String), String> {
     let http = client().ok_or("TLS")?;
     let answer = http.get(format!("{}{path}", app.config().origin())).send().await;
     let answer = answer.map_err(|error| error.without_url().to_string())?;
     let status = answer.status().as_u16();
     let text = answer::read(answer, PAGE_BYTES).await.map_err(|error| error.to_string())?;
     Ok((status, String::from_utf8_lossy(&text).into_owned()))
-}
-
-pub(super) async fn public_url(app: &App) -> Finding {
-    let url = app.config().origin();
-    match own(app, "/healthz").await {
-        Ok((200, text)) if text.contains("ok") => Finding::good(format!("{url} 可以打开。")),
-        Ok((status, _)) => Finding::bad(
-            format!("{url} 回答 {status}，不是本程序。"),
-            "请检查 server.public_url 和反向代理指向的端口。",
-        ),
-        Err(error) => Finding::warn(
-            format!("从这台服务器打不开 {url}：{error}"),
-            "请用手机流量打开一次；若打不开，检查域名、证书、防火墙和反向代理。",
-        ),
-    }
 }
 
 /// Asks our own callback the way WeChat does when its address is saved.
@@ -153,7 +142,10 @@ fn read(probe: &Probe, sandbox_allowed: bool) -> Finding {
     }
 }
 
-pub(super) fn sms(app: &App) -> Finding {
+/// Fewer messages than this are no evening.
+const FEW_MESSAGES: i64 = 500;
+
+pub(super) async fn sms(app: &App) -> Finding {
     let sms = &app.config().sms;
     let name = match sms.provider {
         SmsProvider::Log => {
@@ -165,5 +157,22 @@ pub(super) fn sms(app: &App) -> Finding {
     if sms.sign_name.is_empty() || sms.template.is_empty() {
         return Finding::bad(format!("{name}短信缺少签名或模板。"), "请填写 sms.sign_name 和 sms.template。");
     }
-    Finding::good(format!("{name}短信已配置。余额请在控制台查看，并用自己的手机绑定一次。"))
+    match app.sms().left(app.now()).await {
+        Ok(Some(left)) if left < FEW_MESSAGES => Finding::warn(
+            format!("{name}短信套餐还剩 {left} 条。"),
+            "人多时可能不够：请在控制台购买套餐，或确认已开通后付费。",
+        ),
+        Ok(Some(left)) => Finding::good(format!("{name}短信套餐还剩 {left} 条。请用自己的手机绑定一次。")),
+        // Aliyun's interface for SMS does not tell it, and who pays afterwards has no package.
+        Ok(None) => Finding::good(format!(
+            "{name}短信已配置，接口没有说余额：请在控制台查看，并用自己的手机绑定一次。"
+        )),
+        Err(error) => {
+            tracing::warn!(%error, "the provider of SMS does not tell what is left");
+            Finding::warn(
+                format!("{name}没有说短信套餐还剩多少。"),
+                "请核对 sms.access_key 与 secret（子账号须有查询短信统计的权限），并在控制台查看余额。",
+            )
+        }
+    }
 }

@@ -5,6 +5,7 @@
 mod far;
 mod http;
 mod near;
+mod site;
 
 use std::{
     future::{Future, ready},
@@ -56,16 +57,20 @@ pub async fn examine(app: &App) -> Checks {
         named("database", near::database(app)),
         named("ledger", near::ledger(app)),
         named("store", near::store(app)),
+        named("files", near::files(app)),
         named("disk", ready(near::disk(app))),
         named("open_files", ready(near::open_files(app))),
         named("draw", ready(near::draw())),
-        named("public_url", far::public_url(app)),
+        named("public_url", site::public_url(app)),
+        named("proxy", site::proxy(app)),
+        named("certificate", site::certificate(app)),
+        named("domain_files", site::domain_files(app)),
         named("callback", far::callback(app)),
         named("wechat_token", far::wechat_token(app)),
         named("clock", far::clock(app)),
         named("merchant_certificate", ready(near::merchant_certificate(app))),
         named("payer", far::payer(app)),
-        named("sms", ready(far::sms(app))),
+        named("sms", far::sms(app)),
     ])
     .await;
     let mut checks = found;

@@ -8,7 +8,8 @@ use crate::{
     budget::ledger,
     db::Dialect,
     draw::{PoolTree, hash::Hex, pick},
-    live::files,
+    files as kept,
+    live::files::sockets,
     wechat::tls,
 };
 
@@ -94,7 +95,17 @@ pub(super) async fn ledger(app: &App) -> Finding {
         }
     }
     match ledger::behind_mark(app).await {
-        Ok(false) => Finding::good("账本完整，与外部标记一致。"),
+        // With an old one it stays as it is: it proves what is missing.
+        Ok(false) => match ledger::try_mark(app).await {
+            Ok(()) => Finding::good("账本完整，与外部标记一致。"),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the ledger's mark cannot be written");
+                Finding::bad(
+                    format!("账本标记 {} 写不进去。", app.config().ledger.mark_file.display()),
+                    "请检查该文件所在的磁盘和权限；由 systemd 启动时，还要在单元里写 ReadWritePaths。",
+                )
+            }
+        },
         Ok(true) => Finding::bad(
             "数据库比外部账本标记旧：这是一份旧备份。",
             "请财务在“资金”页向微信核对所有单号，然后恢复发送。",
@@ -133,6 +144,20 @@ pub(super) async fn store(app: &App) -> Finding {
     }
 }
 
+/// Keeps a file where photos of vouchers go, reads it and removes it.
+pub(super) async fn files(app: &App) -> Finding {
+    match kept::probe(app).await {
+        Ok(()) => Finding::good("上传文件的地方可以写入、读出和删除。"),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "files are not kept");
+            Finding::bad(
+                "上传的文件存不进去。",
+                "请检查 files.url、磁盘和权限；由 systemd 启动时，data.dir 以外的文件夹还要写进单元的 ReadWritePaths。",
+            )
+        }
+    }
+}
+
 pub(super) fn disk(app: &App) -> Finding {
     let folder = &app.config().data.dir;
     #[cfg(unix)]
@@ -153,7 +178,7 @@ pub(super) fn disk(app: &App) -> Finding {
 
 pub(super) fn open_files(app: &App) -> Finding {
     let wanted = app.config().limits.sockets;
-    match files::sockets(wanted) {
+    match sockets(wanted) {
         (_, None) => Finding::good(format!("可以同时打开 {wanted} 个连接。")),
         (fewer, Some(words)) => {
             tracing::warn!("{words}");

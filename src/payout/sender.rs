@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
@@ -15,7 +16,7 @@ use crate::{
     budget::ledger,
     clock::Ms,
     db::{Db, Tx},
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     wire::{Fen, PayChannel, SenderView, StateCount},
 };
 
@@ -26,6 +27,8 @@ pub const SANDBOX: &str = "sandbox_far_end";
 
 /// The sender of this process cannot start.
 pub const NOT_STARTED: &str = "not_started";
+const MARK_FILE: &str =
+    "账本标记写不进去（ledger.mark_file），没有恢复发送：请技术人员检查该文件所在的磁盘和权限，然后再试。";
 
 /// As stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,11 +116,18 @@ pub async fn pause(app: &App, staff: &Staff) -> ApiResult<()> {
 }
 
 /// Finance lets it go on: what waited because of the stop is due now, refused orders with the same number. 409
-/// `not_matched` when the database was behind its mark and was not matched with the payer since.
+/// `not_matched` when the database was behind its mark and was not matched with the payer since, 503 `mark_file` when the
+/// mark outside of it cannot be written.
 pub(super) async fn resume(app: &App, warrant: Warrant<'_>) -> ApiResult<()> {
     let now = app.now();
     if Sender::load(app.db()).await?.reason == BEHIND_MARK {
         matching::must_be_complete(app).await?;
+        // Finance has matched the database with the payer: it is the truth from here on. Written before anything is
+        // released, since with the old mark the next start would stop again.
+        ledger::write_mark(app).await.map_err(|error| {
+            tracing::error!(error = format!("{error:#}"), "the ledger's mark could not be written");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "mark_file", MARK_FILE)
+        })?;
     }
     let mut tx = app.db().begin().await?;
     let before = Sender::locked(&mut tx).await?;
@@ -144,10 +154,6 @@ pub(super) async fn resume(app: &App, warrant: Warrant<'_>) -> ApiResult<()> {
     }
     note(app, &mut tx, warrant.staff, "sender.resume", &before.reason).await?;
     tx.commit().await?;
-    if before.reason == BEHIND_MARK {
-        // Finance has matched the database with the payer: it is the truth from here on.
-        ledger::write_mark(app).await.context("the mark")?;
-    }
     super::wake(app);
     Ok(())
 }

@@ -33,24 +33,53 @@ pub(super) async fn measure_lag(app: App) {
     }
 }
 
-/// Looks everything up. A part that does not answer is 0 in [`watch::UP`]; its numbers stay as they were.
+/// Looks everything up. A part that does not answer in time is 0 in [`watch::UP`]; its numbers stay as they were.
 pub(super) async fn look(app: &App) {
     gauge!(watch::SOCKETS).set(number(app.hub().open()));
     gauge!(watch::SOCKETS_LIMIT).set(number(app.hub().most()));
     gauge!(watch::LIVE_WAITING).set(number(app.hub().waiting()));
     gauge!(watch::TASKS).set(number(tokio::runtime::Handle::current().metrics().num_alive_tasks()));
     process();
-    let begun = Instant::now();
-    let store = app.store().ping().await.is_ok();
+    let (store, sql) = tokio::join!(store(app), sql(app));
     up("store", store);
-    if store {
+    up("sql", sql);
+}
+
+/// Who scrapes waits for ten seconds, and needs an answer most when a part is away.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+async fn store(app: &App) -> bool {
+    let begun = Instant::now();
+    let answers = answers(app.store().ping()).await;
+    if answers {
         gauge!(watch::STORE_SECONDS).set(begun.elapsed());
     }
-    let sql = packets(app).await;
-    if let Err(error) = &sql {
-        tracing::warn!(%error, "no numbers of packets");
+    answers
+}
+
+async fn sql(app: &App) -> bool {
+    let begun = Instant::now();
+    if !answers(sqlx::query("select 1").fetch_one(app.db().read())).await {
+        return false;
     }
-    up("sql", sql.is_ok());
+    gauge!(watch::SQL_SECONDS).set(begun.elapsed());
+    match tokio::time::timeout(PATIENCE, packets(app)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "no numbers of packets");
+            false
+        }
+        // It answers, only slowly: counting takes longer than asking.
+        Err(_) => {
+            tracing::warn!("the numbers of packets took too long");
+            true
+        }
+    }
+}
+
+/// Whether a part answers in time.
+pub(super) async fn answers<T, E>(question: impl Future<Output = Result<T, E>>) -> bool {
+    matches!(tokio::time::timeout(PATIENCE, question).await, Ok(Ok(_)))
 }
 
 fn up(part: &'static str, answers: bool) {
@@ -82,9 +111,6 @@ fn set_all(app: &App, (name, label): (&'static str, &'static str), now: &HashMap
 const OPEN: &str = "('queued', 'held', 'reserved', 'sending', 'unknown', 'blocked', 'sent', 'confirming')";
 
 async fn packets(app: &App) -> Result<(), sqlx::Error> {
-    let begun = Instant::now();
-    sqlx::query("select 1").fetch_one(app.db().read()).await?;
-    gauge!(watch::SQL_SECONDS).set(begun.elapsed());
     let rows =
         sqlx::query("select state, count(*) from packet group by state").fetch_all(app.db().read()).await?;
     let states = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::gauges;
 use crate::{app::App, payout::sender::Sender, watch, wire::Done};
 
 /// The metrics recorder is one per process by its nature.
@@ -59,12 +60,15 @@ async fn healthz() -> Json<Done> {
     (status = 503, description = "SQL or store is away.", body = ServerReadiness),
 ))]
 async fn readyz(State(app): State<App>) -> impl IntoResponse {
-    let sql = sqlx::query("select 1").fetch_one(app.db().read()).await.is_ok();
-    let store = app.store().ping().await.is_ok();
-    let sender = match Sender::load(app.db()).await {
-        Ok(sender) if sender.paused => sender.reason,
-        Ok(_) => "running".to_owned(),
-        Err(_) => "unknown".to_owned(),
+    // The sender's row is the question to the database as well: a balancer asks every few seconds.
+    let (sender, store) = tokio::join!(
+        tokio::time::timeout(gauges::PATIENCE, Sender::load(app.db())),
+        gauges::answers(app.store().ping())
+    );
+    let (sql, sender) = match sender {
+        Ok(Ok(sender)) if sender.paused => (true, sender.reason),
+        Ok(Ok(_)) => (true, "running".to_owned()),
+        Ok(Err(_)) | Err(_) => (false, "unknown".to_owned()),
     };
     let ok = sql && store;
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

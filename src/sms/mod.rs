@@ -127,6 +127,14 @@ impl Sms {
             .increment(1);
         sent
     }
+
+    /// Messages that are paid for and left, where the provider tells it: Tencent Cloud of packages, nobody else.
+    pub async fn left(&self, now: Ms) -> Result<Option<i64>, SmsError> {
+        match self {
+            Self::Tencent(tencent) => tencent.left(now).await,
+            Self::Aliyun(_) | Self::Log => Ok(None),
+        }
+    }
 }
 
 /// A client for the provider at `configured`, or at its own address when nothing is configured. It neither follows

@@ -21,6 +21,11 @@ const ACTION: &str = "SendSms";
 const CONTENT_TYPE: &str = "application/json; charset=utf-8";
 /// Part of the signature's scope.
 const SERVICE: &str = "sms";
+const HOUR_MS: Ms = 3_600_000;
+/// Packages that were bought so long ago hold no more.
+const PACKAGE_MS: Ms = 3 * 366 * 24 * HOUR_MS;
+/// Most packages that are asked for.
+const PACKAGES: u32 = 100;
 
 /// The client.
 #[derive(Clone, Debug)]
@@ -46,6 +51,21 @@ struct Response {
     error: Option<Coded>,
     #[serde(rename = "SendStatusSet", default)]
     statuses: Vec<Coded>,
+    #[serde(rename = "SmsPackagesStatisticsSet", default)]
+    packages: Vec<Package>,
+}
+
+/// Messages that were bought beforehand.
+#[derive(Deserialize)]
+struct Package {
+    #[serde(rename = "PackageEffectiveTime")]
+    from: i64,
+    #[serde(rename = "PackageExpiredTime")]
+    until: i64,
+    #[serde(rename = "PackageAmount")]
+    amount: i64,
+    #[serde(rename = "CurrentUsage")]
+    used: i64,
 }
 
 #[derive(Deserialize)]
@@ -86,9 +106,25 @@ impl Tencent {
             "TemplateParamSet": [code],
         })
         .to_string();
+        read(&self.call(ACTION, body, now).await?)
+    }
+
+    /// Messages that are left in packages that hold now; nothing when there is none, as for those who pay afterwards.
+    pub(super) async fn left(&self, now: Ms) -> Result<Option<i64>, SmsError> {
+        let hour = |at: Ms| {
+            let moment = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+            moment.strftime("%Y%m%d%H").to_string()
+        };
+        let body = json!({
+            "SmsSdkAppId": self.app_id, "Limit": PACKAGES, "Offset": 0,
+            "BeginTime": hour(now - PACKAGE_MS), "EndTime": hour(now + HOUR_MS * 24),
+        });
+        left_of(&self.call("SmsPackagesStatistics", body.to_string(), now).await?, now / 1000)
+    }
+
+    async fn call(&self, action: &str, body: String, now: Ms) -> Result<Vec<u8>, SmsError> {
         let host = host(&self.base);
-        let signed =
-            Signed { service: SERVICE, host: &host, action: ACTION, timestamp_s: now / 1000, body: &body };
+        let signed = Signed { service: SERVICE, host: &host, action, timestamp_s: now / 1000, body: &body };
         let authorization = signed.authorization(&self.access_key, self.secret.expose());
         let mut url = self.base.clone();
         url.set_path("/");
@@ -97,15 +133,26 @@ impl Tencent {
             .post(url)
             .header("authorization", authorization)
             .header("content-type", CONTENT_TYPE)
-            .header("x-tc-action", ACTION)
+            .header("x-tc-action", action)
             .header("x-tc-version", "2021-01-11")
             .header("x-tc-timestamp", signed.timestamp_s)
             .header("x-tc-region", &self.region)
             .body(body);
         let answer = request.send().await.map_err(|error| transport(&error))?;
-        let bytes = answer::read(answer, ANSWER_BYTES).await.map_err(unread)?;
-        read(&bytes)
+        answer::read(answer, ANSWER_BYTES).await.map_err(unread)
     }
+}
+
+/// What is left of the packages that hold at `now_s`.
+fn left_of(bytes: &[u8], now_s: i64) -> Result<Option<i64>, SmsError> {
+    let answer: Answer =
+        serde_json::from_slice(bytes).map_err(|_| SmsError::Unknown("not the expected JSON".to_owned()))?;
+    if let Some(error) = answer.response.error {
+        judge(&error.code)?;
+    }
+    let holds = |package: &&Package| (package.from..package.until).contains(&now_s);
+    let mut left = answer.response.packages.iter().filter(holds).map(|package| package.amount - package.used);
+    Ok(left.next().map(|first| first + left.sum::<i64>()))
 }
 
 /// Both levels are looked at: the gateway's error, and what became of the one number.
@@ -230,6 +277,24 @@ mod tests {
                 signed.authorization(vectors::text(&case["secret_id"]), vectors::text(&case["secret_key"]));
             assert_eq!(made, vectors::text(&case["authorization"]));
         }
+    }
+
+    #[test]
+    fn what_is_left_is_counted_in_the_packages_that_hold() {
+        let package = |from: i64, until: i64, amount: i64, used: i64| json!({ "PackageEffectiveTime": from, "PackageExpiredTime": until, "PackageAmount": amount, "CurrentUsage": used });
+        let set = |packages: &[serde_json::Value]| {
+            json!({ "Response": { "SmsPackagesStatisticsSet": packages } }).to_string().into_bytes()
+        };
+        let all = [
+            package(100, 200, 1000, 400),
+            package(150, 300, 50, 0),
+            package(0, 150, 9, 0),
+            package(151, 300, 9, 0),
+        ];
+        assert_eq!(left_of(&set(&all), 150), Ok(Some(650)));
+        assert_eq!(left_of(&set(&[]), 150), Ok(None));
+        let refused = json!({ "Response": { "Error": { "Code": "AuthFailure.UnauthorizedOperation" } } });
+        assert_eq!(left_of(refused.to_string().as_bytes(), 150).unwrap_err().word(), "config");
     }
 
     #[test]

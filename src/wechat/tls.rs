@@ -43,8 +43,13 @@ pub fn authorities(ca_pem: &[u8]) -> Result<Vec<reqwest::Certificate>, TlsError>
 pub fn not_after_ms(cert_pem: &[u8]) -> Result<i64, TlsError> {
     let der =
         CertificateDer::from_pem_slice(cert_pem).map_err(|error| TlsError::Identity(error.to_string()))?;
+    ends_ms(&der)
+}
+
+/// The same of a certificate as it comes over the wire.
+pub fn ends_ms(der: &[u8]) -> Result<i64, TlsError> {
     let (_, certificate) =
-        x509_parser::parse_x509_certificate(&der).map_err(|error| TlsError::Identity(error.to_string()))?;
+        x509_parser::parse_x509_certificate(der).map_err(|error| TlsError::Identity(error.to_string()))?;
     Ok(certificate.validity().not_after.timestamp().saturating_mul(1000))
 }
 

@@ -40,3 +40,14 @@ pub struct Checks {
     /// Each.
     pub checks: Vec<Check>,
 }
+
+/// What this server sees of a question that it asked itself through its public address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Seen {
+    /// Whom the question came from: the proxy in front, if there is one.
+    pub peer: String,
+    /// Whether `server.trusted_proxies` names that address.
+    pub trusted: bool,
+    /// Whether it said for whom it asks (`X-Forwarded-For`).
+    pub forwarded: bool,
+}

@@ -186,6 +186,40 @@ async fn a_backup_that_cannot_be_trusted_is_not_restored() {
     rig.evening.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_a_folder_elsewhere_come_back_and_a_failed_try_is_tried_again() {
+    const NAME: &str = "a/b/photo.jpg";
+    let shared = tempfile::tempdir().unwrap();
+    let address = |folder: &str| url::Url::from_file_path(shared.path().join(folder)).unwrap().to_string();
+    let files = json!({ "files": { "url": address("files") } });
+    let rig = Rig::in_hall(crate::harness::TestApp::start(Backend::Light, files).await, 1).await;
+    let photo = shared.path().join("files").join(NAME);
+    fs::create_dir_all(photo.parent().unwrap()).unwrap();
+    fs::write(&photo, vec![7; 10_000]).unwrap();
+    let archive = shared.path().join("evening.zip");
+    let head = backup(rig.evening.app.config(), &archive, None).await.unwrap();
+    assert_eq!(head.files, 1);
+
+    let mut place = place(&rig, Backend::Light, "second").await;
+    place["files"] = json!({ "url": address("second") });
+    // A server was started there once, and made its folder.
+    fs::create_dir(shared.path().join("second")).unwrap();
+    let config = rig.evening.config_with(&place);
+    let mut bytes = fs::read(&archive).unwrap();
+    let mut zip = zip::ZipArchive::new(File::open(&archive).unwrap()).unwrap();
+    let start = zip.by_name(&format!("files/{NAME}")).unwrap().data_start().unwrap();
+    bytes[usize::try_from(start).unwrap() + 1] ^= 1;
+    let bent = shared.path().join("bent.zip");
+    fs::write(&bent, bytes).unwrap();
+    restore(&config, rig.evening.app.clock(), &bent, None).await.unwrap_err();
+    restore(&config, rig.evening.app.clock(), &archive, None).await.unwrap();
+    assert_eq!(fs::read(shared.path().join("second").join(NAME)).unwrap(), vec![7; 10_000]);
+    assert_eq!(fs::read_dir(shared.path().join("second")).unwrap().count(), 1, "nothing else is left there");
+    let again = restore(&config, rig.evening.app.clock(), &archive, None).await.unwrap_err();
+    assert!(again.to_string().contains("empty place"), "{again:#}");
+    rig.evening.stop().await;
+}
+
 /// Run by the wrong user, or in the wrong folder: an empty backup would be noticed only when it is needed.
 #[test]
 fn commands_about_a_server_make_no_second_one() {

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Backend, By, Cluster, TestApp, Viewer, force},
+    harness::{Backend, By, Cluster, OwnPostgres, TestApp, Viewer, force},
     payout::Rig,
 };
 use kaijiang::clock::Clock;
@@ -23,8 +23,12 @@ struct Hall {
 
 impl Hall {
     async fn open() -> Self {
-        let calm = json!({ "limits": { "rate_per_second": 1_000 } });
-        let mut rig = Rig::in_hall(TestApp::start_at(Backend::Heavy, calm, Clock::System).await, 6).await;
+        Self::on(Backend::Heavy.settings().await).await
+    }
+
+    async fn on(mut services: Value) -> Self {
+        services["limits"] = json!({ "rate_per_second": 1_000 });
+        let mut rig = Rig::in_hall(TestApp::start_at(Backend::Light, services, Clock::System).await, 6).await;
         rig.budget(10_000).await;
         let cluster = Cluster::take_over(&mut rig.evening).await;
         Self { rig, cluster }
@@ -164,6 +168,63 @@ async fn one_server_killed_and_one_frozen_pay_each_winner_once() {
     }
     hall.paid(&draws).await;
     hall.end(1_600).await;
+}
+
+/// PostgreSQL dies at every step of the evening, and comes back: commands wait for it, the show goes on, each is paid once.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_dies_in_the_middle_of_a_draw_and_of_a_payout() {
+    let postgres = OwnPostgres::start().await;
+    let hall = Hall::on(postgres.settings()).await;
+    let mut before = hall.viewer().await;
+    let draw = hall.commit().await;
+    postgres.dies_and_comes_back();
+    hall.rolls(draw).await;
+    postgres.dies_and_comes_back();
+    let told = pids(&hall.reveal(draw).await);
+    postgres.dies_and_comes_back();
+    hall.confirm(draw).await;
+    // Now the packets are on their way: some are sent, some are not, some are sent and not written down.
+    postgres.dies_and_comes_back();
+    release(&hall).await;
+    hall.paid(&[draw]).await;
+    assert_eq!(pids(&json!({ "winners": before.winners(draw).await })), told);
+    let second = hall.commit().await;
+    hall.rolls(second).await;
+    hall.reveal(second).await;
+    hall.confirm(second).await;
+    hall.paid(&[draw, second]).await;
+    hall.end(800).await;
+}
+
+/// The script by itself, as somebody uses it who wants to look at two servers.
+#[test]
+fn the_script_starts_two_servers_behind_nginx_and_stops_them() {
+    let look = r#"
+        set -eu
+        cat "$KAIJIANG_CLUSTER_DIR/one.pid" "$KAIJIANG_CLUSTER_DIR/two.pid" "$KAIJIANG_CLUSTER_DIR/nginx.pid"
+        cat "$KAIJIANG_CLUSTER_DIR"/*.log | grep -c 'first start: make'
+        kill "$(cat "$KAIJIANG_CLUSTER_DIR/one.pid")"
+        exec 3<>"/dev/tcp/127.0.0.1/${KAIJIANG_CLUSTER##*:}"
+        printf 'GET /readyz HTTP/1.0
+Host: a
+
+' >&3
+        head -n 1 <&3
+    "#;
+    let done = std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster"))
+        .args([env!("CARGO_BIN_EXE_kaijiang"), "bash", "-c", look])
+        .env_remove("KAIJIANG_TEST_PG")
+        .env_remove("KAIJIANG_TEST_REDIS")
+        .output()
+        .unwrap();
+    let (told, log) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{told}\n{log}");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[3], "1", "one link of the first start: {told}");
+    assert!(lines[4].contains(" 200 "), "the other one answers: {told}");
+    for pid in &lines[..3] {
+        assert!(!std::path::Path::new("/proc").join(pid).exists(), "process {pid} is left");
+    }
 }
 
 /// A minute passes for what a server held that is gone.

@@ -31,7 +31,7 @@ async fn a_server_that_is_ready_has_only_what_is_the_sandbox_s() {
             assert!(["configuration", "payer", "store", "open_files"].contains(name), "{all}");
         }
         assert_eq!(all["checks"][0]["name"], "configuration", "the worst comes first: {all}");
-        assert_eq!(all["checks"].as_array().unwrap().len(), 15);
+        assert_eq!(all["checks"].as_array().unwrap().len(), 19);
         for check in all["checks"].as_array().unwrap() {
             let todo = check["todo"].as_str().unwrap();
             let wanted = check["state"] == "bad" || check["state"] == "warn";
@@ -80,5 +80,50 @@ async fn a_damaged_ledger_and_a_silent_redis_are_found() {
     let evening = TestApp::start(Backend::Light, json!({ "redis": { "url": "redis://127.0.0.1:9" } })).await;
     let store = found(&evening, "store").await;
     assert_eq!(store.state, CheckState::Bad, "{store:?}");
+    evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_written_is_found() {
+    // Nobody, not even root, makes a file there: as under a unit that may write in one folder only.
+    let nowhere = json!({ "ledger": { "mark_file": "/proc/kaijiang/ledger.mark" } });
+    let evening = TestApp::start(Backend::Light, nowhere).await;
+    let ledger = found(&evening, "ledger").await;
+    assert_eq!(ledger.state, CheckState::Bad, "{ledger:?}");
+    assert!(ledger.todo.contains("ReadWritePaths"), "{ledger:?}");
+    assert_eq!(found(&evening, "files").await.state, CheckState::Good);
+    let folder = evening.app.config().data.dir.join("files");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "what was tried is removed");
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    let files = found(&evening, "files").await;
+    assert_eq!(files.state, CheckState::Bad, "{files:?}");
+    evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_its_files_and_its_certificate_are_looked_at() {
+    let mut evening = TestApp::start(Backend::Light, json!({})).await;
+    let stranger = Api::new(&evening.base, String::new());
+    let mac = "0".repeat(64);
+    let path = format!("/api/checks/seen?at={}&mac={mac}", evening.app.now());
+    stranger.refused_get(&path, 403, "probe").await;
+    assert_eq!(found(&evening, "proxy").await.state, CheckState::Good);
+    assert_eq!(found(&evening, "domain_files").await.state, CheckState::Off);
+    let domain = evening.app.config().data.dir.join("domain");
+    std::fs::create_dir(&domain).unwrap();
+    std::fs::write(domain.join("MP_verify_1a2b.txt"), "1a2b").unwrap();
+    assert_eq!(found(&evening, "domain_files").await.state, CheckState::Good);
+    // A name that is not served: WeChat would not get it.
+    std::fs::write(domain.join("MP_verify_3c4d.txt.bak"), "3c4d").unwrap();
+    let files = found(&evening, "domain_files").await;
+    assert_eq!(files.state, CheckState::Bad, "{files:?}");
+    assert!(files.says.contains("3c4d"), "{files:?}");
+    // Somebody else's https: there is a certificate, and behind it not this program.
+    let https = evening.app.config().pay.api_base.clone();
+    evening.restart_with(&json!({ "server": { "public_url": https } })).await;
+    let certificate = found(&evening, "certificate").await;
+    assert_eq!(certificate.state, CheckState::Good, "{certificate:?}");
+    assert_ne!(found(&evening, "proxy").await.state, CheckState::Good);
     evening.stop().await;
 }

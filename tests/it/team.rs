@@ -291,3 +291,23 @@ async fn who_did_what_is_read_by_owner_and_auditor_only() {
         team.evening.stop().await;
     }
 }
+
+/// Both would print a link, of which only the later one worked.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_that_start_first_print_one_link() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        let other = team.evening.another().await;
+        let (one, two) = tokio::join!(
+            kaijiang::auth::first_setup_code(&team.evening.app),
+            kaijiang::auth::first_setup_code(&other)
+        );
+        let codes: Vec<String> = [one.unwrap(), two.unwrap()].into_iter().flatten().collect();
+        assert_eq!(codes.len(), 1, "{codes:?}");
+        other.stop().await;
+        let body = json!({ "code": codes[0], "user": "first", "password": PASSWORD });
+        let (status, told) = team.stranger().post_from_page("/api/setup", body).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        team.evening.stop().await;
+    }
+}

@@ -1,8 +1,19 @@
 //! `/metrics` tells what happened, and no dashboard or alarm asks for a number that does not exist.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use crate::{harness::both, payout::Rig};
+use kaijiang::clock::Clock;
+use serde_json::{Value, json};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+use crate::{
+    harness::{Backend, Process, TestApp, both},
+    payout::Rig,
+};
 
 /// Names that `src/watch.rs` lists.
 fn listed() -> BTreeSet<String> {
@@ -60,6 +71,65 @@ async fn an_evening_leaves_every_number_that_is_listed() {
         }
         rig.evening.stop().await;
     }
+}
+
+/// A way to PostgreSQL that can be shut: connections stay, nothing comes through, as when its machine has lost its power.
+async fn behind_a_gate(address: &str) -> (watch::Sender<bool>, String) {
+    let mut url = url::Url::parse(address).unwrap();
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    let (gate, shut) = watch::channel(false);
+    #[allow(clippy::disallowed_methods, reason = "a server of the test's own")]
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let (mut shut, server) = (shut.clone(), server.clone());
+            tokio::spawn(async move {
+                let carry = async {
+                    let mut far = TcpStream::connect(server).await?;
+                    copy_bidirectional(&mut client, &mut far).await
+                };
+                tokio::select! {
+                    biased;
+                    _ = shut.wait_for(|shut| *shut) => {}
+                    _ = carry => return,
+                }
+                // Held without an answer until it opens again, then cut.
+                drop(shut.wait_for(|shut| !shut).await.map(|open| *open));
+                drop(client);
+            });
+        }
+    });
+    (gate, url.to_string())
+}
+
+/// Who scrapes gives up after ten seconds: just then the numbers are needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_database_the_numbers_still_come_and_say_so() {
+    let mut settings = Backend::Heavy.settings().await;
+    let address = settings["database"]["url"].as_str().unwrap().to_owned();
+    let (gate, through) = behind_a_gate(&address).await;
+    settings["database"]["url"] = json!(through);
+    let mut evening = TestApp::start_at(Backend::Light, settings, Clock::System).await;
+    let server = Process::take_over(&mut evening).await;
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(9)).build().unwrap();
+    let get = async |path: &str| http.get(format!("{}{path}", evening.base)).send().await.unwrap();
+    let text = get("/metrics").await.text().await.unwrap();
+    assert!(text.contains("kaijiang_up{part=\"sql\"} 1"), "{text}");
+    gate.send(true).unwrap();
+    let text = get("/metrics").await.text().await.unwrap();
+    assert!(text.contains("kaijiang_up{part=\"sql\"} 0"), "{text}");
+    assert!(text.contains("kaijiang_up{part=\"store\"} 1"), "{text}");
+    let ready = get("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    let told: Value = ready.json().await.unwrap();
+    assert_eq!((&told["sql"], &told["store"]), (&json!(false), &json!(true)), "{told}");
+    gate.send(false).unwrap();
+    evening
+        .eventually("it is ready again", async || get("/readyz").await.status().is_success().then_some(()))
+        .await;
+    drop(server);
+    evening.stop().await;
 }
 
 #[test]

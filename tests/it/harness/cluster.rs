@@ -1,4 +1,4 @@
-//! Two equal servers behind nginx, as `deploy/nginx.conf` puts them there: nobody knows which one answers.
+//! Two equal servers behind the nginx of `tests/cluster`, with the site that operators copy: nobody knows which one answers.
 
 use std::{
     fs::{self, File},
@@ -15,18 +15,6 @@ pub(crate) struct Cluster {
     nginx: Child,
 }
 
-/// What operators copy, without TLS and on ports of ours.
-fn site(evening: &TestApp, servers: &[Process; 2]) -> String {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nginx.cluster.conf")).unwrap();
-    let listen = evening.base.trim_start_matches("http://");
-    let mut site = text.replace("listen 80;", &format!("listen {listen};"));
-    for (name, server) in ["one:8080", "two:8080"].into_iter().zip(servers) {
-        assert!(site.contains(name), "{site}");
-        site = site.replace(name, server.address());
-    }
-    site
-}
-
 impl Cluster {
     /// Takes the place of the server in this process.
     pub(crate) async fn take_over(evening: &mut TestApp) -> Self {
@@ -35,21 +23,12 @@ impl Cluster {
             [Process::beside(evening, &values, 1).await, Process::beside(evening, &values, 2).await];
         let folder = evening.dir.path().join("nginx");
         fs::create_dir_all(&folder).unwrap();
-        let (dir, site) = (folder.display(), site(evening, &servers));
-        // Run as root its workers would be somebody who may not write here.
-        let user = if rustix::process::getuid().is_root() { "user root;" } else { "" };
-        let names = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let paths = names.map(|name| format!("{name}_temp_path {dir}/{name};")).join("\n");
-        let config = format!(
-            "{user}\ndaemon off;\nmaster_process on;\nworker_processes 2;\npid {dir}/pid;\nerror_log {dir}/error.log;\n\
-             events {{ worker_connections 4096; }}\nhttp {{\naccess_log off;\n{paths}\n{site}\n}}\n"
-        );
-        let file = folder.join("nginx.conf");
-        fs::write(&file, config).unwrap();
         let log = File::create(folder.join("output.log")).unwrap();
-        let program = if fs::exists("/usr/sbin/nginx").unwrap() { "/usr/sbin/nginx" } else { "nginx" };
-        let nginx = Command::new(program)
-            .args(["-c", file.to_str().unwrap(), "-e", folder.join("error.log").to_str().unwrap()])
+        let nginx = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster"))
+            .arg("--nginx")
+            .arg(&folder)
+            .arg(evening.base.trim_start_matches("http://"))
+            .args(servers.iter().map(Process::address))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use cluster::Cluster;
 pub(crate) use phone::Phone;
 pub(crate) use process::Process;
-pub(crate) use services::{Backend, both};
+pub(crate) use services::{Backend, OwnPostgres, both};
 pub(crate) use socket::{By, Viewer};
 pub(crate) use staff::{Api, answer};
 

@@ -1,5 +1,6 @@
 //! The whole sender stops, and goes on.
 
+use kaijiang::budget::ledger::{behind_mark, write_mark};
 use serde_json::{Value, json};
 
 use super::Rig;
@@ -132,6 +133,43 @@ async fn an_older_database_does_not_send_before_finance_looked() {
     finance.post("/api/sender/resume", json!({})).await;
     let second = rig.win(1, 100).await;
     rig.until(second, "received").await;
+    rig.evening.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_mark_cannot_be_written_nothing_is_released() {
+    let mut rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    // A mark that is no mark, in a place where nobody may write.
+    rig.evening.restart_with(&json!({ "ledger": { "mark_file": "/proc/uptime" } })).await;
+    let paused = async |rig: &Rig| rig.finance().get("/api/sender").await["reason"] == "behind_mark";
+    rig.evening.eventually("the sender stops", async || paused(&rig).await.then_some(())).await;
+    rig.finance().refused("/api/sender/resume", json!({}), 503, "mark_file").await;
+    assert!(paused(&rig).await, "nothing was released");
+    let mark = rig.evening.dir.path().join("ledger.mark");
+    rig.evening.restart_with(&json!({ "ledger": { "mark_file": mark } })).await;
+    assert!(paused(&rig).await, "it stays so until finance releases it");
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.evening.restart().await;
+    assert_eq!(rig.finance().get("/api/sender").await["paused"], false);
+    rig.evening.stop().await;
+}
+
+/// In containers every server is process number 1: what each writes beside the mark must have another name.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_write_the_mark_at_once_do_not_disturb_each_other() {
+    let rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    for _ in 0..8 {
+        let all = futures_util::future::join_all((0..16).map(|_| write_mark(&rig.evening.app))).await;
+        for written in all {
+            written.unwrap();
+        }
+    }
+    assert!(!behind_mark(&rig.evening.app).await.unwrap());
+    let left = std::fs::read_dir(rig.evening.dir.path()).unwrap();
+    let left = left.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("mark-"));
+    assert_eq!(left.count(), 0, "nothing is left beside it");
     rig.evening.stop().await;
 }
 
