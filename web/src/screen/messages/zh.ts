@@ -2,7 +2,7 @@ export const zh = {
   title: '大屏幕',
   pair: {
     title: '连接大屏幕',
-    lead: '在控制台点“连接大屏幕”，把显示的 8 位数字输入到这里。',
+    lead: '在控制台点“大屏配对码”，把显示的 8 位数字输入到这里。',
     label: '配对码',
     go: '连接',
     again: '此屏幕的许可已失效，请重新配对。',
@@ -31,7 +31,8 @@ export const zh = {
   ready: {
     next: '即将开奖',
     seats: '名额',
-    pool: '已入池',
+    pool: '本轮参与',
+    pooled: '已入池',
     people: '{n} 位',
     each: '每位 {amount}',
     split: '拼手气，共 {amount}',
@@ -80,6 +81,7 @@ export const zh = {
     redraw: '补抽结果',
     test: '测试结果，不计',
     count: '共 {n} 位',
+    paid: '已发放 {n} / {all}',
     page: '{page} / {pages}',
     no: 'No.{no}',
     tickets: '{n} 票',
@@ -104,7 +106,7 @@ export const zh = {
     returned: '未领已退回',
     trouble: '待处理',
   },
-  void: { title: '本次抽奖作废', reason: '原因', kept: '作废也留在公开记录里。' },
+  void: { title: '本次抽奖作废', because: '原因：{reason}', kept: '作废也留在公开记录里。' },
   summary: { title: '中奖名单', empty: '还没有开奖', final: '最终凭据码', people: '{n} 位' },
   pause: { title: '稍后继续' },
 };
