@@ -40,7 +40,7 @@ export function sizesOf(
     return { manner, small, name: roomOf(width * 0.94, left, width * 0.29), photo: 0, beside: false };
   }
   if (manner !== 'full') {
-    const small = Math.min(unit * LEAST, height * 0.3);
+    const small = Math.min(unit * LEAST, height * 0.35);
     const left = height * 0.96 - small * SMALL_LINE * (manner === 'dense' ? 2 : 1);
     return { manner, small, name: roomOf(width * 0.94, left, width * 0.29), photo: 0, beside: false };
   }
