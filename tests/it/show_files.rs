@@ -170,7 +170,7 @@ async fn a_round_for_few_says_how_few() {
     for backend in both() {
         let rig = Rig::new(backend, 6).await;
         rig.budget(10_000).await;
-        let new = json!({ "prize_id": rig.prize, "seats": 1, "award": { "mode": "none" } });
+        let new = json!({ "prize_id": rig.prize, "seats": 1, "award": { "mode": "fixed", "fen": 188 } });
         let made = rig.host().post(&rig.path("/rounds"), new).await;
         let round = made["id"].as_str().unwrap();
         let eligible = async |round: &str| {
@@ -185,7 +185,7 @@ async fn a_round_for_few_says_how_few() {
             few += i64::from(person(&rig, guest).await["department"] == department);
         }
         assert!((1..6).contains(&few), "the sample has departments");
-        let new = json!({ "prize_id": rig.prize, "seats": 1, "award": { "mode": "none" },
+        let new = json!({ "prize_id": rig.prize, "seats": 1, "award": { "mode": "fixed", "fen": 188 },
             "eligible": { "departments": [department], "groups": [] } });
         let made = rig.host().post(&rig.path("/rounds"), new).await;
         let only = made["id"].as_str().unwrap();

@@ -19,8 +19,13 @@ export interface CardSizes {
 const LEAST = 2.2;
 /** Height of a line of small print over its size. */
 export const SMALL_LINE = 1.24;
-/** Lines of small print below and above the name of a full card. */
-const FULL_LINES = 4;
+/** Lines of small print that a full card has beside its name: those that any card of the page needs. */
+export interface Lines {
+  department: boolean;
+  money: boolean;
+  past: boolean;
+}
+export const ALL_LINES: Lines = { department: true, money: true, past: true };
 
 function mannerOf(height: number, unit: number): Manner {
   if (height >= unit * 13) return 'full';
@@ -31,7 +36,7 @@ function mannerOf(height: number, unit: number): Manner {
 /** Sizes on a card: all cards of a page have the same, so that what is alike stands at one height. */
 export function sizesOf(
   { width, height }: Pick<Place, 'width' | 'height'>,
-  { photo, unit }: { photo: boolean; unit: number },
+  { photo, unit, lines }: { photo: boolean; unit: number; lines: Lines },
 ): CardSizes {
   const manner = mannerOf(height, unit);
   if (manner === 'tiny') {
@@ -45,11 +50,14 @@ export function sizesOf(
     return { manner, small, name: roomOf(width * 0.94, left, width * 0.29), photo: 0, beside: false };
   }
   const beside = width > height * 1.25;
-  const side = photo ? Math.min(beside ? height * 0.8 : height * 0.42, width * (beside ? 0.36 : 0.7)) : 0;
+  const side = photo ? Math.min(beside ? height * 0.8 : height * 0.38, width * (beside ? 0.36 : 0.7)) : 0;
   const wide = beside && photo ? width - side - height * 0.16 : width;
-  const high = height - (beside ? 0 : side);
+  // A photo above keeps some air over it.
+  const high = height * (photo && !beside ? 0.95 : 1) - (beside ? 0 : side);
   const small = Math.max(unit * LEAST, Math.min(high * 0.12, wide * 0.075, unit * 4.4));
-  const left = Math.max(high * 0.3, high * 0.94 - small * SMALL_LINE * FULL_LINES);
+  // The number stands above the name in any case.
+  const count = 1 + Number(lines.department) + Number(lines.money) + Number(lines.past);
+  const left = Math.max(high * 0.3, high * 0.94 - small * SMALL_LINE * count);
   return { manner, small, name: roomOf(wide * 0.9, left, wide * 0.29), photo: side, beside };
 }
 
