@@ -134,6 +134,21 @@ pub fn still(bytes: &[u8], side: u32) -> anyhow::Result<Result<Still, Fault>> {
     Ok(Ok(Still { bytes, clear, width: picture.width(), height: picture.height() }))
 }
 
+/// Makes the photo of a person: a square out of its middle, at most `side` pixels; of a tall one rather the upper part,
+/// where the face is. Blocking, as [`make`].
+pub fn portrait(bytes: &[u8], side: u32) -> anyhow::Result<Result<Vec<u8>, Fault>> {
+    let (mut picture, turned) = match decode(bytes) {
+        Ok(decoded) => decoded,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    picture.apply_orientation(turned);
+    let (width, height) = (picture.width(), picture.height());
+    let short = width.min(height);
+    let square = picture.crop_imm((width - short) / 2, (height - short) / 4, short, short);
+    let side = side.min(short);
+    jpeg(&DynamicImage::ImageRgb8(square.thumbnail_exact(side, side).to_rgb8())).map(Ok)
+}
+
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
     let kind = kind(bytes).ok_or(Fault::Type)?;
     let mut limits = Limits::default();
@@ -246,6 +261,19 @@ mod tests {
         let made = still(&bytes(&DynamicImage::ImageRgba8(full), ImageFormat::Png), 200).unwrap().unwrap();
         assert_eq!((made.clear, made.width, kind(&made.bytes)), (false, 80, Some(ImageFormat::Jpeg)));
         assert_eq!(still(b"<svg/>", 60).unwrap().err(), Some(Fault::Type));
+    }
+
+    #[test]
+    fn a_portrait_is_a_square_of_the_middle() {
+        let bands =
+            RgbImage::from_fn(900, 300, |x, _| Rgb([if (300..600).contains(&x) { 250 } else { 0 }; 3]));
+        let made = portrait(&bytes(&DynamicImage::ImageRgb8(bands), ImageFormat::Png), 100).unwrap().unwrap();
+        let made = image::load_from_memory(&made).unwrap().to_luma8();
+        assert_eq!((made.width(), made.height()), (100, 100));
+        assert!(made.get_pixel(3, 50).0[0] > 200 && made.get_pixel(96, 50).0[0] > 200);
+        assert_eq!(portrait(b"<svg/>", 100).unwrap().err(), Some(Fault::Type));
+        let small = portrait(&bytes(&wavy(40, 60), ImageFormat::Png), 512).unwrap().unwrap();
+        assert_eq!(image::load_from_memory(&small).unwrap().width(), 40, "never blown up");
     }
 
     #[test]

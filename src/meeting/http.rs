@@ -18,6 +18,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(view, edit))
         .routes(routes!(public))
         .merge(super::http_pictures::router())
+        .merge(super::http_tracks::router())
 }
 
 /// The meetings in which one has a role, newest first.

@@ -36,7 +36,7 @@ struct UploadQuery {
 }
 
 /// The bytes of a file, of a type that no browser sends by itself.
-struct FileBody(Bytes);
+pub struct FileBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for FileBody {
     type Rejection = ApiError;
@@ -44,16 +44,16 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/octet-stream")) {
-            let detail = "图片须以 Content-Type: application/octet-stream 上传。";
+            let detail = "文件须以 Content-Type: application/octet-stream 上传。";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", detail));
         }
         let bytes = Bytes::from_request(request, state).await;
         bytes.map(Self).map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                let detail = "图片不能超过 8 MiB，请缩小后再上传。";
+                let detail = "文件太大（图片最大 8 MiB，音乐最大 16 MiB），请缩小后再上传。";
                 ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
             }
-            _ => ApiError::bad_request("body", "图片没有完整收到，请重试。"),
+            _ => ApiError::bad_request("body", "文件没有完整收到，请重试。"),
         })
     }
 }

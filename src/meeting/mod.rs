@@ -3,11 +3,14 @@
 pub mod check;
 mod http;
 mod http_pictures;
+mod http_tracks;
 pub mod pictures;
 mod sql;
 pub mod tell;
+pub mod tracks;
 
 pub use http::router;
+pub use http_pictures::FileBody;
 pub use sql::{Meeting, load, lock};
 
 use anyhow::Context;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Largest file that is taken.
-pub(super) const BYTES: usize = 8 << 20;
+pub const BYTES: usize = 8 << 20;
 /// Most pictures of a meeting: one for each of 500 prizes, and room for tries.
 const PICTURES: i64 = 800;
 /// Characters of an id.
@@ -87,7 +87,8 @@ pub(super) async fn upload(
     Ok(view)
 }
 
-fn refused(fault: Fault) -> ApiError {
+/// Why a file is not taken, as the answer.
+pub fn refused(fault: Fault) -> ApiError {
     let refused = |code, detail: String| ApiError::invalid(code, "picture", detail);
     match fault {
         Fault::Type => {
@@ -136,9 +137,28 @@ pub(super) async fn read(app: &App, id: &str) -> ApiResult<(Bytes, &'static str)
     let row = sqlx::query("select kind from picture where id = $1")
         .bind(id)
         .fetch_optional(app.db().read())
-        .await?
-        .ok_or_else(none)?;
+        .await?;
+    let Some(row) = row else { return Ok((photo(app, id).await?.ok_or_else(none)?, "image/jpeg")) };
     let kind: String = row.try_get(0)?;
     let bytes = files::get(app, &file(id, &kind)).await?.ok_or_else(none)?;
     Ok((bytes, if kind == "png" { "image/png" } else { "image/jpeg" }))
+}
+
+/// Where a person's photo lies.
+pub fn photo_folder(picture: &str) -> String {
+    format!("photos/{picture}")
+}
+
+/// Name of a person's photo among the files.
+pub fn photo_file(picture: &str) -> String {
+    format!("{}/photo.jpg", photo_folder(picture))
+}
+
+/// A photo of a person, unless it is gone with them.
+async fn photo(app: &App, picture: &str) -> ApiResult<Option<Bytes>> {
+    let row = sqlx::query("select person_id from person_photo where picture = $1")
+        .bind(picture)
+        .fetch_optional(app.db().read())
+        .await?;
+    if row.is_none() { Ok(None) } else { files::get(app, &photo_file(picture)).await }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;

@@ -134,8 +134,9 @@ async fn seat(tx: &mut Tx, award: &AwardRow) -> ApiResult<Option<(DrawState, Sea
     }
     let row = sqlx::query(
         "select s.rank, s.idx, s.pid, p.name, p.department, s.weight, s.amount_fen, s.status, s.replaced_by, d.state, \
-         (select k.state from packet k where k.award_id = $4 order by k.attempt desc limit 1) \
-         from seat s join person p on p.id = s.person_id join draw d on d.meeting_id = s.meeting_id and d.n = s.n \
+         (select k.state from packet k where k.award_id = $4 order by k.attempt desc limit 1), \
+         coalesce(f.picture, '') from seat s join person p on p.id = s.person_id \
+         left join person_photo f on f.person_id = p.id join draw d on d.meeting_id = s.meeting_id and d.n = s.n \
          where s.meeting_id = $1 and s.n = $2 and s.rank = $3",
     )
     .bind(&award.meeting)
@@ -152,6 +153,7 @@ async fn seat(tx: &mut Tx, award: &AwardRow) -> ApiResult<Option<(DrawState, Sea
         pid: row.try_get(2)?,
         name: row.try_get(3)?,
         department: row.try_get(4)?,
+        photo: row.try_get(11)?,
         weight: row.try_get(5)?,
         amount_fen: Fen(row.try_get(6)?),
         status: word(&row.try_get::<String, _>(7)?)?,

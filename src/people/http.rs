@@ -39,6 +39,7 @@ pub fn router() -> OpenApiRouter<App> {
         .layer(DefaultBodyLimit::max(table::MAX_FILE + MULTIPART_EXTRA));
     OpenApiRouter::new()
         .merge(uploads)
+        .merge(super::http_photo::router())
         .routes(routes!(copy))
         .routes(routes!(report))
         .routes(routes!(accept))

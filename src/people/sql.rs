@@ -15,8 +15,9 @@ use crate::{
 
 /// Columns of a person with the present binding.
 const SELECT: &str = "select p.id, p.name, p.phone_mask, p.phone_index, p.department, p.staff_no, p.grp, p.weight, \
-     p.version, p.removed, b.idx, b.id as binding_id, b.checked_in_at \
-     from person p left join binding b on b.person_id = p.id and b.meeting_id = p.meeting_id and b.active = 1";
+     p.version, p.removed, b.idx, b.id as binding_id, b.checked_in_at, \
+     coalesce(f.picture, '') as photo from person p left join person_photo f on f.person_id = p.id \
+     left join binding b on b.person_id = p.id and b.meeting_id = p.meeting_id and b.active = 1";
 
 /// A person on the roster.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ fn person(row: &AnyRow) -> Result<Person, sqlx::Error> {
         bound: idx.is_some(),
         no: idx.map(|idx| idx + 1),
         checked_in: row.try_get::<Option<i64>, _>("checked_in_at")?.is_some(),
+        photo: row.try_get("photo")?,
         version: row.try_get("version")?,
     };
     Ok(Person { view, phone_index: row.try_get("phone_index")?, binding_id: row.try_get("binding_id")? })

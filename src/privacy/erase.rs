@@ -12,7 +12,7 @@ use crate::{
     invite,
     keys::Purpose,
     meeting::{self, Meeting, tell},
-    people::tell_counts,
+    people::{photo, tell_counts},
     pool::{self, Change, PoolMember},
     voucher,
     wire::{Body, MeetingStatus},
@@ -172,6 +172,14 @@ async fn remove(app: &App, tx: &mut Tx, meeting: &str, marks: &Marks) -> ApiResu
     .bind(app.now())
     .execute(tx.conn())
     .await?;
+    sqlx::query(
+        "insert into erased_file (upload, at) select 'photo:' || picture, $2 from person_photo \
+         where person_id = $1 on conflict (upload) do nothing",
+    )
+    .bind(&marks.id)
+    .bind(app.now())
+    .execute(tx.conn())
+    .await?;
     // Nobody is paid for having brought people any more, unless it was due already.
     sqlx::query(
         "update referral set state = 'cancelled', reason = 'erased', updated_at = $2 \
@@ -223,7 +231,11 @@ pub(super) async fn remove_files(app: &App) -> ApiResult<()> {
         .await?;
     for row in rows {
         let upload: String = row.try_get(0)?;
-        voucher::erase_files(app, &upload).await.map_err(anyhow::Error::new).context("a photo stays")?;
+        let erased = match upload.strip_prefix("photo:") {
+            Some(picture) => photo::erase_file(app, picture).await,
+            None => voucher::erase_files(app, &upload).await,
+        };
+        erased.map_err(anyhow::Error::new).context("a photo stays")?;
         let mut tx = app.db().begin().await?;
         sqlx::query("delete from erased_file where upload = $1").bind(&upload).execute(tx.conn()).await?;
         tx.commit().await?;

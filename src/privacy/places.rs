@@ -121,6 +121,7 @@ pub(super) const PLACES: &[Place] = &[
         "person_id = $1",
         Then::Empty("openid = 'erased:' || person_id, segment = '', signals = '', reason = ''"),
     ),
+    place("person_photo", "照片", "person_id = $1", Then::Go("1 = 1")),
     place("referrer", "推荐码", "person_id = $1", Then::Empty("openid = ''")),
     place(
         "draw_tap",
@@ -185,6 +186,7 @@ const NOBODY: &[&str] = &[
     "staff_token",
     "erased_file",
     "picture",
+    "track",
     "desk_presence",
     "follower_before",
 ];

@@ -60,7 +60,8 @@ async fn seats(conn: &mut AnyConnection, meeting: &str, winners: &[Winner]) -> A
     let mut people = HashMap::with_capacity(winners.len());
     for chunk in winners.chunks(CHUNK) {
         let text = format!(
-            "select b.idx, p.name, p.department from binding b join person p on p.id = b.person_id \
+            "select b.idx, p.name, p.department, coalesce(f.picture, '') from binding b \
+             join person p on p.id = b.person_id left join person_photo f on f.person_id = p.id \
              where b.meeting_id = $1 and b.idx in ({})",
             placeholders(2, chunk.len())
         );
@@ -70,21 +71,21 @@ async fn seats(conn: &mut AnyConnection, meeting: &str, winners: &[Winner]) -> A
             query = query.bind(convert::signed(winner.index)?);
         }
         for row in query.fetch_all(&mut *conn).await? {
-            let (index, name, department): (i64, String, String) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            people.insert(index, (name, department));
+            let known: (String, String, String) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+            people.insert(row.try_get::<i64, _>(0)?, known);
         }
     }
     let mut seats = Vec::with_capacity(winners.len());
     for winner in winners {
         let index = convert::signed(winner.index)?;
-        let (name, department) = people.get(&index).cloned().context("a winner without a binding")?;
+        let (name, department, photo) = people.get(&index).cloned().context("a winner without a binding")?;
         seats.push(SeatView {
             rank: convert::signed(winner.rank)?,
             no: index + 1,
             pid: winner.pid.to_string(),
             name,
             department,
+            photo,
             weight: convert::signed(winner.weight)?,
             amount_fen: Fen(convert::signed(winner.cents)?),
             status: SeatStatus::Waiting,

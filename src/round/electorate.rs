@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use anyhow::Context;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::convert;
 use crate::{
@@ -50,8 +50,8 @@ pub(super) async fn build(
     rules: Rules<'_>,
 ) -> ApiResult<Electorate> {
     let pool = pool::snapshot(app, tx, &meeting.id).await?;
-    let out = excluded(tx, &meeting.id, rules).await?;
-    let listed = listed(tx, meeting, rules.eligible).await?;
+    let out = excluded(tx.conn(), &meeting.id, rules).await?;
+    let listed = listed(tx.conn(), meeting, rules.eligible).await?;
     let gone = not_following(tx, &meeting.id).await?;
     let tree = match listed {
         // Few are shut out: the others' part of the tree stays as it is.
@@ -69,6 +69,23 @@ pub(super) async fn build(
     let lost = gone.iter().filter(has_tickets).count();
     let payable = eligible - i64::try_from(lost).context("those who left")?;
     Ok(Electorate { tree, eligible, payable })
+}
+
+/// How many could win now, from SQL alone: for a screen that announces the round. The commit reads the pool itself.
+pub(super) async fn count(conn: &mut AnyConnection, meeting: &Meeting, rules: Rules<'_>) -> ApiResult<i64> {
+    let out = excluded(&mut *conn, &meeting.id, rules).await?;
+    let listed = listed(&mut *conn, meeting, rules.eligible).await?;
+    let rows = sqlx::query("select idx from binding where meeting_id = $1 and weight > 0")
+        .bind(&meeting.id)
+        .fetch_all(conn)
+        .await?;
+    let mut count = 0;
+    for row in rows {
+        let idx: i64 = row.try_get(0)?;
+        let may = !out.contains(&idx) && listed.as_ref().is_none_or(|listed| listed.contains(&idx));
+        count += i64::from(may);
+    }
+    Ok(count)
 }
 
 fn without(mut pool: PoolTree, out: &HashSet<i64>) -> anyhow::Result<PoolTree> {
@@ -101,7 +118,7 @@ macro_rules! winners {
     };
 }
 
-async fn excluded(tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<HashSet<i64>> {
+async fn excluded(conn: &mut AnyConnection, meeting: &str, rules: Rules<'_>) -> ApiResult<HashSet<i64>> {
     // 0: all winners; 1: those of the group; 2: nobody. The family of a redraw's parent comes on top.
     let reach: i64 = match rules.exclude {
         Exclude::Event => 0,
@@ -117,7 +134,7 @@ async fn excluded(tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<Has
         .bind(reach)
         .bind(rules.group)
         .bind(rules.parent)
-        .fetch_all(tx.conn())
+        .fetch_all(conn)
         .await?;
     let mut out = HashSet::new();
     for row in rows {
@@ -133,7 +150,11 @@ async fn excluded(tx: &mut Tx, meeting: &str, rules: Rules<'_>) -> ApiResult<Has
 /// Check-in is a rule for a draw's weights like the others and no part of the pool: whoever was not seen keeps their place
 /// with weight 0 in this draw's committed tree. So index and pid stay, proofs and receipts hold, that person's own path shows
 /// the 0, and the host may turn the rule on or off at any time without touching a single member.
-async fn listed(tx: &mut Tx, meeting: &Meeting, eligible: &Eligible) -> ApiResult<Option<HashSet<i64>>> {
+async fn listed(
+    conn: &mut AnyConnection,
+    meeting: &Meeting,
+    eligible: &Eligible,
+) -> ApiResult<Option<HashSet<i64>>> {
     let (departments, groups) = (&eligible.departments, &eligible.groups);
     let checkin = meeting.settings.checkin;
     if departments.is_empty() && groups.is_empty() && !checkin {
@@ -158,7 +179,7 @@ async fn listed(tx: &mut Tx, meeting: &Meeting, eligible: &Eligible) -> ApiResul
     for value in departments.iter().chain(groups) {
         query = query.bind(value);
     }
-    let rows = query.fetch_all(tx.conn()).await?;
+    let rows = query.fetch_all(conn).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<ApiResult<_>>().map(Some)
 }
 

@@ -12,7 +12,8 @@ use crate::{
     http::{Body, Path},
     meeting,
     wire::{
-        Done, EditPrize, EditRound, LeaveRequest, NewPrize, NewRound, PrizeView, Readiness, Role, RoundView,
+        Done, EditPrize, EditRound, LeaveRequest, NewPrize, NewRound, PrizeOrder, PrizeView, Readiness, Role,
+        RoundView,
     },
 };
 
@@ -21,6 +22,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(prize_list, prize_create))
         .routes(routes!(prize_edit, prize_remove))
+        .routes(routes!(prize_order))
         .routes(routes!(round_list, round_create))
         .routes(routes!(round_edit, round_remove))
         .routes(routes!(round_readiness))
@@ -62,6 +64,26 @@ async fn prize_create(
 ) -> ApiResult<(StatusCode, Json<PrizeView>)> {
     staff.need(&[Role::Host])?;
     Ok((StatusCode::CREATED, Json(prizes::create(&app, &staff.user, &id, new).await?)))
+}
+
+/// Put the prizes into another order: all of them, in one step.
+#[utoipa::path(post, path = "/api/meetings/{meeting}/prizes/order", tag = "rounds",
+    security(("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Id of the meeting")), request_body = PrizeOrder, responses(
+    (status = 200, body = Vec<PrizeView>),
+    (status = 401, description = "`login`", body = ProblemBody),
+    (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 409, description = "`stale`: prizes came or went meanwhile; `meeting_closed`", body = ProblemBody),
+))]
+async fn prize_order(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+    Body(wanted): Body<PrizeOrder>,
+) -> ApiResult<Json<Vec<PrizeView>>> {
+    staff.need(&[Role::Host])?;
+    prizes::order(&app, &staff.user, &id, wanted).await.map(Json)
 }
 
 /// Change a prize.

@@ -51,7 +51,7 @@ pub use commit::commit;
 pub use copy::create_meeting;
 pub use entropy::close_source;
 pub use proofs::{bundle, draw_bundle, log_page, my_proof};
-pub use readiness::check as readiness;
+pub use readiness::{check as readiness, eligible};
 pub use redraw::redraw;
 pub use result::reveal;
 pub use seats::{confirm_all, mark, sweep};

@@ -1,5 +1,7 @@
 //! Prizes: what can be won.
 
+use std::collections::HashSet;
+
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::check;
@@ -10,7 +12,7 @@ use crate::{
     error::{ApiError, ApiResult},
     keys,
     meeting::{self, check::text, tell},
-    wire::{Body, Done, EditPrize, NewPrize, PrizeKind, PrizeView},
+    wire::{Body, Done, EditPrize, NewPrize, PrizeKind, PrizeOrder, PrizeView},
 };
 
 /// Most prizes of a meeting.
@@ -148,6 +150,28 @@ pub async fn edit(app: &App, who: &str, at: (&str, &str), edit: EditPrize) -> Ap
     let changed = load(tx.conn(), meeting, id).await?;
     finish(app, tx, &Deed { who, what: "prize.edit", meeting, target: id, note: &edit.name }).await?;
     Ok(changed)
+}
+
+/// Puts the prizes into another order, all at once; 409 `stale` when these are not the prizes that there are.
+pub async fn order(app: &App, who: &str, meeting: &str, wanted: PrizeOrder) -> ApiResult<Vec<PrizeView>> {
+    let mut tx = app.db().begin().await?;
+    meeting::lock(&mut tx, meeting).await?.must_be_open()?;
+    let known = list(tx.conn(), meeting).await?;
+    let named: HashSet<&str> = wanted.ids.iter().map(String::as_str).collect();
+    let same = wanted.ids.len() == known.len() && known.iter().all(|prize| named.contains(prize.id.as_str()));
+    if !same {
+        return Err(ApiError::stale());
+    }
+    for (ord, id) in (0_i64..).zip(&wanted.ids) {
+        sqlx::query("update prize set ord = $1, version = version + 1 where id = $2 and ord <> $1")
+            .bind(ord)
+            .bind(id)
+            .execute(tx.conn())
+            .await?;
+    }
+    let ordered = list(tx.conn(), meeting).await?;
+    finish(app, tx, &Deed { who, what: "prize.order", meeting, target: "", note: "" }).await?;
+    Ok(ordered)
 }
 
 /// Removes a prize that no round uses: 409 `in_use` otherwise.

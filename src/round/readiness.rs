@@ -9,7 +9,7 @@ use crate::{
     budget,
     error::{ApiError, ApiResult},
     meeting::{self, Meeting},
-    wire::{Fen, Problem, Readiness},
+    wire::{EligibleNow, Fen, Problem, Readiness},
 };
 
 struct Counts {
@@ -46,6 +46,15 @@ pub async fn check(app: &App, meeting: &str, round: &str) -> ApiResult<Readiness
         budget_left_fen: Fen(counts.budget_left),
         level: check::level(&round.sources).to_string(),
     })
+}
+
+/// How many could win a round if it were drawn now.
+pub async fn eligible(app: &App, meeting: &str, round: &str) -> ApiResult<EligibleNow> {
+    let mut conn = app.db().read().acquire().await?;
+    let meeting = meeting::load(&mut conn, meeting).await?;
+    let round = rounds::load(&mut conn, &meeting.id, round).await?;
+    let eligible = electorate::count(&mut conn, &meeting, commit::rules(&round, 0)).await?;
+    Ok(EligibleNow { eligible })
 }
 
 /// A refusal is an answer here; a fault of ours stays one.

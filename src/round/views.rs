@@ -184,10 +184,11 @@ macro_rules! seats {
     ($tail:literal) => {
         concat!(
             "select s.n, s.rank, s.idx, s.pid, p.name, p.department, s.weight, s.amount_fen, s.status, ",
-            "s.replaced_by, (select k.state from packet k join award a on a.id = k.award_id ",
+            "s.replaced_by, coalesce(f.picture, '') as photo, (select k.state from packet k join award a on a.id = k.award_id ",
             "where a.meeting_id = s.meeting_id and a.n = s.n and a.rank = s.rank and a.kind = 'cash' ",
             "order by k.attempt desc limit 1) as packet ",
-            "from seat s join person p on p.id = s.person_id where s.meeting_id = $1 ",
+            "from seat s join person p on p.id = s.person_id ",
+            "left join person_photo f on f.person_id = s.person_id where s.meeting_id = $1 ",
             $tail
         )
     };
@@ -216,6 +217,7 @@ fn seat_view(row: &AnyRow) -> ApiResult<SeatView> {
         pid: row.try_get("pid")?,
         name: row.try_get("name")?,
         department: row.try_get("department")?,
+        photo: row.try_get("photo")?,
         weight: row.try_get("weight")?,
         amount_fen: Fen(row.try_get("amount_fen")?),
         status: status_of(&status)?,

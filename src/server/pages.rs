@@ -17,6 +17,9 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
     connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-src 'self'; frame-ancestors 'none'";
 
+/// For what seldom changes under its name.
+const DAY: &str = "public, max-age=86400";
+
 /// WeChat's files are a few dozen bytes: nothing else is served from there by accident.
 const DOMAIN_FILE_BYTES: usize = 1024;
 const DOMAIN_FILE_CHARS: usize = 64;
@@ -34,7 +37,9 @@ pub(super) fn router() -> Router<App> {
         .route("/screen/{meeting}", get(screen))
         .route("/m/{meeting}", get(|| async { page("attendee.html") }))
         .route("/assets/{*path}", get(asset))
-        .route("/icon.svg", get(|| async { serve("icon.svg", "public, max-age=86400") }))
+        .route("/icon.svg", get(|| async { serve("icon.svg", DAY) }))
+        .route("/icon-180.png", get(|| async { serve("icon-180.png", DAY) }))
+        .route("/attendee.webmanifest", get(|| async { serve("attendee.webmanifest", DAY) }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
         .route("/{file}", get(domain_file))
 }

@@ -12,8 +12,8 @@ use crate::{
     auth::{Screen, Staff, screen_cookie},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Path},
-    meeting,
-    wire::{PairRequest, Pairing, Role, Scene, Show, Ticket, Wall},
+    meeting, round,
+    wire::{EligibleNow, PairRequest, Pairing, Role, Scene, Show, Ticket, Wall},
 };
 
 /// Routes: the socket, pairing, scene, look, names.
@@ -25,6 +25,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(set_scene))
         .routes(routes!(set_show))
         .routes(routes!(wall_names))
+        .routes(routes!(eligible_now))
 }
 
 /// Make a pairing code, to be typed on a screen within ten minutes, once.
@@ -123,11 +124,42 @@ async fn wall_names(
     Path(meeting): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
+    may_look(&app, screen, staff, &meeting).await?;
+    wall::answer(&app, &meeting, &headers).await
+}
+
+/// A paired screen of this meeting, or a member of staff's preview.
+async fn may_look(
+    app: &App,
+    screen: ApiResult<Screen>,
+    staff: ApiResult<Staff>,
+    meeting: &str,
+) -> ApiResult<()> {
     if let Ok(staff) = staff {
         staff.need(&[Role::Host, Role::Finance, Role::Auditor])?;
-        meeting::view(&app, &meeting).await?;
+        meeting::view(app, meeting).await?;
     } else if screen?.meeting != meeting {
         return Err(ApiError::forbidden("pairing", "此大屏是与另一场活动配对的，请重新配对。"));
     }
-    wall::answer(&app, &meeting, &headers).await
+    Ok(())
+}
+
+/// How many could win a round if it were drawn now: what a screen says while it announces the round.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/rounds/{round}/eligible", tag = "live",
+    security(("screen" = []), ("cookie" = []), ("bearer" = [])),
+    params(("meeting" = String, Path, description = "Id of the meeting"),
+        ("round" = String, Path, description = "Id of the round")), responses(
+    (status = 200, body = EligibleNow),
+    (status = 401, description = "`pairing`", body = ProblemBody),
+    (status = 403, description = "`pairing`: the ticket is another meeting's; `role`", body = ProblemBody),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+))]
+async fn eligible_now(
+    State(app): State<App>,
+    screen: ApiResult<Screen>,
+    staff: ApiResult<Staff>,
+    Path((meeting, id)): Path<(String, String)>,
+) -> ApiResult<Json<EligibleNow>> {
+    may_look(&app, screen, staff, &meeting).await?;
+    round::eligible(&app, &meeting, &id).await.map(Json)
 }

@@ -8,6 +8,7 @@ use crate::{
     db::Tx,
     error::{ApiError, ApiResult},
     live::events,
+    meeting,
     wire::{Body, Scene},
 };
 
@@ -35,16 +36,17 @@ pub(super) async fn set(app: &App, who: &str, meeting: &str, wanted: Scene) -> A
     Ok(scene)
 }
 
-async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> {
+async fn checked(tx: &mut Tx, meeting_id: &str, wanted: Scene) -> ApiResult<Scene> {
     if wanted.text.chars().count() > TEXT_MAX || wanted.text.chars().any(char::is_control) {
         return Err(ApiError::invalid("invalid", "text", "暂停文字最多 80 个字符。"));
     }
+    meeting::pictures::shape("picture", &wanted.picture)?;
     let bare = Scene { name: wanted.name.clone(), ..Scene::default() };
     match wanted.name.as_str() {
         "lobby" | "checkin" | "summary" => Ok(bare),
         "ready" => {
             let id = wanted.round_id.unwrap_or_default();
-            if !exists(tx, "select id from round where meeting_id = $1 and id = $2", meeting, &id).await? {
+            if !exists(tx, "select id from round where meeting_id = $1 and id = $2", meeting_id, &id).await? {
                 return Err(ApiError::invalid("invalid", "round_id", "没有这个轮次，请重新选择。"));
             }
             Ok(Scene { round_id: Some(id), ..bare })
@@ -52,7 +54,7 @@ async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> 
         "draw" => {
             let draw = wanted.draw.unwrap_or(0);
             let found = sqlx::query("select n from draw where meeting_id = $1 and n = $2")
-                .bind(meeting)
+                .bind(meeting_id)
                 .bind(draw)
                 .fetch_optional(tx.conn())
                 .await?;
@@ -61,7 +63,10 @@ async fn checked(tx: &mut Tx, meeting: &str, wanted: Scene) -> ApiResult<Scene> 
             }
             Ok(Scene { draw: Some(draw), ..bare })
         }
-        "pause" => Ok(Scene { text: wanted.text, ..bare }),
+        "pause" => {
+            meeting::pictures::check(tx.conn(), "picture", &wanted.picture).await?;
+            Ok(Scene { text: wanted.text, picture: wanted.picture, ..bare })
+        }
         _ => {
             let words = "大屏画面应为 lobby、checkin、ready、draw、summary 或 pause。";
             Err(ApiError::invalid("invalid", "name", words))

@@ -8,7 +8,7 @@ use crate::{
     audit::{self, Deed},
     db::Tx,
     error::{ApiError, ApiResult},
-    meeting,
+    meeting::{self, tracks},
     wire::{Body, Show},
 };
 
@@ -38,8 +38,13 @@ pub(super) async fn set(app: &App, who: &str, meeting: &str, wanted: Show) -> Ap
         return Err(ApiError::stale());
     }
     let mut show = Show { version: before.version + 1, ..wanted };
+    // An empty name takes the music of a phase away.
+    show.tracks.retain(|_, track| !track.is_empty());
     meeting::pictures::check(tx.conn(), "logo_picture", &show.logo_picture).await?;
     meeting::pictures::check(tx.conn(), "background", &show.background).await?;
+    for track in show.tracks.values() {
+        tracks::check(tx.conn(), track).await?;
+    }
     keep_known(&mut tx, meeting, &mut show).await?;
     sqlx::query("update meeting set look = $1 where id = $2")
         .bind(serde_json::to_string(&show).context("a look")?)

@@ -34,6 +34,7 @@ pub async fn snapshot(app: &App, meeting: &str) -> ApiResult<(i64, Snapshot)> {
         scene: scene(&mut conn, meeting).await?,
         show: show::load(&mut conn, meeting).await?,
         counts,
+        home: app.config().server.public_url.clone(),
         recent: recent(&mut conn, meeting).await?,
     };
     Ok((seq, snapshot))

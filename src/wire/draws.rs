@@ -102,6 +102,10 @@ pub struct SeatView {
     pub name: String,
     /// Department.
     pub department: String,
+    /// Photo, see `PictureView`; absent when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 32)]
+    pub photo: String,
     /// Tickets.
     pub weight: i64,
     /// Cash, fen.

@@ -112,6 +112,10 @@ pub struct PersonView {
     pub no: Option<i64>,
     /// Was seen in the hall.
     pub checked_in: bool,
+    /// Photo, see `PictureView`; absent when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 32)]
+    pub photo: String,
     /// For the next edit.
     pub version: i64,
 }

@@ -25,3 +25,14 @@ pub struct PictureView {
     /// Pixels.
     pub height: i64,
 }
+
+/// Music of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrackView {
+    /// Id, 32 hex digits: the music is at `/api/tracks/{id}`.
+    pub id: String,
+    /// Name of the file.
+    pub name: String,
+    /// Its size.
+    pub bytes: i64,
+}

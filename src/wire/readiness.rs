@@ -38,3 +38,10 @@ pub struct Problem {
     /// What to do, in Chinese.
     pub detail: String,
 }
+
+/// How many could win a round if it were drawn now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EligibleNow {
+    /// People with at least one ticket in this round.
+    pub eligible: i64,
+}

@@ -52,6 +52,22 @@ pub enum ShowMusic {
     Modern,
 }
 
+/// When music is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ShowPhase {
+    /// Sign-in, pause, list of winners.
+    Calm,
+    /// A round is announced.
+    Ready,
+    /// The pool is locked, randomness is made.
+    Wait,
+    /// Names move.
+    Roll,
+    /// The winners stand.
+    Joy,
+}
+
 /// How the screen looks and sounds. A write names the version that it saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Show {
@@ -75,6 +91,9 @@ pub struct Show {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 32)]
     pub background: String,
+    /// Music of the host by phase, in place of `music`: ids of `TrackView` by `calm`, `ready`, `wait`, `roll`, `joy`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tracks: BTreeMap<ShowPhase, String>,
     /// Styles of single prizes by the prize's `code`; the others take `style`.
     #[serde(default)]
     pub prizes: BTreeMap<String, ShowStyle>,
@@ -92,6 +111,7 @@ impl Default for Show {
             logo: String::new(),
             logo_picture: String::new(),
             background: String::new(),
+            tracks: BTreeMap::new(),
             prizes: BTreeMap::new(),
             version: 1,
         }

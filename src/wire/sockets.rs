@@ -100,6 +100,8 @@ pub struct Snapshot {
     pub show: Show,
     /// How many are here.
     pub counts: Counts,
+    /// Where phones open pages, without a path: what a code on the wall says.
+    pub home: String,
     /// The last people who came in, newest last, at most 200.
     pub recent: Vec<PersonCard>,
 }
@@ -160,7 +162,8 @@ pub struct SeatsEvent {
 /// What the screen shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Scene {
-    /// `lobby`, `checkin`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`).
+    /// `lobby`, `checkin`, `ready` (with `round_id`), `draw` (with `draw`), `summary` or `pause` (with `text`
+    /// and `picture`).
     #[schema(max_length = 16)]
     pub name: String,
     /// The round that comes next.
@@ -173,6 +176,10 @@ pub struct Scene {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 80)]
     pub text: String,
+    /// Picture of a pause, see `PictureView`; absent when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 32)]
+    pub picture: String,
 }
 
 /// How many are here.

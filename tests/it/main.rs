@@ -35,6 +35,7 @@ mod pictures;
 mod privacy;
 mod referral;
 mod sandbox;
+mod show_files;
 mod sms;
 mod store;
 mod team;

@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import type { Lang } from './words';
 
 const DOCS = join(import.meta.dirname, '../../docs');
-/** `make pictures` takes them anew; every other run only finds out whether the manual still tells the truth. */
+/**
+ * `make pictures` takes them anew; every other run walks the same way and finds out whether each step and its
+ * picture are there, not what it looks like. */
 const TAKING = process.env.KAIJIANG_PICTURES === '1';
 /** Widest that a picture is kept, and how good: the whole manual stays below 2.5 MB. */
 const WIDEST = 1200;
@@ -25,10 +27,13 @@ export class Album {
     return join(DOCS, 'pictures', this.lang);
   }
 
-  /** The page as it stands now. */
-  async take(page: Page, name: string): Promise<void> {
+  /** The page as it stands now, from its top or where `at` is in sight. */
+  async take(page: Page, name: string, at?: Locator): Promise<void> {
     this.taken.push(name);
     if (!TAKING) return;
+    // From the top, where a reader expects a page to begin, unless the picture is of something further down.
+    await page.evaluate(() => scrollTo(0, 0));
+    await at?.scrollIntoViewIfNeeded();
     await page.evaluate(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)));
     const png = (await page.screenshot({ scale: 'css' })).toString('base64');
     writeFileSync(join(this.folder, `${name}.webp`), await smaller(page, png));

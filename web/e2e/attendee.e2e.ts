@@ -170,7 +170,7 @@ describe('/m', () => {
     await page.getByText('您在本轮中，票号 8 / 25').waitFor();
     await look(page, 'tap');
     await page.getByRole('button', { name: '点一下' }).click();
-    await page.getByText('已加入你的随机数').waitFor();
+    await page.getByText('已加入您的随机数').waitFor();
     expect(r).toMatch(/^[0-9a-f]{64}$/);
     await look(page, 'tapped');
     tell(make.galaDraw(evening.lines, 1), evening.seen[1]);

@@ -184,7 +184,7 @@ describe('the whole evening', () => {
   async function tap(): Promise<void> {
     for (const { page } of phones) {
       await page.getByRole('button', { name: '点一下' }).click();
-      await page.getByText('已加入你的随机数').waitFor();
+      await page.getByText('已加入您的随机数').waitFor();
     }
   }
 
@@ -255,7 +255,7 @@ describe('the whole evening', () => {
     await reload(screen, '.log-code.big');
     for (const phone of phones) {
       await reload(phone, 'section.draw .code strong');
-      await phone.page.getByText('已加入你的随机数').waitFor();
+      await phone.page.getByText('已加入您的随机数').waitFor();
     }
     await big(/截止点击/).waitFor();
     await look('10-tapped');

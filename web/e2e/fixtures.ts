@@ -179,6 +179,7 @@ export function snapshot(over: Partial<Wire['Snapshot']> = {}): Wire['Snapshot']
     code: 'Q7XK-2M0D-W9RT-5HBE-TZ31-8CNV',
     scene: { name: 'lobby' },
     show: { style: 'sphere', theme: 'red', music: 'off', volume: 60, logo: '', prizes: {}, version: 1 },
+    home: '',
     counts: { invited: 320, bound: 286, present: 283, viewers: 291 },
     recent: Array.from({ length: 120 }, (_, i) => person(i + 167)),
     ...over,
@@ -265,6 +266,7 @@ export async function mock(
     const answer =
       api[asked] ??
       (asked.endsWith('/wall') ? wall(first.counts.bound) : undefined) ??
+      (asked.endsWith('/eligible') ? { body: { eligible: 40 } } : undefined) ??
       (pathname === '/api/consent' ? { body: CONSENT } : undefined) ??
       (asked.endsWith('/public') ? { body: first.meeting } : IDLE[pathname.replace(/^.*\/me\//, '')]);
     const made = typeof answer === 'function' ? answer(route.request().postDataJSON()) : answer;

@@ -134,7 +134,7 @@ describe('a server that lies to one phone', () => {
     await alarmed(forged, 'E_ME_PROOF', '席位可能被换掉', 'path');
     for (const phone of [honest, dropped, exchanged]) {
       await phone.page.getByRole('button', { name: '点一下' }).click();
-      await phone.page.getByText('已加入你的随机数').waitFor();
+      await phone.page.getByText('已加入您的随机数').waitFor();
     }
     await close(draw, 0);
     await alarmed(dropped, 'E_TAPS', '没有原样计入', 'tap-dropped');

@@ -52,9 +52,9 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
   const reach = (page: Page, name: string): Promise<void> => watcher.reach(page, name);
 
   /** The same as `look`, and it is a picture of the manual. */
-  async function show(page: Page, name: string): Promise<void> {
+  async function show(page: Page, name: string, at?: Locator): Promise<void> {
     await look(page, name);
-    await watcher.album.take(page, name);
+    await watcher.album.take(page, name, at);
   }
 
   const button = (page: Page, name: string): Locator => page.getByRole('button', { name, exact: true });
@@ -212,13 +212,15 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await button(page, say.attendee('bind.send')).click();
     const code = page.getByLabel(say.attendee('bind.code'));
     const right = await demo.code(MINE);
+    // The picture is of what everybody sees; the wrong code comes after it.
+    await code.fill(right);
+    await watcher.album.take(page, 'phone-bind');
     await code.fill(right === '000000' ? '111111' : '000000');
     await button(page, say.attendee('bind.go')).click();
     await page.getByRole('alert').waitFor();
     await look(page, 'phone-wrong-code');
     await reach(page, 'phone-wrong-code');
     await code.fill(right);
-    await watcher.album.take(page, 'phone-bind');
     await button(page, say.attendee('bind.go')).click();
     await page.getByText(say.attendee('in.title'), { exact: true }).waitFor();
     await look(page, 'phone-in');
@@ -261,6 +263,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await look(page, 'sealed');
     await phone.page.getByRole('button', { name: say.attendee('draw.tap') }).click();
     await phone.page.getByText(say.attendee('draw.tapped')).waitFor();
+    await phone.page.getByText(say.attendee('draw.checking')).waitFor({ state: 'detached' });
     await show(phone.page, 'phone-tap');
     await show(screen.page, 'screen-sealed');
     await press(say.control('step.taps.button'));
@@ -296,8 +299,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     const claim = page.locator('.wins .claim strong');
     await claim.waitFor();
     await page.locator('.wins .packet.received').waitFor();
-    await claim.scrollIntoViewIfNeeded();
-    await show(page, 'phone-won');
+    await show(page, 'phone-won', claim);
     return ((await claim.textContent()) ?? '').trim();
   }
 

@@ -1,6 +1,8 @@
 import type { Server } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ALL_MS, REST_MS, ROW_MS } from '../src/screen/layout';
+import { FLY_MS, SPIN_MS } from '../src/shared/moment';
 import type { Wire } from '../src/wire';
 import { HALL, launch, NO_WEBGL, open } from './browser';
 import { Demo } from './demo';
@@ -17,6 +19,8 @@ const look = (over: Partial<Wire['Show']> = {}): Wire['Show'] => ({
   version: 1,
   ...over,
 });
+/** From the result until the cards stand, ms. */
+const STOOD_MS = SPIN_MS + FLY_MS;
 const closed = make.draw({ state: 'closed', values: make.revealed().values });
 
 /** What is seen of the stage's own half. */
@@ -102,7 +106,7 @@ describe('the show', () => {
   });
 
   it('has all of 450 winners on one page', async () => {
-    const draws = [make.revealed({ winners: make.seats(450) })];
+    const draws = [make.revealed({ winners: make.seats(450), revealed_at: make.NOW - STOOD_MS })];
     const { context, page, complaints } = await hall({ scene: { name: 'draw', draw: 1 }, draws });
     await vi.waitFor(async () => expect(await page.locator('.winners li').count()).toBe(450), {
       timeout: 20_000,
@@ -124,6 +128,40 @@ describe('the show', () => {
       }).length;
     });
     expect(over).toBe(0);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it('lets larger cards of 450 winners pass, at the same place after a reload', async () => {
+    const rows = 20;
+    const since = STOOD_MS + ALL_MS + REST_MS + rows * ROW_MS;
+    const draws = [make.revealed({ winners: make.seats(450), revealed_at: make.NOW - since })];
+    const { context, page, complaints } = await hall({ scene: { name: 'draw', draw: 1 }, draws });
+    const list = page.locator('.winners ul[data-part="pass"]');
+    /** How many rows have gone out of sight above. */
+    const passed = (): Promise<number> =>
+      list.evaluate((one) => {
+        const card = one.querySelector('li')?.getBoundingClientRect().height ?? 1;
+        return -new DOMMatrix(getComputedStyle(one).transform).m42 / card;
+      });
+    await list.locator('li').first().waitFor();
+    const first = await passed();
+    await vi.waitFor(async () => expect(await passed()).toBeGreaterThan(first));
+    await page.reload();
+    await list.locator('li').first().waitFor();
+    for (const at of [first, await passed()]) {
+      expect(at).toBeGreaterThan(rows);
+      // Cards have a gap, and the page took its time.
+      expect(at).toBeLessThan(rows * 1.15 + 8);
+    }
+    const seen = await page.evaluate(
+      () =>
+        [...document.querySelectorAll('.winners li')].filter((one) => {
+          const { top, bottom } = one.getBoundingClientRect();
+          return top >= 0 && bottom <= innerHeight;
+        }).length,
+    );
+    expect(seen).toBeGreaterThanOrEqual(80);
     expect(complaints).toEqual([]);
     await context.close();
   });

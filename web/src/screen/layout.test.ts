@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { fitText, pageAt, pagesOf, roughWidth, winnersGrid, winnersPlaces } from './layout';
+import {
+  ALL_MS,
+  fitText,
+  fitTexts,
+  pageAt,
+  pagesOf,
+  partAt,
+  passedRows,
+  passGrid,
+  passPlaces,
+  passRows,
+  REST_MS,
+  ROW_MS,
+  roughWidth,
+  winnersGrid,
+  winnersPlaces,
+} from './layout';
 
 describe('the grid of winners', () => {
   it.each([
@@ -72,6 +88,60 @@ describe('the grid of winners', () => {
   });
 });
 
+describe('more than a hundred winners', () => {
+  const grid = passGrid(16 / 9);
+  const rows = passRows(450, grid);
+  const at = (ms: number, still = false) => partAt(450, ms, { rows, still });
+
+  it('stand all together first, then pass, then stand again', () => {
+    expect(at(0)).toEqual({ kind: 'all', page: 0, pages: 1, size: 450 });
+    expect(at(ALL_MS - 1).kind).toBe('all');
+    const length = rows * ROW_MS + 2 * REST_MS;
+    expect(at(ALL_MS + 500)).toEqual({ kind: 'pass', at: 500, length });
+    expect(at(ALL_MS + length).kind).toBe('all');
+    expect(at(2 * (ALL_MS + length) + 7)).toEqual(at(7));
+  });
+
+  it('pass from the first row to the last at the hall’s clock', () => {
+    expect(rows).toBe(35);
+    expect(passedRows(0, rows)).toBe(0);
+    expect(passedRows(REST_MS + 10 * ROW_MS, rows)).toBe(10);
+    expect(passedRows(REST_MS + 900 * ROW_MS, rows)).toBe(35);
+  });
+
+  it('have cards as large as those of a hundred', () => {
+    const [one] = passPlaces(450, 1_770, 760, 10.8);
+    const [same] = winnersPlaces(100, 1_770, 760, 10.8);
+    expect(one?.width).toBeCloseTo(same?.width ?? 0);
+    expect(one?.height).toBeCloseTo(same?.height ?? 0);
+  });
+
+  it('stand in pages of a hundred where nothing may move', () => {
+    const part = at(ALL_MS + 1, true);
+    expect(part).toEqual({ kind: 'still', page: 0, pages: 5, size: 100 });
+  });
+
+  it('is not what a hundred do', () => {
+    expect(partAt(100, 500_000, { rows: 0, still: false }).kind).toBe('all');
+  });
+});
+
+describe('names of one page', () => {
+  const room = { width: 300, height: 200, most: 90 };
+
+  it('are of one size, a long one too where that is not far below', () => {
+    const sizes = fitTexts(['李', '王秀英', '欧阳娜娜', '井上十兵衛三厳'], room).map(({ size }) => size);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThan(1);
+  });
+
+  it('do not all become tiny for one', () => {
+    const fitted = fitTexts(['李', '王秀英', 'W'.repeat(60)], room);
+    expect(fitted[0]?.size).toBe(fitted[1]?.size);
+    expect(fitted[0]?.size).toBeGreaterThanOrEqual(room.most * 0.7);
+    expect(fitted[2]?.size).toBeLessThan(room.most * 0.5);
+  });
+});
+
 describe('a name', () => {
   const room = { width: 200, height: 90, most: 60 };
   const names = [
@@ -96,5 +166,20 @@ describe('a name', () => {
     const { lines } = fitText('Maria Theresia Walburga Amalia', { width: 160, height: 120, most: 60 });
     expect(lines.length).toBeGreaterThan(1);
     expect(lines.join(' ')).toBe('Maria Theresia Walburga Amalia');
+  });
+
+  const narrow = { width: 150, height: 400, most: 48 };
+  it('does not break inside a word with marks', () => {
+    expect(fitText('Nguyễn Thị Minh Khai', { ...narrow, width: 120 }).lines).toContain('Nguyễn');
+  });
+
+  it('breaks behind a dot or a hyphen, not before', () => {
+    const { lines } = fitText('阿卜杜勒·热合曼·买买提江·伊敏', narrow);
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.filter((line) => line.startsWith('·'))).toEqual([]);
+    expect(fitText('Featherstonehaugh-Wolfeschlegel', { ...narrow, width: 260 }).lines).toEqual([
+      'Featherstonehaugh-',
+      'Wolfeschlegel',
+    ]);
   });
 });

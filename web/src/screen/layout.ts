@@ -64,7 +64,70 @@ export function winnersGrid(count: number, aspect: number): Grid {
   return { columns, rows: Math.ceil(count / columns) };
 }
 
-/** Winners in pages of at most 100. */
+/** Each page of all winners stands for so long, ms: time for a photograph that is evidence. */
+export const ALL_MS = 10_000;
+/** Then larger cards pass: one row in so many ms, with a rest at both ends. */
+export const ROW_MS = 1_700;
+export const REST_MS = 3_000;
+/** Where nothing may move, so many larger cards stand for so long. */
+const STILL_MS = 9_000;
+
+/** What of the winners is seen. `at` counts ms since the part began, `length` is how many ms it lasts. */
+export type Part =
+  | { kind: 'all'; page: number; pages: number; size: number }
+  | { kind: 'pass'; at: number; length: number }
+  | { kind: 'still'; page: number; pages: number; size: number };
+
+/** Columns and rows that stand at a time when more than a hundred pass. */
+export function passGrid(aspect: number): Grid {
+  return aspect >= BAND ? { columns: 20, rows: 5 } : { columns: 10, rows: 10 };
+}
+
+/** Rows by which so many cards pass. */
+export function passRows(count: number, { columns, rows }: Grid): number {
+  return Math.max(0, Math.ceil(count / columns) - rows);
+}
+
+/** How far they have passed, in rows. */
+export function passedRows(at: number, rows: number): number {
+  return Math.min(rows, Math.max(0, (at - REST_MS) / ROW_MS));
+}
+
+/**
+ * What of so many winners is seen `elapsed` ms after they were told: all of them, small, for a photograph; then, when they
+ * are more than a hundred, larger ones that pass (`still`: in pages); and again. The same on all screens.
+ */
+export function partAt(
+  count: number,
+  elapsed: number,
+  { rows, still }: { rows: number; still: boolean },
+): Part {
+  const pages = Math.max(1, Math.ceil(count / PAGE));
+  if (count <= HUNDRED) return { kind: 'all', page: 0, pages: 1, size: PAGE };
+  const large = Math.ceil(count / HUNDRED);
+  const length = still ? large * STILL_MS : rows * ROW_MS + 2 * REST_MS;
+  const at = Math.max(0, elapsed) % (pages * ALL_MS + length);
+  if (at < pages * ALL_MS) return { kind: 'all', page: Math.floor(at / ALL_MS), pages, size: PAGE };
+  const since = at - pages * ALL_MS;
+  if (!still) return { kind: 'pass', at: since, length };
+  return { kind: 'still', page: Math.floor(since / STILL_MS), pages: large, size: HUNDRED };
+}
+
+/** Places of cards that pass, from the top of the first row; only `height` of them is seen. */
+export function passPlaces(count: number, width: number, height: number, unit: number): Place[] {
+  const { columns, rows } = passGrid(width / Math.max(1, height));
+  const gap = unit * (columns > 10 ? 0.5 : 0.8);
+  const wide = (width - gap * (columns - 1)) / columns;
+  const high = (height - gap * (rows - 1)) / rows;
+  return Array.from({ length: count }, (_, i) => ({
+    x: (i % columns) * (wide + gap),
+    y: Math.floor(i / columns) * (high + gap),
+    width: wide,
+    height: high,
+  }));
+}
+
+/** Winners in pages. */
 export function pagesOf<T>(items: readonly T[], size = PAGE): T[][] {
   const pages: T[][] = [];
   for (let at = 0; at < items.length; at += size) pages.push(items.slice(at, at + size));
@@ -106,13 +169,21 @@ export interface Room {
 const LINE = 1.18;
 /** A name on one line may shrink to this part of what two lines would allow before it wraps. */
 const PREFER_ONE = 0.62;
+/** Words may shrink to this part of what breaking them would allow. */
+const PREFER_WHOLE = 0.45;
+
+/** Letters and signs of scripts that write words: Latin with all its marks, Greek, Cyrillic, figures. */
+const WORD = String.raw`[\u0021-\u002c\u002e-\u00b6\u00b8-\u052f\u1e00-\u1fff\u2018\u2019]|\p{M}`;
+/** Stand at the end of a line, never at the beginning of one: the dots inside names, and hyphens. */
+const TAIL = String.raw`[\u00b7\u2022\u2027\u2010\u2011\u30fb\u002d]`;
+const PIECE = new RegExp(`(?:(?:${WORD})+|\\S\\p{M}*)${TAIL}*\\s*|\\s+`, 'gu');
 
 /** Pieces between which a line may break: words of Latin with their space, single characters otherwise. */
 function pieces(text: string): string[] {
-  return text.match(/(?:[\u0021-\u024f\u0400-\u04ff]|\p{M})+\s*|\s+|\S/gu) ?? [];
+  return text.match(PIECE) ?? [];
 }
 
-function wrap(text: string, ems: number, measure: (text: string) => number): string[] {
+function wrap(text: string, ems: number, measure: (text: string) => number, split: boolean): string[] {
   const lines: string[] = [];
   let line = '';
   const put = (part: string): void => {
@@ -123,8 +194,8 @@ function wrap(text: string, ems: number, measure: (text: string) => number): str
     line += part;
   };
   for (const piece of pieces(text)) {
-    // A word longer than a line breaks anywhere rather than not at all.
-    if (measure(piece.trimEnd()) > ems) for (const char of piece) put(char);
+    // With `split` a word longer than a line breaks anywhere.
+    if (split && measure(piece.trimEnd()) > ems) for (const char of piece) put(char);
     else put(piece);
   }
   if (line.trim() !== '') lines.push(line.trimEnd());
@@ -132,13 +203,13 @@ function wrap(text: string, ems: number, measure: (text: string) => number): str
 }
 
 /** Largest size at which the wrapped text fits, by halving. */
-function wrapped(text: string, room: Room, measure: (text: string) => number): Fitted {
+function wrapped(text: string, room: Room, measure: (text: string) => number, split: boolean): Fitted {
   let low = 1;
   let high = room.most;
-  let best: Fitted = { size: low, lines: wrap(text, room.width / low, measure) };
+  let best: Fitted = { size: low, lines: wrap(text, room.width / low, measure, split) };
   for (let step = 0; step < 12; step++) {
     const size = (low + high) / 2;
-    const lines = wrap(text, room.width / size, measure);
+    const lines = wrap(text, room.width / size, measure, split);
     const fits =
       lines.length * size * LINE <= room.height && lines.every((line) => measure(line) * size <= room.width);
     if (fits) {
@@ -153,7 +224,30 @@ function wrapped(text: string, room: Room, measure: (text: string) => number): F
 
 /** A text that is never cut: as large as it may be on one line, smaller when long, on more lines when longer. */
 export function fitText(text: string, room: Room, measure: (text: string) => number = roughWidth): Fitted {
-  const one = Math.min(room.most, room.height / LINE, room.width / Math.max(measure(text), 0.01));
-  const more = wrapped(text, room, measure);
+  const most = Math.min(room.most, room.height / LINE);
+  const one = Math.min(most, room.width / Math.max(measure(text), 0.01));
+  // Most names: no need to look at what more lines would allow.
+  if (one === most) return { size: one, lines: [text] };
+  const whole = wrapped(text, room, measure, false);
+  const split = whole.size < most ? wrapped(text, room, measure, true) : whole;
+  const more = whole.size >= split.size * PREFER_WHOLE ? whole : split;
   return one >= more.size * PREFER_ONE ? { size: one, lines: [text] } : more;
+}
+
+/** Of the largest, how small the size may become that all names of a page share. */
+const SHARED = 0.7;
+
+/** Names of one page: all of one size but those that fit only smaller. */
+export function fitTexts(
+  texts: readonly string[],
+  room: Room,
+  measure: (text: string) => number = roughWidth,
+): Fitted[] {
+  const each = texts.map((text) => fitText(text, room, measure));
+  const sizes = each.map(({ size }) => size);
+  const shared = Math.max(Math.min(...sizes), SHARED * Math.max(...sizes));
+  return each.map((one, i) => {
+    if (one.size <= shared) return one;
+    return fitText(texts[i] ?? '', { ...room, most: shared }, measure);
+  });
 }

@@ -13,6 +13,7 @@ describe('the scene', () => {
     expect(choose(state({ scene: { name: 'summary' } }), null, NOW).name).toBe('summary');
     expect(choose(state({ scene: { name: 'pause', text: 'x' } }), null, NOW)).toEqual({
       name: 'pause',
+      picture: '',
       text: 'x',
     });
     expect(choose(state({ scene: { name: 'something new' } }), null, NOW).name).toBe('lobby');

@@ -12,7 +12,7 @@ export type View =
   | { name: 'ready'; round: Wire['RoundView'] }
   | { name: 'randomness' | 'drawing' | 'winners' | 'void'; draw: DrawView }
   | { name: 'summary' }
-  | { name: 'pause'; text: string };
+  | { name: 'pause'; text: string; picture: string };
 
 /** A draw that is shown until the host chooses another scene than the one there was when the draw came. */
 export interface Follow {
@@ -21,8 +21,8 @@ export interface Follow {
 }
 
 /** The scene as a text to compare. */
-export function sceneKey({ name, round_id, draw, text }: Wire['Scene']): string {
-  return JSON.stringify([name, round_id ?? '', draw ?? 0, text ?? '']);
+export function sceneKey({ name, round_id, draw, text, picture }: Wire['Scene']): string {
+  return JSON.stringify([name, round_id ?? '', draw ?? 0, text ?? '', picture ?? '']);
 }
 
 /** After a message: a draw that moves is followed, a choice of the host ends it. `state` already has the message. */
@@ -56,7 +56,7 @@ function chosen(state: State, now: number): View {
   const { scene, draws, rounds } = state;
   switch (scene.name) {
     case 'pause':
-      return { name: 'pause', text: scene.text ?? '' };
+      return { name: 'pause', text: scene.text ?? '', picture: scene.picture ?? '' };
     case 'summary':
       return { name: 'summary' };
     case 'checkin':

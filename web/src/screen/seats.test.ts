@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { revealed, seat, seats } from '../../e2e/fixtures';
 import { levelOf } from './randomness';
-import { byPrize, payoutOf, replacedBy, seatsOf } from './seats';
+import { byPrize, paidOf, payoutOf, replacedBy, seatsOf } from './seats';
 import { summaryPages } from './summary';
 
 const main = revealed({
@@ -29,6 +29,21 @@ describe('seats', () => {
     const [prize, ...rest] = byPrize([...draws, test, revealed({ draw: 5, state: 'void' })]);
     expect(prize?.seats.map(({ seat: one }) => one.holder.rank)).toEqual([1, 2]);
     expect(rest).toEqual([]);
+  });
+
+  it('are counted by how far their packets are, without those that nobody holds', () => {
+    const of = (...winners: ReturnType<typeof seat>[]) => paidOf(seatsOf(revealed({ winners }), []));
+    const sent = seat(1, { packet: 'received' });
+    const aside = seat(2, { status: 'absent', packet: 'cancelled' });
+    expect(of(sent, aside, seat(3, { packet: 'failed' }), seat(4, { packet: 'queued' }), seat(5))).toEqual({
+      all: 4,
+      done: 1,
+      sending: 1,
+      trouble: 1,
+    });
+    // Before the first is on its way there is nothing to tell.
+    expect(of(seat(1), seat(2)).all).toBe(0);
+    expect(of(seat(1, { amount_fen: 0 })).all).toBe(0);
   });
 
   it('say of the packet what a hall needs', () => {

@@ -64,6 +64,32 @@ export function payoutOf(seat: SeatView): Payout | null {
   }
 }
 
+/** How far the packets of a draw are. */
+export interface Paid {
+  /** Seats that get money: those that nobody holds any more do not count. */
+  all: number;
+  /** Sent, whether or not they were opened since. */
+  done: number;
+  sending: number;
+  trouble: number;
+}
+
+/** All zero while no packet is on its way. */
+export function paidOf(seats: readonly Seat[]): Paid {
+  const paid: Paid = { all: 0, done: 0, sending: 0, trouble: 0 };
+  let begun = false;
+  for (const { holder, aside } of seats) {
+    if (aside || holder.amount_fen === 0) continue;
+    const at = payoutOf(holder);
+    paid.all += 1;
+    begun ||= at !== null;
+    if (at === 'sending') paid.sending += 1;
+    else if (at === 'trouble') paid.trouble += 1;
+    else if (at !== null) paid.done += 1;
+  }
+  return begun ? paid : { ...paid, all: 0 };
+}
+
 /** One prize of the summary: everybody who holds a seat of it. */
 export interface PrizeWinners {
   prize: string;

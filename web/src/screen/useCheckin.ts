@@ -13,7 +13,7 @@ const GRACE_MS = 15_000;
  * The address that a phone reads in the hall: with the code of this moment, which the server changes every few seconds.
  * Empty while there is none.
  */
-export function useCheckin(meeting: string, wanted: () => boolean): ShallowRef<string> {
+export function useCheckin(meeting: string, home: () => string, wanted: () => boolean): ShallowRef<string> {
   const now = inject(CLOCK);
   const address = shallowRef('');
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -31,7 +31,7 @@ export function useCheckin(meeting: string, wanted: () => boolean): ShallowRef<s
       const code = await api.get<Wire['CheckinCode']>(ofMeeting(meeting, '/checkin'));
       if (stopped || !wanted()) return;
       ends = code.next_at + GRACE_MS;
-      address.value = `${location.origin}/m/${encodeURIComponent(meeting)}#checkin=${code.token}`;
+      address.value = `${home()}/m/${encodeURIComponent(meeting)}#checkin=${code.token}`;
       later(Math.max(250, code.next_at - (now?.value ?? Date.now())));
     } catch {
       // A code that nobody takes any more leads people astray.

@@ -4,6 +4,8 @@ import { formatDateTime } from '../../shared/format';
 import type { Series } from './series';
 
 const HEIGHT = 200;
+/** Narrower than this is a phone. */
+const NARROW = 520;
 const FONT = '12px system-ui, sans-serif';
 
 function color(name: string): string {
@@ -25,10 +27,18 @@ export function plot(
     width: into.clientWidth,
     height: HEIGHT,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), 'Asia/Shanghai'),
+    // Nothing hovers over a chart on a phone: its legend would only ever say that there is nothing.
+    legend: { show: into.clientWidth >= NARROW },
     cursor: { drag: { x: false, y: false } },
     scales: {
       // One bar alone would have no width.
-      x: { range: (_, from, to) => [from - series.step * 60, to + series.step * 90] },
+      x: {
+        range: () => {
+          // From the bars themselves: of one alone the library would make up a range of its own.
+          const [first = 0] = series.at;
+          return [first - series.step * 60, (series.at.at(-1) ?? first) + series.step * 120];
+        },
+      },
       n: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
       sum: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] },
     },

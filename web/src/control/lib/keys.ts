@@ -2,7 +2,7 @@ import { onMounted, onScopeDispose } from 'vue';
 
 /** Things that use the space bar themselves, or that one types into. */
 const OWN_KEYS =
-  'input, textarea, select, button, a[href], summary, [contenteditable], [role="button"], [role="menuitem"]';
+  'input, textarea, select, button, summary, [contenteditable], [role="button"], [role="menuitem"]';
 
 function dialogOpen(): boolean {
   for (const overlay of document.querySelectorAll('.el-overlay')) {
@@ -25,6 +25,18 @@ export function useNextKey(next: () => void): void {
     event.preventDefault();
     next();
   };
-  onMounted(() => document.addEventListener('keydown', pressed));
-  onScopeDispose(() => document.removeEventListener('keydown', pressed));
+  // Whoever presses a button with a pointer does not mean it to have the space bar from then on.
+  const clicked = (event: MouseEvent): void => {
+    if (event.detail === 0 || !(event.target instanceof Element) || dialogOpen()) return;
+    const button = event.target.closest('button, a[href], summary');
+    if (button instanceof HTMLElement) button.blur();
+  };
+  onMounted(() => {
+    document.addEventListener('keydown', pressed);
+    document.addEventListener('click', clicked);
+  });
+  onScopeDispose(() => {
+    document.removeEventListener('keydown', pressed);
+    document.removeEventListener('click', clicked);
+  });
 }

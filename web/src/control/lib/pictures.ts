@@ -24,3 +24,19 @@ export async function uploadPicture(
   });
   return response.json();
 }
+
+/** Gives a person a photo. */
+export async function uploadPhoto(
+  desk: Desk,
+  person: string,
+  file: File,
+  tooLarge: string,
+): Promise<Wire['PersonView']> {
+  if (file.size > MOST) throw new ApiError(413, 'too_large', tooLarge);
+  const response = await fetchOk(desk.path(`/people/${encodeURIComponent(person)}/photo`), {
+    method: 'PUT',
+    headers: { accept: 'application/json', 'content-type': 'application/octet-stream' },
+    body: file,
+  });
+  return response.json();
+}

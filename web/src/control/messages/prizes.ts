@@ -13,6 +13,7 @@ const zh = {
     goodsPlaceholder: '例如：无线降噪耳机',
     picture: '奖品图片',
     code: '日志名',
+    drag: '拖动排序',
     removeAsk: '删除奖项「{name}」？',
   },
   round: {
@@ -74,6 +75,7 @@ const en: typeof zh = {
     goodsPlaceholder: 'e.g. Wireless headphones',
     picture: 'Picture of the prize',
     code: 'Name in the log',
+    drag: 'Drag to order',
     removeAsk: 'Delete the prize “{name}”?',
   },
   round: {

@@ -157,6 +157,7 @@ const zh = {
     now: '当前',
     pauseText: '暂停页文字',
     pausePlaceholder: '例如：节目进行中，稍后继续抽奖',
+    pausePicture: '暂停页图片（可选，整张显示）',
     pauseShow: '显示',
   },
   screen: {
@@ -371,6 +372,7 @@ const en: typeof zh = {
     now: 'Now',
     pauseText: 'Text of the pause',
     pausePlaceholder: 'e.g. The show goes on, more prizes soon',
+    pausePicture: 'Picture (optional, shown whole)',
     pauseShow: 'Show',
   },
   screen: {

@@ -33,7 +33,8 @@ export const en: typeof zh = {
   ready: {
     next: 'Coming up',
     seats: 'Winners',
-    pool: 'In the pool',
+    pool: 'In this round',
+    pooled: 'In the pool',
     people: '{n}',
     each: '{amount} each',
     split: '{amount} divided by chance',
@@ -82,6 +83,7 @@ export const en: typeof zh = {
     redraw: 'Redraw',
     test: 'Test result, does not count',
     count: '{n} winners',
+    paid: 'Sent {n} / {all}',
     page: '{page} / {pages}',
     no: 'No.{no}',
     tickets: '{n} tickets',
@@ -106,7 +108,7 @@ export const en: typeof zh = {
     returned: 'returned unopened',
     trouble: 'being looked into',
   },
-  void: { title: 'This draw is void', reason: 'Reason', kept: 'It stays in the public record.' },
+  void: { title: 'This draw is void', because: 'Reason: {reason}', kept: 'It stays in the public record.' },
   summary: { title: 'All winners', empty: 'No draw yet', final: 'Final log code', people: '{n}' },
   pause: { title: 'Back soon' },
 };

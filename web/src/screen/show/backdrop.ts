@@ -87,8 +87,12 @@ function lines(context: Context, width: number, height: number, color: string): 
   }
 }
 
-/** How much of the theme lies over the host's picture: whatever it shows, words on it stay readable. */
-const VEIL = 0.74;
+/** How much of the theme lies over the host's picture: everywhere, and where words always stand, at the top and the foot. */
+const VEIL = 0.34;
+const VEIL_EDGE = 0.86;
+/** How far those reach into the frame, of its height. */
+const VEIL_TOP = 0.24;
+const VEIL_FOOT = 0.2;
 
 /** The host's picture: fills the frame, cut where it must be, under a veil of the theme's colour. */
 function photo(context: Context, width: number, height: number, picture: ImageBitmap, veil: string): void {
@@ -98,6 +102,17 @@ function photo(context: Context, width: number, height: number, picture: ImageBi
   context.drawImage(picture, (width - across) / 2, (height - up) / 2, across, up);
   context.fillStyle = fade(veil, VEIL);
   context.fillRect(0, 0, width, height);
+  for (const [from, to] of [
+    [0, height * VEIL_TOP],
+    [height, height * (1 - VEIL_FOOT)],
+  ] as const) {
+    const edge = context.createLinearGradient(0, from, 0, to);
+    edge.addColorStop(0, fade(veil, VEIL_EDGE));
+    edge.addColorStop(0.55, fade(veil, VEIL_EDGE * 0.6));
+    edge.addColorStop(1, fade(veil, 0));
+    context.fillStyle = edge;
+    context.fillRect(0, Math.min(from, to), width, Math.abs(to - from));
+  }
 }
 
 /** Paints the whole background of a theme, or the host's picture in its place; the same every time. */

@@ -1,4 +1,5 @@
 import type { Wire } from '../../wire';
+import { Disc } from './disc';
 import { type Note, notesBetween } from './score';
 
 export type Mood = 'silence' | 'calm' | 'ready' | 'wait' | 'roll' | 'joy';
@@ -8,6 +9,8 @@ export interface Tune {
   mood: Mood;
   /** When the result was logged, ms. */
   since: number;
+  /** A piece of the host's in place of what is made here; empty for none. */
+  track: string;
 }
 
 /** Notes are handed to the sound card so far ahead, s. */
@@ -18,6 +21,7 @@ const EACH_MS = 120;
 export class Player {
   private context: AudioContext | null = null;
   private out: GainNode | null = null;
+  private disc: Disc | null = null;
   private hiss: AudioBuffer | null = null;
   private tune: Tune | null = null;
   private timer: ReturnType<typeof setInterval> | null = null;
@@ -35,6 +39,7 @@ export class Player {
         const calm = new DynamicsCompressorNode(this.context, { threshold: -14, ratio: 6 });
         this.out.connect(calm).connect(this.context.destination);
         this.hiss = this.noise(this.context);
+        this.disc = new Disc(this.context, this.out, this.now);
       }
       void this.context.resume();
       return true;
@@ -61,7 +66,8 @@ export class Player {
     const { context, out } = this;
     if (context === null || out === null) return;
     out.gain.setTargetAtTime(tune === null ? 0 : 0.5 * volume ** 1.6, context.currentTime, 0.15);
-    if (tune === null) {
+    this.disc?.play(tune?.track ?? '');
+    if (tune === null || tune.track !== '') {
       if (this.timer !== null) clearInterval(this.timer);
       this.timer = null;
       return;
@@ -117,6 +123,8 @@ export class Player {
   end(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
+    this.disc?.end();
+    this.disc = null;
     void this.context?.close();
     this.context = null;
   }

@@ -1,7 +1,7 @@
 import { computed, onBeforeUnmount, onMounted, ref, watch } from 'vue';
 import type { Wire } from '../../wire';
 import type { View } from '../scene';
-import { type Mood, Player } from './music';
+import { type Mood, Player, type Tune } from './music';
 
 function moodOf(view: View | null): Mood {
   switch (view?.name) {
@@ -31,15 +31,28 @@ export function useMusic(show: () => Wire['Show'] | undefined, view: () => View 
     const at = view();
     return at !== null && 'draw' in at ? (at.draw.revealed_at ?? 0) : 0;
   });
-  const wanted = computed(() => show() !== undefined && show()?.music !== 'off');
+  /** The host's own piece for this phase. */
+  const track = computed(() => (mood.value === 'silence' ? '' : (show()?.tracks?.[mood.value] ?? '')));
+  const own = computed(() => Object.keys(show()?.tracks ?? {}).length > 0);
+  const wanted = computed(() => show() !== undefined && (show()?.music !== 'off' || own.value));
+
+  function tune(music: Wire['ShowMusic'] | undefined): Tune | null {
+    const made = music === undefined || music === 'off' ? null : music;
+    if (made === null && track.value === '') return null;
+    return { music: made ?? 'festive', mood: mood.value, since: since.value, track: track.value };
+  }
 
   watch(
-    () => [wanted.value && heard.value, show()?.music, show()?.volume, mood.value, since.value] as const,
-    ([on, music, volume]) =>
-      player.play(
-        on && music !== undefined && music !== 'off' ? { music, mood: mood.value, since: since.value } : null,
-        (volume ?? 0) / 100,
-      ),
+    () =>
+      [
+        wanted.value && heard.value,
+        show()?.music,
+        show()?.volume,
+        mood.value,
+        since.value,
+        track.value,
+      ] as const,
+    ([on, music, volume]) => player.play(on ? tune(music) : null, (volume ?? 0) / 100),
     { immediate: true },
   );
 
