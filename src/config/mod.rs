@@ -202,7 +202,10 @@ mod tests {
     fn a_former_key_and_a_signature_abroad_are_looked_at() {
         let mut config = Config::load(None).unwrap();
         let named = |config: &Config, key: &str| {
-            config.faults().iter().any(|fault| fault.english.starts_with(key) && fault.chinese.starts_with(key))
+            config
+                .faults()
+                .iter()
+                .any(|fault| fault.english.starts_with(key) && fault.chinese.starts_with(key))
         };
         assert!(!named(&config, "wechat.aes_key_before") && !named(&config, "sms.template_global"));
         config.wechat.aes_key_before = "too-short".into();
