@@ -87,8 +87,8 @@ fn to_page(meeting: &str, parts: &Parts, error: ApiError) -> ApiResult<Response>
 }
 
 fn reads_html(parts: &Parts) -> bool {
-    let accepted = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.into_iter().any(|value| value.contains("text/html"))
+    let mut accepted = parts.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.contains("text/html"))
 }
 
 /// As ids of meetings are: nothing else becomes part of an address.

@@ -172,7 +172,7 @@ async fn a_role_less_ends_the_sessions_and_a_role_more_does_not() {
         let made = team.evening.staff("host").post("/api/meetings", json!({ "name": "年会" })).await;
         let here = |role: &str| json!([{ "meeting": made["id"], "roles": [role] }]);
         let browser = Browser::log_in(&team, "小陈").await;
-        let mut stays = async |change: Value| {
+        let stays = async |change: Value| {
             let (status, told) = team.edit("小陈", change).await;
             assert!(status.is_success(), "{told}");
             browser.is_in().await
