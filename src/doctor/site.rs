@@ -1,7 +1,7 @@
 //! Whether our address, the proxy in front, the certificate and WeChat's files fit together: asked from outside, as a phone
 //! does.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use reqwest::tls::TlsInfo;
 use subtle::ConstantTimeEq;
@@ -47,7 +47,7 @@ pub(super) fn is_own(app: &App, at: Ms, mac: &str) -> bool {
 
 /// What a question looks like from here.
 pub(super) fn seen(app: &App, peer: SocketAddr, headers: &::http::HeaderMap) -> Seen {
-    let peer: IpAddr = peer.ip().to_canonical();
+    let peer = peer.ip();
     Seen {
         peer: peer.to_string(),
         trusted: app.config().server.trusted_proxies.contains(&peer),
