@@ -8,7 +8,7 @@ mod sql;
 pub mod tell;
 
 pub use http::router;
-pub use sql::{Meeting, load, lock};
+pub use sql::{Meeting, load, lock, no_open_draw};
 
 use anyhow::Context;
 

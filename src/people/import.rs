@@ -200,11 +200,7 @@ fn keys(rows: &[Parsed], roster: &Roster) -> Vec<String> {
 }
 
 /// Who holds which staff number once the file's own people have let go of theirs.
-fn staff_numbers(
-    rows: &[Parsed],
-    people: &[String],
-    roster: &Roster,
-) -> HashMap<String, (String, String)> {
+fn staff_numbers(rows: &[Parsed], people: &[String], roster: &Roster) -> HashMap<String, (String, String)> {
     let mut held: HashMap<String, (String, String)> = roster
         .iter()
         .filter(|(_, known)| !known.removed && !known.staff_no.is_empty())

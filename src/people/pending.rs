@@ -255,7 +255,9 @@ async fn apply(
         if let Some(id) = &change.id {
             let before = sql::get(tx.conn(), meeting, id).await?;
             let written = Written { meeting, id, known };
-            if change.phone && let Some(phone) = phone {
+            if change.phone
+                && let Some(phone) = phone
+            {
                 sql::set_phone(tx, app.keys(), &written, &phone).await?;
             }
             sql::update(tx, &written).await?;
@@ -264,7 +266,8 @@ async fn apply(
             }
         } else {
             let id = keys::row_id();
-            sql::insert(tx, app.keys(), &Written { meeting, id: &id, known }, phone.as_ref(), app.now()).await?;
+            sql::insert(tx, app.keys(), &Written { meeting, id: &id, known }, phone.as_ref(), app.now())
+                .await?;
         }
     }
     Ok(changes)

@@ -112,6 +112,9 @@ pub struct PersonView {
     pub no: Option<i64>,
     /// Was seen in the hall.
     pub checked_in: bool,
+    /// Registered by themselves and waits to be accepted, without tickets.
+    #[serde(default)]
+    pub waiting: bool,
     /// For the next edit.
     pub version: i64,
 }
@@ -193,6 +196,11 @@ pub struct BindRequest {
     #[serde(default)]
     #[schema(max_length = 32)]
     pub consent: Option<String>,
+    /// The own name, where the meeting lets people register and the phone is not on the roster: 422 `name_needed` without
+    /// it, and the same code is good for the second try.
+    #[serde(default)]
+    #[schema(max_length = 60)]
+    pub name: Option<String>,
 }
 
 /// A signed receipt: this index and pid were in the pool when the log had `size` lines (draw protocol §4).
@@ -227,6 +235,8 @@ pub enum Step {
     Follow,
     /// Bind the phone.
     Bind,
+    /// Registered and bound, without tickets until staff accept it.
+    Waiting,
     /// In the pool.
     In,
 }
@@ -310,6 +320,9 @@ pub struct Me {
     /// `phone_invalid`, `unavailable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_problem: Option<Problem>,
+    /// Why my registration was not accepted; I may register again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// I am in.
@@ -321,6 +334,9 @@ pub struct Bound {
     pub place: MyPlace,
     /// The log at that moment, to be kept on the phone.
     pub log: Checkpoint,
+    /// Without tickets until staff accept my registration.
+    #[serde(default)]
+    pub waiting: bool,
 }
 
 /// Add my randomness to the open draw.

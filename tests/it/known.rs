@@ -298,7 +298,10 @@ async fn without_phones(backend: Backend) {
     let meeting = meeting(&host, "staff").await;
     for (new, same) in [(2, 0), (0, 2)] {
         let report = host.import(&meeting, "名单.csv", file()).await;
-        assert_eq!((&report["new"], &report["same"], &report["errors"]), (&json!(new), &json!(same), &json!(0)));
+        assert_eq!(
+            (&report["new"], &report["same"], &report["errors"]),
+            (&json!(new), &json!(same), &json!(0))
+        );
         let id = report["id"].as_str().unwrap();
         host.post(&format!("/api/meetings/{meeting}/imports/{id}/accept"), json!({})).await;
     }

@@ -32,6 +32,7 @@ mod people;
 mod pictures;
 mod privacy;
 mod referral;
+mod registration;
 mod sandbox;
 mod sms;
 mod store;

@@ -73,10 +73,7 @@ fn the_same_file_twice_changes_nothing_and_missing_columns_keep_what_is_there() 
     let plan2 = plan(&parse(renamed, &keys, "m", true), &roster);
     assert_eq!(outcomes(&plan2), [(RowOutcome::Update, "name_changed")]);
     assert_eq!(plan2.changes[0].id.as_deref(), Some("p0"));
-    assert_eq!(
-        (plan2.changes[0].person.department.as_str(), plan2.changes[0].person.weight),
-        ("研发", 3)
-    );
+    assert_eq!((plan2.changes[0].person.department.as_str(), plan2.changes[0].person.weight), ("研发", 3));
     if let Some(known) = roster.get_mut(&parsed[0].index) {
         known.removed = true;
     }
@@ -88,10 +85,8 @@ fn the_same_file_twice_changes_nothing_and_missing_columns_keep_what_is_there() 
 #[test]
 fn a_staff_number_belongs_to_one_phone_and_may_be_swapped() {
     let keys = keys();
-    let with = |line, name, phone, number: &str| RawRow {
-        staff_no: Some(number.into()),
-        ..row(line, name, phone)
-    };
+    let with =
+        |line, name, phone, number: &str| RawRow { staff_no: Some(number.into()), ..row(line, name, phone) };
     let first = parse(
         vec![with(2, "张三", "13800138000", "A1"), with(3, "李四", "13800138001", "A2")],
         &keys,
@@ -100,10 +95,8 @@ fn a_staff_number_belongs_to_one_phone_and_may_be_swapped() {
     );
     let mut roster = Roster::new();
     for change in plan(&first, &roster).changes {
-        roster.insert(
-            first[change.at].index.clone(),
-            Known { id: format!("p{}", change.at), ..change.person },
-        );
+        roster
+            .insert(first[change.at].index.clone(), Known { id: format!("p{}", change.at), ..change.person });
     }
     let moved = parse(vec![with(2, "张三", "13900139000", "A1")], &keys, "m", true);
     assert_eq!(outcomes(&plan(&moved, &roster)), [(RowOutcome::Error, "staff_no_taken")]);
@@ -126,11 +119,16 @@ fn a_staff_number_belongs_to_one_phone_and_may_be_swapped() {
 #[test]
 fn without_phones_a_staff_number_is_enough_and_a_phone_may_come_later() {
     let keys = keys();
-    let with = |line, name, phone, number: &str| RawRow {
-        staff_no: Some(number.into()),
-        ..row(line, name, phone)
+    let with =
+        |line, name, phone, number: &str| RawRow { staff_no: Some(number.into()), ..row(line, name, phone) };
+    let rows = || {
+        vec![
+            with(2, "张三", "", "A1"),
+            with(3, "李四", "", "A1"),
+            row(4, "王五", ""),
+            with(5, "赵六", "", ""),
+        ]
     };
-    let rows = || vec![with(2, "张三", "", "A1"), with(3, "李四", "", "A1"), row(4, "王五", ""), with(5, "赵六", "", "")];
     let error = RowOutcome::Error;
     let needed = plan(&parse(rows(), &keys, "m", true), &Roster::new());
     assert_eq!(outcomes(&needed), [(error, "phone_missing"); 4]);
