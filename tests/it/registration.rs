@@ -1,6 +1,7 @@
 //! People who are not on the roster register at the door; people change phones; nobody moves while a draw is open.
 
 use futures_util::future::join_all;
+use kaijiang::clock::Clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -9,6 +10,9 @@ use crate::{
     harness::{Api, Backend, Phone, TestApp, answer, both},
     people::{add, code, people},
 };
+
+/// 2026-11-23 12:00 in Beijing.
+const NOON: i64 = 1_795_406_400_000;
 
 async fn meeting(host: &Api, registration: &str) -> String {
     let settings = json!({
@@ -48,13 +52,12 @@ async fn stored(evening: &TestApp, meeting: &str) -> (i64, i64, i64) {
 async fn tickets(evening: &TestApp, meeting: &str) -> u64 {
     let mut tx = evening.app.db().begin().await.unwrap();
     let pool = kaijiang::pool::snapshot(&evening.app, &mut tx, meeting).await.unwrap();
-    pool.members().map(|(_, weight)| u64::from(weight)).sum()
+    pool.members().map(|(_, weight)| weight).sum()
 }
 
 /// What the screens count.
 async fn counted(evening: &TestApp, meeting: &str) -> Value {
-    let counts =
-        kaijiang::live::counts::counts(evening.app.db(), evening.app.store(), meeting).await.unwrap();
+    let counts = kaijiang::live::counts(evening.app.db(), evening.app.store(), meeting).await.unwrap();
     json!([counts.invited, counts.bound, counts.waiting, counts.present])
 }
 
@@ -215,7 +218,7 @@ async fn commit(host: &Api, meeting: &str) -> String {
 }
 
 async fn moves(backend: Backend) {
-    let evening = TestApp::start(backend, json!({})).await;
+    let evening = TestApp::start_at(backend, json!({}), Clock::fixed(NOON)).await;
     let host = evening.staff("host");
     let meeting = meeting(&host, "approval").await;
     let person = add(&host, &meeting, "张三", "13800138000").await;
