@@ -30,12 +30,9 @@ pub fn name(typed: &str) -> ApiResult<String> {
     if name.is_empty() {
         return Err(ApiError::invalid("name_missing", "name", "请填写姓名。"));
     }
-    if name.chars().count() > import::MAX_NAME {
-        return Err(ApiError::invalid(
-            "name_too_long",
-            "name",
-            format!("内容过长，最多 {} 个字。", import::MAX_NAME),
-        ));
+    let most = import::MAX_NAME;
+    if name.chars().count() > most {
+        return Err(ApiError::invalid("name_too_long", "name", format!("内容过长，最多 {most} 个字。")));
     }
     if name.chars().any(char::is_control) {
         return Err(ApiError::invalid("text_invalid", "name", "内容里有无法显示的控制字符，请重新输入。"));

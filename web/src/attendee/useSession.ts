@@ -62,7 +62,8 @@ export function useSession(meeting: string, memory: Memory) {
   });
 
   const timer = setInterval(() => {
-    if ((stage.value === 'follow' || stage.value === 'waiting') && document.visibilityState === 'visible') void refresh();
+    if ((stage.value === 'follow' || stage.value === 'waiting') && document.visibilityState === 'visible')
+      void refresh();
   }, POLL_MS);
   const seen = (): void => {
     if (document.visibilityState === 'visible' && stage.value !== 'in' && stage.value !== 'login')
@@ -90,7 +91,10 @@ export function useSession(meeting: string, memory: Memory) {
   function bound({ name, place, log, waiting }: Wire['Bound']): void {
     memory.place(place);
     memory.see(log);
-    session.value = { me: { step: waiting ? 'waiting' : 'in', name, phone: '', place, wins: [], tapped: null }, error: null };
+    session.value = {
+      me: { step: waiting ? 'waiting' : 'in', name, phone: '', place, wins: [], tapped: null },
+      error: null,
+    };
   }
 
   /** Another page or the server knows better: everything anew. */

@@ -93,7 +93,8 @@ const en: typeof zh = {
     doors: { closed: 'Cannot come in', approval: 'Register, in after a yes', open: 'Register and are in' },
     doorHelp: {
       closed: 'Only phone numbers on the list can be bound.',
-      approval: 'They prove their phone by SMS, give a name and wait; without tickets until you or a reviewer accept them under “People”.',
+      approval:
+        'They prove their phone by SMS, give a name and wait; without tickets until you or a reviewer accept them under “People”.',
       open: 'Anybody with a phone is in the draws. Only where whoever comes may win.',
     },
     expected: 'People expected',
