@@ -95,7 +95,7 @@ async fn roster(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult
             Some(_) if row.try_get::<i64, _>("waiting")? != 0 => "待审核",
             Some(_) => "是",
         };
-        let stamp = |column| {
+        let stamp = |column: &str| {
             let at: Option<i64> = row.try_get(column)?;
             Ok::<_, sqlx::Error>(at.map(beijing_stamp).unwrap_or_default())
         };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{BindBy, Fen, Registration};
+use super::{BindBy, Fen, NotifySettings, Registration};
 
 /// Whether a meeting runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

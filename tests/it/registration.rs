@@ -1,5 +1,6 @@
 //! People who are not on the roster register at the door; people change phones; nobody moves while a draw is open.
 
+use calamine::{Reader, Xlsx};
 use futures_util::future::join_all;
 use kaijiang::clock::Clock;
 use reqwest::{Method, StatusCode};
@@ -183,8 +184,8 @@ async fn rush(backend: Backend) {
     assert_eq!(counted(&evening, &meeting).await, json!([30, 30, 0, 30]));
     // What goes out as a book comes in again without a change.
     let book = host.bytes(&format!("/api/meetings/{meeting}/export?kind=roster")).await;
-    let mut cells: calamine::Xlsx<_> = calamine::Reader::new(std::io::Cursor::new(book.clone())).unwrap();
-    let range = calamine::Reader::worksheet_range_at(&mut cells, 0).unwrap().unwrap();
+    let mut cells: Xlsx<_> = Xlsx::new(std::io::Cursor::new(book.clone())).unwrap();
+    let range = cells.worksheet_range_at(0).unwrap().unwrap();
     let yes = range.rows().skip(1).filter(|row| row[6].to_string() == "是" && !row[7].to_string().is_empty());
     assert_eq!((yes.count(), range.rows().next().unwrap()[6].to_string()), (30, "已绑定".to_owned()));
     let report = host.import(&meeting, "名单.xlsx", book).await;

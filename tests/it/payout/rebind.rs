@@ -37,7 +37,10 @@ async fn wins_follow(backend: Backend) {
     assert_eq!(old.get("/me").await["wins"], json!([]));
     rig.finance().post("/api/sender/resume", json!({})).await;
     // Nobody to pay yet: it waits, and nothing leaves.
-    rig.until_all(draw, "held", |packets| packets.iter().all(|packet| packet["reason"] == "no_openid")).await;
+    rig.until_all(draw, "held", |packets| {
+        !packets.is_empty() && packets.iter().all(|packet| packet["reason"] == "no_openid")
+    })
+    .await;
     rig.books(300, 0).await;
     assert_eq!(rig.paid_fen().await, 0);
 
