@@ -14,7 +14,7 @@ use crate::{
     invite::{self, Newcomer},
     keys::{self, Purpose},
     meeting::{self, Meeting},
-    people::{me, tell_counts},
+    people::{Left, leave_other_phone, me, registration, tell_counts},
     phone::Phone,
     pool::{self, Change, PoolMember},
     wire::{BindBy, BindRequest, Body, Bound, Entered, MyPlace, PersonCard},
@@ -40,6 +40,8 @@ pub(super) struct Wish {
     pub(super) salt: String,
     /// Version of the text that was agreed to.
     pub(super) consent: String,
+    /// Who they say they are, for a meeting that lets people register.
+    pub(super) name: Option<String>,
 }
 
 /// The person of the roster.
@@ -50,12 +52,16 @@ struct Invited {
     weight: i64,
     /// Whoever comes by staff number or badge may have none.
     phone: Option<Phone>,
+    /// Registered, and nobody has accepted it yet.
+    waiting: bool,
 }
 
 /// What came of the transaction.
 struct Outcome {
     place: MyPlace,
-    change: Option<Change>,
+    changes: Vec<Change>,
+    /// The phone that the person left for this one.
+    left: Option<String>,
     /// This phone has never been bound here before.
     first: bool,
 }
@@ -73,11 +79,19 @@ pub(super) async fn bind(
     if request.code.len() != 6 || !request.code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid("invalid", "code", "验证码是 6 位数字。"));
     }
+    let name = request.name.as_deref().map(registration::name).transpose()?;
     admitted(app, attendee, meeting_id, &[BindBy::Sms]).await?;
     let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
-    otp::redeem(app, &holder, &request.code).await?;
-    let wish = Wish { whom: Whom::Phone(phone), salt: request.salt.clone(), consent };
-    join(app, attendee, meeting_id, wish).await
+    if !otp::is_kept(app, &holder, &request.code).await? {
+        otp::redeem(app, &holder, &request.code).await?;
+    }
+    let wish = Wish { whom: Whom::Phone(phone), salt: request.salt.clone(), consent, name };
+    let bound = join(app, attendee, meeting_id, wish).await;
+    if bound.as_ref().is_err_and(|error| error.code() == registration::NAME_NEEDED) {
+        // Only whoever owns the phone learns that it is not on the roster, and gives the name without another SMS.
+        otp::keep(app, &holder, &request.code).await?;
+    }
+    bound
 }
 
 /// Binds the attendee to a person who has proved to be the one: the way of all proofs.
@@ -90,11 +104,11 @@ pub(super) async fn join(app: &App, attendee: &Attendee, meeting_id: &str, wish:
             async move { joined(&server, tx, (&meeting, &openid), &wish).await }.boxed()
         })
         .await?;
-    if let Some(change) = outcome.change {
-        tell(app, meeting_id, attendee, &invited, &change).await;
+    if !outcome.changes.is_empty() {
+        tell(app, meeting_id, attendee, &invited, &outcome).await;
     }
     let (log, _) = drawlog::checkpoint(app, meeting_id).await?;
-    Ok(Bound { name: invited.name, place: outcome.place, log })
+    Ok(Bound { name: invited.name, place: outcome.place, log, waiting: invited.waiting })
 }
 
 async fn joined(
@@ -105,10 +119,15 @@ async fn joined(
 ) -> ApiResult<(Invited, Outcome)> {
     let meeting = meeting::lock(tx, meeting_id).await?;
     meeting.must_be_open()?;
-    let invited = invited(app, tx, meeting_id, &wish.whom).await?;
-    let outcome = store(app, tx, &meeting, &invited, (openid, &wish.salt)).await?;
-    agree(tx, (meeting_id, openid), &wish.consent).await?;
-    if outcome.first {
+    let invited = match invited(app, tx, meeting_id, &wish.whom).await? {
+        Some(invited) => invited,
+        None => newcomer(app, tx, &meeting, wish).await?,
+    };
+    let may_move = matches!(wish.whom, Whom::Phone(_));
+    let outcome = store(app, tx, &meeting, &invited, (openid, &wish.salt, may_move)).await?;
+    agree(tx, app.now(), (meeting_id, openid), &wish.consent).await?;
+    // Whoever waits counts for who brought them once they are accepted.
+    if outcome.first && !invited.waiting {
         let (person, salt) = (&invited.id, wish.salt.as_str());
         let who = Newcomer { meeting: meeting_id, person, openid, salt, phone: invited.phone.as_ref() };
         invite::count(app, tx, who).await?;
@@ -116,14 +135,16 @@ async fn joined(
     Ok((invited, outcome))
 }
 
-/// Records which text was agreed to. Its time is the binding's.
-async fn agree(tx: &mut Tx, (meeting, openid): (&str, &str), version: &str) -> ApiResult<()> {
+/// Records which text was agreed to, and when, if it is another one.
+async fn agree(tx: &mut Tx, now: i64, (meeting, openid): (&str, &str), version: &str) -> ApiResult<()> {
     sqlx::query(
-        "update binding set consent_version = $1 where meeting_id = $2 and openid = $3 and consent_version <> $1",
+        "update binding set consent_version = $1, consent_at = $4 where meeting_id = $2 and openid = $3 \
+         and consent_version <> $1",
     )
     .bind(version)
     .bind(meeting)
     .bind(openid)
+    .bind(now)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -142,38 +163,45 @@ pub(super) fn check_salt(salt: &str) -> ApiResult<()> {
     Err(ApiError::invalid("invalid", "salt", "salt 应为手机生成的 64 位小写十六进制数。"))
 }
 
-async fn invited(app: &App, tx: &mut Tx, meeting: &str, whom: &Whom) -> ApiResult<Invited> {
+/// Somebody who is not on the roster: registered, where the meeting lets people do that.
+async fn newcomer(app: &App, tx: &mut Tx, meeting: &Meeting, wish: &Wish) -> ApiResult<Invited> {
+    let Whom::Phone(phone) = &wish.whom else {
+        // Taken off the roster a moment ago.
+        return Err(ApiError::forbidden("not_invited", "您不在本次活动的名单里，请联系工作人员核对。"));
+    };
+    registration::register(app, tx, meeting, (phone, wish.name.as_deref())).await?;
+    let invited = invited(app, tx, &meeting.id, &wish.whom).await?;
+    Ok(invited.context("somebody who has just registered is not there")?)
+}
+
+async fn invited(app: &App, tx: &mut Tx, meeting: &str, whom: &Whom) -> ApiResult<Option<Invited>> {
     let (column, value) = match whom {
         Whom::Phone(phone) => ("phone_index", phone.index(app.keys(), meeting)),
         Whom::Person(id) => ("id", id.clone()),
     };
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "select id, name, department, weight, phone_sealed from person \
+        "select id, name, department, weight, waiting, phone_sealed from person \
          where meeting_id = $1 and {column} = $2 and removed = 0"
     )))
     .bind(meeting)
     .bind(value)
     .fetch_optional(tx.conn())
-    .await?
-    .ok_or_else(|| match whom {
-        Whom::Phone(_) => {
-            ApiError::forbidden("not_invited", "这个手机号不在本次活动的名单里，请联系工作人员核对。")
-        }
-        // Taken off the roster a moment ago.
-        Whom::Person(_) => ApiError::forbidden("not_invited", "您不在本次活动的名单里，请联系工作人员核对。"),
-    })?;
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let waiting = row.try_get::<i64, _>("waiting")? != 0;
     let id: String = row.try_get("id")?;
     let phone = match whom {
         Whom::Phone(phone) => Some(phone.clone()),
         Whom::Person(_) => unsealed(app, &id, &row.try_get::<Vec<u8>, _>("phone_sealed")?)?,
     };
-    Ok(Invited {
+    Ok(Some(Invited {
         id,
         name: row.try_get("name")?,
         department: row.try_get("department")?,
-        weight: row.try_get("weight")?,
+        weight: if waiting { 0 } else { row.try_get("weight")? },
         phone,
-    })
+        waiting,
+    }))
 }
 
 fn unsealed(app: &App, id: &str, sealed: &[u8]) -> ApiResult<Option<Phone>> {
@@ -192,7 +220,7 @@ async fn store(
     tx: &mut Tx,
     meeting: &Meeting,
     invited: &Invited,
-    (openid, salt): (&str, &str),
+    (openid, salt, may_move): (&str, &str, bool),
 ) -> ApiResult<Outcome> {
     let own = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from binding where meeting_id = $1 and openid = $2"
@@ -205,25 +233,39 @@ async fn store(
         && row.try_get::<i64, _>("active")? != 0
     {
         if row.try_get::<String, _>("person_id")? == invited.id {
-            return Ok(Outcome { place: me::place(row)?, change: None, first: false });
+            return Ok(Outcome { place: me::place(row)?, changes: Vec::new(), left: None, first: false });
         }
         return Err(ApiError::conflict(
             "already_bound",
             "这个微信已绑定名单里的另一个人；如绑错了请联系工作人员。",
         ));
     }
+    let left = if may_move {
+        leave_other_phone(app, tx, &meeting.id, &invited.id).await?
+    } else if bound_elsewhere(tx, &meeting.id, &invited.id).await? {
+        // A staff number or a badge that somebody saw must not take a place away.
+        return Err(taken_by_other());
+    } else {
+        None
+    };
+    let mut outcome = match own {
+        Some(row) => again(app, tx, meeting, invited, &row).await?,
+        None => first(app, tx, meeting, invited, (openid, salt)).await?,
+    };
+    if let Some(Left { openid, change }) = left {
+        outcome.changes.insert(0, change);
+        outcome.left = Some(openid);
+    }
+    Ok(outcome)
+}
+
+async fn bound_elsewhere(tx: &mut Tx, meeting: &str, person: &str) -> ApiResult<bool> {
     let taken = sqlx::query("select id from binding where meeting_id = $1 and person_id = $2 and active = 1")
-        .bind(&meeting.id)
-        .bind(&invited.id)
+        .bind(meeting)
+        .bind(person)
         .fetch_optional(tx.conn())
         .await?;
-    if taken.is_some() {
-        return Err(taken_by_other());
-    }
-    match own {
-        Some(row) => again(app, tx, meeting, invited, &row).await,
-        None => first(app, tx, meeting, invited, (openid, salt)).await,
-    }
+    Ok(taken.is_some())
 }
 
 fn taken_by_other() -> ApiError {
@@ -255,7 +297,7 @@ async fn again(
     .execute(tx.conn())
     .await?;
     let change = pool::change(app, tx, &meeting.id, Some(&before), after).await?;
-    Ok(Outcome { place: me::place(row)?, change: Some(change), first: false })
+    Ok(Outcome { place: me::place(row)?, changes: vec![change], left: None, first: false })
 }
 
 async fn first(
@@ -283,7 +325,7 @@ async fn first(
     insert(tx, app.now(), (&meeting.id, invited, openid), &place).await?;
     let member = PoolMember { idx: index, pid, weight: invited.weight, present: true };
     let change = pool::change(app, tx, &meeting.id, None, member).await?;
-    Ok(Outcome { place, change: Some(change), first: true })
+    Ok(Outcome { place, changes: vec![change], left: None, first: true })
 }
 
 async fn insert(
@@ -316,17 +358,20 @@ async fn insert(
 }
 
 /// After the commit: the store, the wall, the numbers, and this person's other pages.
-async fn tell(app: &App, meeting: &str, attendee: &Attendee, invited: &Invited, change: &Change) {
-    pool::tell_store(app, std::slice::from_ref(change)).await;
-    let card = PersonCard {
-        no: change.member().idx + 1,
-        name: invited.name.clone(),
-        department: invited.department.clone(),
-    };
-    app.publish_ephemeral(meeting, Body::Entered(Entered { people: vec![card] }));
+async fn tell(app: &App, meeting: &str, attendee: &Attendee, invited: &Invited, outcome: &Outcome) {
+    pool::tell_store(app, &outcome.changes).await;
+    // Whoever waits is on no screen.
+    if !invited.waiting {
+        let card = PersonCard {
+            no: outcome.place.index + 1,
+            name: invited.name.clone(),
+            department: invited.department.clone(),
+        };
+        app.publish_ephemeral(meeting, Body::Entered(Entered { people: vec![card] }));
+    }
     tell_counts(app, meeting);
-    match me::view(app, meeting, &attendee.openid).await {
-        Ok(me) => app.publish_to(meeting, &attendee.openid, Body::Me(Box::new(me))),
-        Err(error) => tracing::warn!(meeting, %error, "a bound person's other pages were not told"),
+    me::tell(app, meeting, &attendee.openid).await;
+    if let Some(left) = &outcome.left {
+        me::tell(app, meeting, left).await;
     }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{admitted, bind, callback, consent, known, oauth, otp};
+use super::{admitted, bind, callback, consent, known, oauth, otp, register};
 use crate::{
     address::{self, Often},
     app::App,
@@ -39,6 +39,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(send_code))
         .routes(routes!(bind_me))
         .routes(routes!(identify_me))
+        .merge(register::router())
         .merge(callbacks)
 }
 
@@ -206,7 +207,8 @@ async fn send_code(
     (status = 200, body = Bound),
     (status = 400, description = "`code_wrong`, `code_used`, `code_expired`", body = ProblemBody),
     (status = 403, description = "`not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
-    (status = 409, description = "`already_bound`, `bind_by`, `consent_changed`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`already_bound`, `bind_by`, `consent_changed`, `draw_open`, `meeting_closed`", body = ProblemBody),
+    (status = 422, description = "`name_needed`: the phone is not on the roster and the meeting lets people register", body = ProblemBody),
     (status = 429, description = "`code_tries`, with Retry-After", body = ProblemBody),
 ))]
 async fn bind_me(

@@ -9,6 +9,7 @@ mod known;
 mod oauth;
 mod otp;
 mod outbox;
+mod register;
 mod spend;
 
 pub use http::router;

@@ -155,6 +155,20 @@ fn judge(tried: CodeTry) -> ApiResult<()> {
     }
 }
 
+fn kept(holder: &Holder) -> String {
+    format!("otp:kept:{}", holder.code)
+}
+
+/// Keeps a right code good for one more answer of its owner, who has to add something.
+pub(super) async fn keep(app: &App, holder: &Holder, code: &str) -> ApiResult<()> {
+    Ok(app.store().set(&kept(holder), &holder.hash(app, code), CODE_LIFE).await?)
+}
+
+/// Whether this code was right a moment ago and was kept. Nobody but who gave it can ask: it belongs to their openid.
+pub(super) async fn is_kept(app: &App, holder: &Holder, code: &str) -> ApiResult<bool> {
+    Ok(app.store().get(&kept(holder)).await?.is_some_and(|hash| hash == holder.hash(app, code)))
+}
+
 fn too_many(ms: Ms) -> ApiError {
     ApiError::too_many("code_tries", "验证码试错太多次，请稍后重新获取。", seconds(ms))
 }

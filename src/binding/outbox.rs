@@ -19,10 +19,11 @@ use crate::{
     app::App,
     config::Secret,
     error::ApiResult,
-    keys,
+    keys, meeting,
     people::trouble::{self, STOPPED},
     phone::Phone,
     sms::SmsError,
+    wire::Registration,
 };
 
 /// Letters that wait; with more the person is told to come back.
@@ -137,6 +138,7 @@ async fn deliver(app: &App, batch: Vec<Letter>) -> ApiResult<()> {
     Ok(())
 }
 
+/// On the roster, or anybody where people register themselves.
 async fn is_invited(app: &App, meeting: &str, phone_index: &str) -> ApiResult<bool> {
     let row = sqlx::query(
         "select cast(count(*) as bigint) from person where meeting_id = $1 and phone_index = $2 and removed = 0",
@@ -146,7 +148,11 @@ async fn is_invited(app: &App, meeting: &str, phone_index: &str) -> ApiResult<bo
     .fetch_one(app.db().read())
     .await?;
     let count: i64 = row.try_get(0)?;
-    Ok(count > 0)
+    if count > 0 {
+        return Ok(true);
+    }
+    let mut conn = app.db().read().acquire().await?;
+    Ok(meeting::load(&mut conn, meeting).await?.settings.registration != Registration::Closed)
 }
 
 /// Rows for those that the meeting's allowance still covers.

@@ -1,4 +1,5 @@
-//! The spend stop: a meeting sends at most twice as many SMS as it has invited people, whoever asks.
+//! The spend stop: a meeting sends at most twice as many SMS as it has invited people, or, where people
+//! register themselves, as the host expects; whoever asks.
 
 use std::{
     collections::HashMap,
@@ -13,6 +14,7 @@ use crate::{
     clock::Ms,
     db::Tx,
     error::{ApiError, ApiResult},
+    wire::{MeetingSettings, Registration},
 };
 
 /// SMS that a meeting may send for each invited person.
@@ -59,12 +61,22 @@ pub(super) async fn allowance(app: &App, meeting: &str) -> ApiResult<i64> {
 
 /// The same, counted now.
 pub(super) async fn recount(app: &App, meeting: &str) -> ApiResult<i64> {
-    let row =
-        sqlx::query("select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0")
-            .bind(meeting)
-            .fetch_one(app.db().read())
-            .await?;
-    let count: i64 = row.try_get(0)?;
+    let row = sqlx::query(
+        "select cast(count(*) as bigint), cast(coalesce(sum(registered), 0) as bigint), \
+         (select settings from meeting where id = $1) from person where meeting_id = $1 and removed = 0",
+    )
+    .bind(meeting)
+    .fetch_one(app.db().read())
+    .await?;
+    let (all, registered): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let settings: Option<String> = row.try_get(2)?;
+    let settings: MeetingSettings =
+        settings.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let count = match settings.registration {
+        Registration::Closed => all,
+        // Those who register must not raise what may be spent on registering.
+        Registration::Open | Registration::Approval => settings.expected_people.max(all - registered),
+    };
     let kept = app.kept::<Invited>();
     kept.0.lock().unwrap_or_else(PoisonError::into_inner).insert(meeting.to_owned(), (count, app.now()));
     Ok(count * SENDS_PER_INVITED)

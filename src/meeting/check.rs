@@ -16,6 +16,9 @@ const SHOW_MAX: i64 = 600_000;
 /// Longest time before winners count as present, s.
 const CONFIRM_MAX: i64 = 3_600;
 
+/// Most people that may be expected where they register themselves.
+const EXPECTED_MAX: i64 = 100_000;
+
 /// Longest id of a template message, most fields of one, longest name and content of a field.
 const TEMPLATE_CHARS: usize = 64;
 const FIELDS: usize = 10;
@@ -79,6 +82,10 @@ pub fn settings(settings: &MeetingSettings) -> ApiResult<()> {
     if !(0..=CONFIRM_MAX).contains(&settings.auto_confirm_s) {
         let detail = "自动确认时间为 0 到 3600 秒。";
         return Err(ApiError::invalid("invalid", "settings.auto_confirm_s", detail));
+    }
+    if !(1..=EXPECTED_MAX).contains(&settings.expected_people) {
+        let detail = "预计人数为 1 到 100000。";
+        return Err(ApiError::invalid("invalid", "settings.expected_people", detail));
     }
     notify(&settings.notify)
 }

@@ -11,7 +11,7 @@ pub mod tracks;
 
 pub use http::router;
 pub use http_pictures::FileBody;
-pub use sql::{Meeting, load, lock};
+pub use sql::{Meeting, load, lock, no_open_draw};
 
 use anyhow::Context;
 

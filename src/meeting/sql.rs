@@ -105,6 +105,16 @@ pub async fn lock(tx: &mut Tx, id: &str) -> ApiResult<Meeting> {
     Meeting::from_row(&row.ok_or_else(|| ApiError::not_found("该活动"))?)
 }
 
+/// 409 `draw_open` while a draw is committed and not revealed: its winners are found through the bindings of that moment.
+/// Holds until the commit, under the meeting's row lock.
+pub async fn no_open_draw(tx: &mut Tx, meeting: &str, detail: &'static str) -> ApiResult<()> {
+    let open = sqlx::query("select n from draw where meeting_id = $1 and state = 'committed'")
+        .bind(meeting)
+        .fetch_optional(tx.conn())
+        .await?;
+    if open.is_some() { Err(ApiError::conflict("draw_open", detail)) } else { Ok(()) }
+}
+
 /// All meetings, newest first.
 pub(super) async fn all(conn: &mut AnyConnection) -> ApiResult<Vec<Meeting>> {
     let text = concat!("select ", columns!(), " from meeting order by created_at desc, id");

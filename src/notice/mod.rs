@@ -80,7 +80,7 @@ async fn pass(app: &App) -> ApiResult<()> {
 async fn find(app: &App, meeting: &str) -> ApiResult<()> {
     let rows = sqlx::query(
         "select s.n, s.rank, b.openid from seat s join draw d on d.meeting_id = s.meeting_id and d.n = s.n \
-         join binding b on b.id = s.binding_id \
+         join binding b on b.meeting_id = s.meeting_id and b.person_id = s.person_id and b.active = 1 \
          left join notice x on x.meeting_id = s.meeting_id and x.n = s.n and x.rank = s.rank \
          where s.meeting_id = $1 and d.state = 'revealed' and d.kind <> 'test' and s.status in ('waiting', 'present') \
          and x.id is null order by s.n, s.rank limit $2",

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
-    /// People, with whole phone numbers: can be imported again.
+    /// People, with whole phone numbers, and who of them is bound: can be imported again.
     Roster,
     /// Winners of every draw.
     Winners,
@@ -75,8 +75,9 @@ type Book = (&'static str, &'static [&'static str], Rows);
 
 async fn roster(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {
     let rows = sqlx::query(
-        "select id, name, phone_sealed, department, staff_no, grp, weight from person \
-         where meeting_id = $1 and removed = 0 order by name, id",
+        "select p.id, p.name, p.phone_sealed, p.department, p.staff_no, p.grp, p.weight, p.waiting, b.idx, b.bound_at, \
+         b.checked_in_at from person p left join binding b on b.meeting_id = p.meeting_id and b.person_id = p.id \
+         and b.active = 1 where p.meeting_id = $1 and p.removed = 0 order by p.name, p.id",
     )
     .bind(meeting)
     .fetch_all(conn)
@@ -88,6 +89,16 @@ async fn roster(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult
             app.keys().unseal(Purpose::Phone, &id, &sealed).context("a sealed phone does not open")?;
         let phone = String::from_utf8_lossy(&phone).into_owned();
         let weight: i64 = row.try_get("weight")?;
+        let idx: Option<i64> = row.try_get("idx")?;
+        let bound = match idx {
+            None => "否",
+            Some(_) if row.try_get::<i64, _>("waiting")? != 0 => "待审核",
+            Some(_) => "是",
+        };
+        let stamp = |column: &str| {
+            let at: Option<i64> = row.try_get(column)?;
+            Ok::<_, sqlx::Error>(at.map(beijing_stamp).unwrap_or_default())
+        };
         out.push(vec![
             row.try_get("name")?,
             // Mainland numbers as people write them; others keep their country.
@@ -96,9 +107,16 @@ async fn roster(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult
             row.try_get("staff_no")?,
             row.try_get("grp")?,
             weight.to_string(),
+            bound.to_owned(),
+            idx.map(|idx| (idx + 1).to_string()).unwrap_or_default(),
+            stamp("bound_at")?,
+            stamp("checked_in_at")?,
         ]);
     }
-    Ok(("名单", &["姓名", "手机号", "部门", "工号", "分组", "权重"], out))
+    // An import takes the first six and leaves the rest alone.
+    let headings =
+        &["姓名", "手机号", "部门", "工号", "分组", "权重", "已绑定", "编号", "绑定时间", "签到时间"];
+    Ok(("名单", headings, out))
 }
 
 async fn badges(app: &App, conn: &mut AnyConnection, meeting: &str) -> ApiResult<Book> {

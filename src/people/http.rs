@@ -243,7 +243,7 @@ async fn edit(
     params(("meeting" = String, Path, description = "Id of the meeting."), ("id" = String, Path, description = "Id of the person.")),
     security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = Done),
-    (status = 409, description = "`already_won`, `meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`already_won`, `draw_open`, `meeting_closed`", body = ProblemBody),
 ))]
 async fn remove(
     State(app): State<App>,
@@ -260,7 +260,7 @@ async fn remove(
     params(("meeting" = String, Path, description = "Id of the meeting."), ("id" = String, Path, description = "Id of the person."), IdemHeader),
     security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = PersonView),
-    (status = 409, description = "`meeting_closed`", body = ProblemBody),
+    (status = 409, description = "`draw_open`, `outcome_unknown`, `meeting_closed`", body = ProblemBody),
 ))]
 async fn unbind(
     State(app): State<App>,

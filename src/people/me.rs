@@ -9,16 +9,20 @@ use crate::{
     clock::{DAY, beijing_words},
     error::ApiResult,
     meeting,
-    wire::{AwardState, Fen, Me, MyPlace, MyWin, PacketState, Receipt, SeatStatus, Step},
+    wire::{AwardState, Body, Fen, Me, MyPlace, MyWin, PacketState, Receipt, SeatStatus, Step},
 };
 
 /// The page of `openid`, as it stands in SQL now.
 pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
     let mut conn = app.db().read().acquire().await?;
-    if let Some(bound) = mine(&mut conn, meeting_id, openid).await?.filter(|bound| bound.active) {
+    let (bound, ended) = match mine(&mut conn, meeting_id, openid).await? {
+        Some(bound) if bound.active => (Some(bound), None),
+        other => (None, other),
+    };
+    if let Some(bound) = bound {
         return Ok(Me {
-            step: Step::In,
-            wins: wins(&mut conn, meeting_id, &bound.id).await?,
+            step: if bound.waiting { Step::Waiting } else { Step::In },
+            wins: wins(&mut conn, meeting_id, &bound.person).await?,
             confirm: confirm::waiting(app, &mut conn, (meeting_id, openid)).await?,
             tapped: tapped(&mut conn, meeting_id, bound.place.index).await?,
             name: bound.name,
@@ -26,6 +30,7 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
             place: Some(bound.place),
             checked_in: bound.checked_in,
             code_problem: None,
+            refused: None,
         });
     }
     let meeting = meeting::load(&mut conn, meeting_id).await?;
@@ -43,12 +48,23 @@ pub async fn view(app: &App, meeting_id: &str, openid: &str) -> ApiResult<Me> {
         confirm: Vec::new(),
         tapped: None,
         code_problem: trouble::find(app, meeting_id, openid).await,
+        refused: ended.map(|ended| ended.refused).filter(|why| !why.is_empty()),
     })
 }
 
+/// Tells a person's open pages how they stand now.
+pub async fn tell(app: &App, meeting: &str, openid: &str) {
+    match view(app, meeting, openid).await {
+        Ok(me) => app.publish_to(meeting, openid, Body::Me(Box::new(me))),
+        Err(error) => tracing::warn!(meeting, %error, "a person's other pages were not told"),
+    }
+}
+
 struct Mine {
-    id: String,
+    person: String,
     active: bool,
+    waiting: bool,
+    refused: String,
     checked_in: bool,
     name: String,
     phone: String,
@@ -57,7 +73,7 @@ struct Mine {
 
 async fn mine(conn: &mut AnyConnection, meeting: &str, openid: &str) -> ApiResult<Option<Mine>> {
     let row = sqlx::query(
-        "select b.id, b.active, b.checked_in_at, b.idx, b.pid, b.salt, b.identity, b.receipt_size, b.receipt_sig, p.name, p.phone_mask \
+        "select b.person_id, p.waiting, p.refused, b.active, b.checked_in_at, b.idx, b.pid, b.salt, b.identity, b.receipt_size, b.receipt_sig, p.name, p.phone_mask \
          from binding b join person p on p.id = b.person_id where b.meeting_id = $1 and b.openid = $2",
     )
     .bind(meeting)
@@ -67,7 +83,9 @@ async fn mine(conn: &mut AnyConnection, meeting: &str, openid: &str) -> ApiResul
     let Some(row) = row else { return Ok(None) };
     let active: i64 = row.try_get("active")?;
     Ok(Some(Mine {
-        id: row.try_get("id")?,
+        person: row.try_get("person_id")?,
+        waiting: row.try_get::<i64, _>("waiting")? != 0,
+        refused: row.try_get("refused")?,
         active: active != 0,
         checked_in: row.try_get::<Option<i64>, _>("checked_in_at")?.is_some(),
         name: row.try_get("name")?,
@@ -99,7 +117,8 @@ async fn tapped(conn: &mut AnyConnection, meeting: &str, index: i64) -> ApiResul
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-async fn wins(conn: &mut AnyConnection, meeting: &str, binding: &str) -> ApiResult<Vec<MyWin>> {
+/// What the person won, on whatever phone: an earlier owner of this one is somebody else.
+async fn wins(conn: &mut AnyConnection, meeting: &str, person: &str) -> ApiResult<Vec<MyWin>> {
     let rows = sqlx::query(
         "select s.n, s.rank, s.amount_fen, s.status, s.replaced_by, s.claim_code, z.name, z.kind, z.goods, \
          a.state as award_state, k.state as packet_state, k.sent_at, h.at as handed_at from seat s \
@@ -110,10 +129,10 @@ async fn wins(conn: &mut AnyConnection, meeting: &str, binding: &str) -> ApiResu
          (select max(newest.attempt) from packet newest where newest.award_id = a.id) \
          left join award g on g.meeting_id = s.meeting_id and g.n = s.n and g.rank = s.rank and g.kind = 'goods' \
          left join goods_handover h on h.award_id = g.id \
-         where s.meeting_id = $1 and s.binding_id = $2 and d.state = 'revealed' and d.kind <> 'test' order by s.n desc, s.rank",
+         where s.meeting_id = $1 and s.person_id = $2 and d.state = 'revealed' and d.kind <> 'test' order by s.n desc, s.rank",
     )
     .bind(meeting)
-    .bind(binding)
+    .bind(person)
     .fetch_all(conn)
     .await?;
     rows.iter().map(win).collect()

@@ -1,5 +1,5 @@
 //! The roster: who is invited. Spreadsheets come in (`table`, `import`, `pending`), people are listed and edited
-//! (`roster`), badges are printed (`badge`), books go out (`xlsx_out`, `export`), numbers for charts too (`stats`), and each
+//! (`roster`), some register themselves (`registration`) or change phones (`rebind`), badges are printed (`badge`), books go out (`xlsx_out`, `export`), numbers for charts too (`stats`), and each
 //! attendee sees their own page (`me`, `confirm`). Phone numbers are
 //! sealed at rest, found by a keyed index, and shown masked.
 
@@ -13,6 +13,8 @@ pub mod import;
 pub mod me;
 pub mod pending;
 pub mod photo;
+mod rebind;
+pub mod registration;
 pub mod roster;
 mod sql;
 mod stats;
@@ -25,6 +27,7 @@ mod hostile;
 
 pub use export::{packet_word, yuan};
 pub use http::{file as uploaded_file, router};
+pub use rebind::{Left, leave_other_phone};
 
 use crate::{
     app::App,

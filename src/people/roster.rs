@@ -2,7 +2,7 @@
 
 use super::{
     import::{self, Known},
-    pending,
+    me, pending, rebind,
     sql::{self, Person, Wanted, Written},
 };
 use crate::{
@@ -165,6 +165,7 @@ pub async fn remove(app: &App, staff: &Staff, meeting: &str, id: &str) -> ApiRes
     if sql::has_won(tx.conn(), meeting, id).await? {
         return Err(ApiError::conflict("already_won", "此人已有中奖记录，不能从名单删除；可把权重改为 0。"));
     }
+    no_open_draw(&mut tx, meeting).await?;
     let changes = release(app, &mut tx, meeting, &person).await?;
     sql::remove(&mut tx, id).await?;
     finish(app, tx, staff, ("person.remove", meeting, id), changes).await
@@ -175,16 +176,29 @@ pub async fn unbind(app: &App, staff: &Staff, meeting: &str, id: &str) -> ApiRes
     let mut tx = app.db().begin().await?;
     meeting::lock(&mut tx, meeting).await?.must_be_open()?;
     let person = sql::get(tx.conn(), meeting, id).await?.ok_or_else(unknown)?;
+    if person.binding_id.is_none() {
+        return Ok(person.view);
+    }
     if sql::has_won(tx.conn(), meeting, id).await? {
         staff
             .need(&[Role::Reviewer])
             .map_err(|_| ApiError::forbidden("role", "此人已有中奖记录，解除绑定需要审核人员操作。"))?;
+        rebind::nothing_moving(&mut tx, id).await?;
     }
+    no_open_draw(&mut tx, meeting).await?;
+    rebind::await_new_openid(&mut tx, app.now(), id).await?;
+    let openid = rebind::openid(&mut tx, meeting, id).await?;
     let changes = release(app, &mut tx, meeting, &person).await?;
-    if !changes.is_empty() {
-        finish(app, tx, staff, ("person.unbind", meeting, id), changes).await?;
+    finish(app, tx, staff, ("person.unbind", meeting, id), changes).await?;
+    if let Some(openid) = openid {
+        me::tell(app, meeting, &openid).await;
     }
     view(app, meeting, id).await
+}
+
+/// Whoever is bound when a draw is committed is who wins it.
+pub(super) async fn no_open_draw(tx: &mut Tx, meeting: &str) -> ApiResult<()> {
+    meeting::no_open_draw(tx, meeting, "正在抽奖，请等本轮抽完再操作。").await
 }
 
 /// A person as staff see them; 404 when there is none.
@@ -219,12 +233,13 @@ pub(super) async fn weigh(
 ) -> ApiResult<Vec<Change>> {
     let Some(binding) = &person.binding_id else { return Ok(Vec::new()) };
     let (before, mut after) = binding_member(tx, binding).await?;
-    after.weight = weight;
+    // Whoever waits to be accepted has no tickets, whatever the roster says.
+    after.weight = if person.view.waiting { 0 } else { weight };
     if before == after {
         return Ok(Vec::new());
     }
     sqlx::query("update binding set weight = $1 where id = $2")
-        .bind(weight)
+        .bind(after.weight)
         .bind(binding)
         .execute(tx.conn())
         .await?;
@@ -232,7 +247,12 @@ pub(super) async fn weigh(
 }
 
 /// The binding ends: its place stays in the pool for ever, without tickets.
-async fn release(app: &App, tx: &mut Tx, meeting: &str, person: &Person) -> ApiResult<Vec<Change>> {
+pub(super) async fn release(
+    app: &App,
+    tx: &mut Tx,
+    meeting: &str,
+    person: &Person,
+) -> ApiResult<Vec<Change>> {
     let Some(binding) = &person.binding_id else { return Ok(Vec::new()) };
     let (before, mut after) = binding_member(tx, binding).await?;
     after.weight = 0;

@@ -15,7 +15,7 @@ use crate::{
 
 /// Columns of a person with the present binding.
 const SELECT: &str = "select p.id, p.name, p.phone_mask, p.phone_index, p.department, p.staff_no, p.grp, p.weight, \
-     p.version, p.removed, b.idx, b.id as binding_id, b.checked_in_at, \
+     p.version, p.removed, p.waiting, b.idx, b.id as binding_id, b.checked_in_at, \
      coalesce(f.picture, '') as photo from person p left join person_photo f on f.person_id = p.id \
      left join binding b on b.person_id = p.id and b.meeting_id = p.meeting_id and b.active = 1";
 
@@ -55,6 +55,7 @@ fn person(row: &AnyRow) -> Result<Person, sqlx::Error> {
         no: idx.map(|idx| idx + 1),
         checked_in: row.try_get::<Option<i64>, _>("checked_in_at")?.is_some(),
         photo: row.try_get("photo")?,
+        waiting: row.try_get::<i64, _>("waiting")? != 0,
         version: row.try_get("version")?,
     };
     Ok(Person { view, phone_index: row.try_get("phone_index")?, binding_id: row.try_get("binding_id")? })
@@ -266,7 +267,7 @@ pub(super) async fn update(tx: &mut Tx, written: &Written<'_>) -> ApiResult<()> 
     let known = written.known;
     sqlx::query(
         "update person set name = $1, department = $2, staff_no = $3, grp = $4, weight = $5, removed = 0, \
-         version = version + 1 where id = $6 and meeting_id = $7",
+         refused = '', version = version + 1 where id = $6 and meeting_id = $7",
     )
     .bind(&known.name)
     .bind(&known.department)
@@ -308,7 +309,7 @@ pub(super) async fn set_phone(
 
 /// Takes a person off the roster.
 pub(super) async fn remove(tx: &mut Tx, id: &str) -> ApiResult<()> {
-    sqlx::query("update person set removed = 1, version = version + 1 where id = $1")
+    sqlx::query("update person set removed = 1, waiting = 0, version = version + 1 where id = $1")
         .bind(id)
         .execute(tx.conn())
         .await?;

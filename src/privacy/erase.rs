@@ -126,13 +126,7 @@ pub(super) async fn when_over(app: &App, meeting: &str, id: &str) -> ApiResult<b
 
 /// 409 while something of theirs is on its way, or while a draw is open that they may win.
 async fn refuse(tx: &mut Tx, meeting: &Meeting, id: &str) -> ApiResult<()> {
-    let open = sqlx::query("select n from draw where meeting_id = $1 and state = 'committed'")
-        .bind(&meeting.id)
-        .fetch_optional(tx.conn())
-        .await?;
-    if open.is_some() {
-        return Err(ApiError::conflict("draw_open", "正在抽奖，请等本轮抽完再删除。"));
-    }
+    meeting::no_open_draw(tx, &meeting.id, "正在抽奖，请等本轮抽完再删除。").await?;
     if meeting.rehearsal {
         // Nothing of a rehearsal is ever paid.
         return Ok(());

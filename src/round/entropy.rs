@@ -65,7 +65,7 @@ pub(super) async fn progress(conn: &mut AnyConnection, meeting: &str, n: i64) ->
 }
 
 /// Clocks of two servers differ by less.
-pub(super) const SET_BACK_MS: i64 = 60_000;
+const SET_BACK_MS: i64 = 60_000;
 
 /// 409 `too_early` while the commit has to be shown. A clock that was set back since says nothing about that: a hall
 /// waits for no clock to come round again, and the log keeps both times.

@@ -145,7 +145,7 @@ async fn void(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`too_early`: the screens still roll; `no_result`, `draw_void`, `test_draw`, \
+    (status = 409, description = "`no_result`, `draw_void`, `test_draw`, \
         `meeting_closed`", body = ProblemBody),
     (status = 422, description = "`invalid`: only `present`", body = ProblemBody),
 ))]
@@ -173,7 +173,7 @@ async fn confirm_all(
     (status = 403, description = "`role`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
     (status = 409, description = "`already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, \
-        `test_draw`, `meeting_closed`, `too_early`: the screens still roll", body = ProblemBody),
+        `test_draw`, `meeting_closed`", body = ProblemBody),
     (status = 422, description = "`invalid`", body = ProblemBody),
 ))]
 async fn mark(

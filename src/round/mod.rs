@@ -102,7 +102,8 @@ fn tell_winners(app: &App, meeting: &str, n: i64) {
 
 async fn tell_winners_now(app: &App, meeting: &str, n: i64) -> ApiResult<()> {
     let rows = sqlx::query(
-        "select b.openid from seat s join binding b on b.id = s.binding_id where s.meeting_id = $1 and s.n = $2 \
+        "select b.openid from seat s join binding b on b.meeting_id = s.meeting_id and b.person_id = s.person_id and b.active = 1 \
+         where s.meeting_id = $1 and s.n = $2 \
          order by s.rank",
     )
     .bind(meeting)

@@ -68,10 +68,11 @@ fn refusal(result: ApiResult<()>) -> ApiResult<Option<ApiError>> {
 
 async fn counts(conn: &mut AnyConnection, meeting: &Meeting) -> ApiResult<Counts> {
     let row = sqlx::query(
-        "select (select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0) as invited, \
-         (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1) as bound, \
-         (select cast(count(*) as bigint) from binding where meeting_id = $1 and active = 1 \
-         and checked_in_at is not null) as seen, \
+        "select (select cast(count(*) as bigint) from person where meeting_id = $1 and removed = 0 and waiting = 0) as invited, \
+         (select cast(count(*) as bigint) from binding b join person p on p.id = b.person_id \
+         where b.meeting_id = $1 and b.active = 1 and p.waiting = 0) as bound, \
+         (select cast(count(*) as bigint) from binding b join person p on p.id = b.person_id \
+         where b.meeting_id = $1 and b.active = 1 and p.waiting = 0 and b.checked_in_at is not null) as seen, \
          (select cast(coalesce(sum(cap_fen - reserved_fen - spent_fen), 0) as bigint) from budget \
          where meeting_id = $1 and status = 'approved' and purpose = '') as budget_left, \
          (select cap_fen - reserved_fen - spent_fen from account where id = 1) as account_left",

@@ -4,7 +4,6 @@ use sqlx::Row;
 
 use super::{
     convert,
-    entropy::SET_BACK_MS,
     rows::{self, DrawRow, Stored},
     views,
 };
@@ -16,14 +15,10 @@ use crate::{
     drawlog::{self, Appended, Entry},
     error::{ApiError, ApiResult},
     failpoint,
-    meeting::{self, Meeting, tell},
+    meeting::{self, tell},
     payout::{self, Seat},
     wire::{Body, DrawKind, DrawState, DrawView, SeatStatus, SeatView, SeatsEvent},
 };
-
-/// After the result names go on moving on the screen for so long before anybody can read one (`SPIN_MS` and `FLY_MS` of
-/// `web/src/shared/moment.ts`).
-const ROLL_MS: i64 = 4_800;
 
 /// Says something of one winner; a repeat changes nothing.
 pub async fn mark(
@@ -36,10 +31,8 @@ pub async fn mark(
         return Err(ApiError::invalid("invalid", "status", "请选择到场、缺席、放弃或取消资格。"));
     };
     let mut tx = app.db().begin().await?;
-    let row = meeting::lock(&mut tx, meeting).await?;
-    row.must_be_open()?;
+    meeting::lock(&mut tx, meeting).await?.must_be_open()?;
     let draw = counting(&mut tx, meeting, n).await?;
-    not_early(app, &row, &draw)?;
     let seat = views::seat(tx.conn(), meeting, n, rank).await?;
     if seat.replaced_by.is_some() {
         return Err(ApiError::conflict("seat_replaced", "这个名次已由补抽的人获得，不能再更改。"));
@@ -75,10 +68,8 @@ pub async fn confirm_all(
         return Err(ApiError::invalid("invalid", "status", "批量操作只能确认到场。"));
     }
     let mut tx = app.db().begin().await?;
-    let row = meeting::lock(&mut tx, meeting).await?;
-    row.must_be_open()?;
+    meeting::lock(&mut tx, meeting).await?.must_be_open()?;
     let draw = counting(&mut tx, meeting, n).await?;
-    not_early(app, &row, &draw)?;
     let view = views::draw(tx.conn(), meeting, n).await?;
     let waits = |seat: &&SeatView| seat.status == SeatStatus::Waiting && seat.replaced_by.is_none();
     let ranks: Vec<i64> = view.winners.iter().filter(waits).map(|seat| seat.rank).collect();
@@ -118,19 +109,6 @@ async fn counting(tx: &mut Tx, meeting: &str, n: i64) -> ApiResult<DrawRow> {
         (Stored::Committed, _) => Err(ApiError::conflict("no_result", "这次抽奖还没有公布结果。")),
         _ => Err(ApiError::conflict("draw_void", "这次抽奖已经作废。")),
     }
-}
-
-/// 409 `too_early` while the screens still roll: whoever is confirmed is paid at once, and a second press of a clicker
-/// must not pay people whose names the hall has not seen. A meeting that shows its commits for a shorter time, or not at
-/// all, keeps nobody waiting here either. A clock that was set back is treated as for the randomness.
-fn not_early(app: &App, meeting: &Meeting, draw: &DrawRow) -> ApiResult<()> {
-    let (now, revealed) = (app.now(), draw.revealed_at.unwrap_or(0));
-    let wait = revealed + meeting.settings.commit_show_ms.min(ROLL_MS) - now;
-    if wait <= 0 || now + SET_BACK_MS < revealed {
-        return Ok(());
-    }
-    let detail = format!("大屏正在揭晓，请在 {} 秒后再确认中奖者。", (wait + 999) / 1000);
-    Err(ApiError::conflict("too_early", detail))
 }
 
 /// A rank that an open redraw is about to replace keeps its status (draw protocol §10).

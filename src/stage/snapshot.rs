@@ -50,7 +50,7 @@ async fn scene(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Scene> {
 async fn recent(conn: &mut AnyConnection, meeting: &str) -> ApiResult<Vec<PersonCard>> {
     let rows = sqlx::query(
         "select b.idx, p.name, p.department from binding b join person p on p.id = b.person_id \
-         where b.meeting_id = $1 and b.active = 1 order by b.bound_at desc, b.idx desc limit $2",
+         where b.meeting_id = $1 and b.active = 1 and p.waiting = 0 order by b.bound_at desc, b.idx desc limit $2",
     )
     .bind(meeting)
     .bind(RECENT)

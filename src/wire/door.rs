@@ -16,6 +16,51 @@ pub enum BindBy {
     Badge,
 }
 
+/// Who may come in by SMS: only those on the roster, or whoever has a phone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Only people on the roster.
+    #[default]
+    Closed,
+    /// Whoever proves a phone number and gives a name.
+    Open,
+    /// The same, without tickets until a host or reviewer accepts them.
+    Approval,
+}
+
+/// Somebody who registered and waits to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Applicant {
+    /// Id of the person.
+    pub id: String,
+    /// Name as they gave it.
+    pub name: String,
+    /// Phone, masked; they proved that it is theirs.
+    pub phone: String,
+    /// Their number in the pool, where they have no tickets yet; none once the binding has ended.
+    pub no: Option<i64>,
+    /// When they were bound or, without a binding, first registered, ms.
+    pub at: i64,
+}
+
+/// Those who wait.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Applicants {
+    /// The first of them, in the order in which they came.
+    pub people: Vec<Applicant>,
+    /// All of them.
+    pub total: i64,
+}
+
+/// Why somebody who registered is not accepted.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RejectRequest {
+    /// The person's own page shows it: 1–100 characters.
+    #[schema(min_length = 1, max_length = 100)]
+    pub reason: String,
+}
+
 /// Bind without an SMS: by staff number and name, or by the badge's code, as the meeting's `bind_by` says.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct IdentifyRequest {

@@ -1,11 +1,9 @@
 //! Meetings, prizes and rounds.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{BindBy, Fen};
+use super::{BindBy, Fen, NotifySettings, Registration};
 
 /// Whether a meeting runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +45,11 @@ pub struct MeetingSettings {
     pub four_eyes: bool,
     /// How people prove who they are when they bind.
     pub bind_by: BindBy,
+    /// Who may come in: only those on the roster, or whoever has a phone. Counts with `bind_by` = `sms`.
+    pub registration: Registration,
+    /// People that are expected where registration is not closed: at most twice as many SMS are sent.
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub expected_people: i64,
     /// Only people who were seen in the hall, by the changing code on the screen or by hand, can be drawn.
     pub checkin: bool,
 }
@@ -64,23 +67,11 @@ impl Default for MeetingSettings {
             notify: NotifySettings::default(),
             four_eyes: false,
             bind_by: BindBy::Sms,
+            registration: Registration::Closed,
+            expected_people: 300,
             checkin: false,
         }
     }
-}
-
-/// Messages of the service account to winners.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct NotifySettings {
-    /// Tell winners: in the chat for as long as WeChat allows it after an act of theirs, else by the template.
-    pub winners: bool,
-    /// Id of the account's template; empty: only in the chat.
-    #[schema(max_length = 64)]
-    pub template: String,
-    /// The template's fields and what they say, with `{meeting}`, `{prize}`, `{time}`. Empty: `thing1` the meeting,
-    /// `thing2` the prize, `time3` the time.
-    pub fields: BTreeMap<String, String>,
 }
 
 /// A new meeting.

@@ -1,5 +1,7 @@
 //! The service account: menu, QR codes, page signatures, messages to winners.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -108,4 +110,18 @@ pub struct Notices {
 pub struct Retried {
     /// Messages.
     pub count: i64,
+}
+
+/// Messages of the service account to winners.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifySettings {
+    /// Tell winners: in the chat for as long as WeChat allows it after an act of theirs, else by the template.
+    pub winners: bool,
+    /// Id of the account's template; empty: only in the chat.
+    #[schema(max_length = 64)]
+    pub template: String,
+    /// The template's fields and what they say, with `{meeting}`, `{prize}`, `{time}`. Empty: `thing1` the meeting,
+    /// `thing2` the prize, `time3` the time.
+    pub fields: BTreeMap<String, String>,
 }

@@ -116,6 +116,9 @@ pub struct PersonView {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(max_length = 32)]
     pub photo: String,
+    /// Registered by themselves and waits to be accepted, without tickets.
+    #[serde(default)]
+    pub waiting: bool,
     /// For the next edit.
     pub version: i64,
 }
@@ -197,6 +200,11 @@ pub struct BindRequest {
     #[serde(default)]
     #[schema(max_length = 32)]
     pub consent: Option<String>,
+    /// The own name, where the meeting lets people register and the phone is not on the roster: 422 `name_needed` without
+    /// it, and the same code is good for the second try.
+    #[serde(default)]
+    #[schema(max_length = 60)]
+    pub name: Option<String>,
 }
 
 /// A signed receipt: this index and pid were in the pool when the log had `size` lines (draw protocol §4).
@@ -231,6 +239,8 @@ pub enum Step {
     Follow,
     /// Bind the phone.
     Bind,
+    /// Registered and bound, without tickets until staff accept it.
+    Waiting,
     /// In the pool.
     In,
 }
@@ -314,6 +324,9 @@ pub struct Me {
     /// have come by now. The same for invited numbers and others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_problem: Option<Problem>,
+    /// Why my registration was not accepted; I may register again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// I am in.
@@ -325,6 +338,9 @@ pub struct Bound {
     pub place: MyPlace,
     /// The log at that moment, to be kept on the phone.
     pub log: Checkpoint,
+    /// Without tickets until staff accept my registration.
+    #[serde(default)]
+    pub waiting: bool,
 }
 
 /// Add my randomness to the open draw.

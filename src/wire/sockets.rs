@@ -189,7 +189,10 @@ pub struct Counts {
     pub invited: i64,
     /// People bound.
     pub bound: i64,
-    /// Of them present: seen in the hall, where the meeting's `checkin` is on.
+    /// People who are bound without tickets until staff accept their registration; not among those bound.
+    #[serde(default)]
+    pub waiting: i64,
+    /// Of those bound, present: seen in the hall, where the meeting's `checkin` is on.
     pub present: i64,
     /// Sockets that are open on all servers, phones and screens.
     pub viewers: i64,

@@ -118,3 +118,24 @@ async fn a_ledger_that_does_not_replay_is_told() {
     assert!(first[0].contains("账本") && first[0].contains(&budget), "{first:?}");
     rig.evening.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_that_nobody_closes_is_told_once_its_data_should_be_gone() {
+    let robot = Robot::default();
+    let url = robot.start().await;
+    let mut rig = Rig::new(Backend::Light, 1).await;
+    let overrides = json!({ "alerts": { "webhook_url": url }, "privacy": { "keep_days": 30 } });
+    rig.evening.restart_with(&overrides).await;
+    rig.pass(29 * 86_400_000);
+    rig.pass(2 * 86_400_000);
+    let first = told(&rig, &robot, 1).await;
+    assert!(first[0].contains("年会") && first[0].contains("没有结束"), "{first:?}");
+    let meeting = rig.meeting.clone();
+    let row = sqlx::query("select cast(count(*) as bigint) from alarm where name = $1")
+        .bind(format!("left_open:{meeting}"))
+        .fetch_one(rig.evening.app.db().read())
+        .await
+        .unwrap();
+    assert_eq!(sqlx::Row::get::<i64, _>(&row, 0), 1);
+    rig.evening.stop().await;
+}

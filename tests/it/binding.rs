@@ -169,7 +169,7 @@ async fn rush(backend: Backend) {
     let answers = join_all((0..50).map(|_| me.try_bind("13800138000", "123456"))).await;
     assert_eq!(tally(&answers)[&200], 1, "{answers:?}");
     assert_eq!(loaded(&evening, &meeting).await, [(0, 1)]);
-    // Ten phones, each with a right code, for one person.
+    // Ten phones, each with a right code, for one person: each takes the place along from the one before.
     let phones = join_all((0..10).map(|number| {
         let openid = format!("oRushOther{number:012}");
         let (evening, meeting) = (&evening, &meeting);
@@ -177,7 +177,18 @@ async fn rush(backend: Backend) {
     }))
     .await;
     let answers = join_all(phones.iter().map(|phone| phone.try_bind("13800138001", "123456"))).await;
-    assert_eq!(tally(&answers), BTreeMap::from([(200, 1), (409, 9)]), "{answers:?}");
+    assert_eq!(tally(&answers), BTreeMap::from([(200, 10)]), "{answers:?}");
+    let members = loaded(&evening, &meeting).await;
+    assert_eq!(
+        (members.len(), members.iter().map(|(_, weight)| weight).sum::<i64>()),
+        (11, 2),
+        "{members:?}"
+    );
+    let mut ins = 0;
+    for phone in &phones {
+        ins += usize::from(phone.get("/me").await["step"] == "in");
+    }
+    assert_eq!(ins, 1, "one phone at a time");
     // One phone, with right codes, for nineteen people.
     let mine: Vec<_> = (2..21).map(|number| format!("138001380{number:02}")).collect();
     let phones =
@@ -187,7 +198,9 @@ async fn rush(backend: Backend) {
         join_all(phones.iter().zip(&mine).map(|(phone, number)| phone.try_bind(number, "123456"))).await;
     assert_eq!(tally(&answers), BTreeMap::from([(200, 1), (409, 18)]), "{answers:?}");
     let members = loaded(&evening, &meeting).await;
-    assert_eq!(members, [(0, 1), (1, 1), (2, 1)], "no index is lost or doubled");
+    let (indexes, weights): (Vec<i64>, Vec<i64>) = members.into_iter().unzip();
+    assert_eq!(indexes, (0..12).collect::<Vec<_>>(), "no index is lost or doubled");
+    assert_eq!((weights[0], weights[11], weights.iter().sum::<i64>()), (1, 1, 3), "{weights:?}");
     evening.stop().await;
 }
 

@@ -34,6 +34,7 @@ mod people;
 mod pictures;
 mod privacy;
 mod referral;
+mod registration;
 mod sandbox;
 mod show_files;
 mod sms;

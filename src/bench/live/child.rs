@@ -132,6 +132,7 @@ fn me(name: &str) -> Me {
         confirm: vec![],
         tapped: None,
         code_problem: None,
+        refused: None,
     }
 }
 

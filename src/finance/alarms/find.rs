@@ -38,6 +38,7 @@ impl Watch {
             self.slow_at = app.now() + LEDGER_EVERY;
             found.extend(ledger_broken(app).await?);
             found.extend(certificate(app).await);
+            found.extend(left_open(app).await?);
         }
         Ok(found)
     }
@@ -96,6 +97,35 @@ async fn ledger_broken(app: &App) -> ApiResult<Vec<Alarm>> {
             vec![Alarm { name: format!("ledger:{problem}"), text }]
         }
     })
+}
+
+/// Personal data is removed some time after a meeting is closed: one that nobody closes keeps it for ever.
+async fn left_open(app: &App) -> ApiResult<Vec<Alarm>> {
+    let days = i64::from(app.config().privacy.keep_days);
+    if days == 0 {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "select m.id, m.name from meeting m left join alarm k on k.name = 'left_open:' || m.id \
+         where m.status = 'open' and k.name is null and m.created_at <= $1 \
+         and exists (select 1 from person p where p.meeting_id = m.id and p.erased_at is null) \
+         and not exists (select 1 from person p where p.meeting_id = m.id and p.created_at > $1) \
+         and not exists (select 1 from binding b where b.meeting_id = m.id and b.bound_at > $1) \
+         and not exists (select 1 from event e where e.meeting_id = m.id and e.at > $1) order by m.id limit $2",
+    )
+    .bind(app.now() - days * DAY)
+    .bind(PACKETS)
+    .fetch_all(app.db().read())
+    .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let text = format!(
+            "活动“{name}”已 {days} 天没有动静，却没有结束，名单里的个人信息不会到期删除。请在“设置”里结束活动。"
+        );
+        found.push(Alarm { name: format!("left_open:{id}"), text });
+    }
+    Ok(found)
 }
 
 async fn certificate(app: &App) -> Option<Alarm> {

@@ -173,31 +173,6 @@ async fn a_rehearsal_has_the_same_rounds_other_people_and_no_money() {
     );
 }
 
-/// A second press of the clicker comes while names still roll on the screen.
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_paid_before_the_hall_has_seen_a_name() {
-    let stage = Stage::set(Backend::Light, 6).await;
-    sql(&stage, r#"update meeting set settings = '{ "commit_show_ms": 60000 }' where id = $1"#).await;
-    let round = stage.round(3, FIXED, &WORDS).await;
-    stage.commit(&round).await;
-    stage.app.clock().advance(60_000);
-    said(&stage, 1).await;
-    let all = async || {
-        round::confirm_all(&stage.app, HOST, (&stage.meeting, 1), SeatStatus::Present).await.map(drop)
-    };
-    let early = all().await.unwrap_err();
-    assert_eq!((early.status(), early.code()), (http::StatusCode::CONFLICT, "too_early"));
-    stage.app.clock().advance(4_799);
-    assert_eq!(all().await.unwrap_err().code(), "too_early");
-    assert_eq!(mark(&stage, 1, 1, SeatStatus::Present).await, Err("too_early"));
-    let payable = "select cast(count(*) as bigint) from award where meeting_id = $1 and state = 'payable'";
-    assert_eq!(stage.number(payable).await, 0);
-    stage.app.clock().advance(1);
-    assert_eq!(mark(&stage, 1, 1, SeatStatus::Absent).await, Ok(SeatStatus::Absent));
-    all().await.unwrap();
-    assert_eq!(stage.number(payable).await, 2);
-}
-
 /// Said once by one host, it holds for every desk and after a reload, until there is a redraw after all.
 #[tokio::test(flavor = "multi_thread")]
 async fn seats_that_the_host_leaves_free_are_asked_about_no_more() {

@@ -96,6 +96,7 @@ fn me(name: &str) -> Body {
         confirm: vec![],
         tapped: None,
         code_problem: None,
+        refused: None,
     };
     Body::Me(Box::new(me))
 }

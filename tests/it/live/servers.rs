@@ -51,6 +51,7 @@ async fn two_servers_tell_the_same() {
         confirm: vec![],
         tapped: None,
         code_problem: None,
+        refused: None,
     };
     hall.evening.app.publish_to(&hall.meeting, "openid-of-wang", Body::Me(Box::new(me)));
     while phone.read_type("me").await["data"]["name"] != "王" {}

@@ -9,6 +9,7 @@ mod goods;
 mod hand;
 mod limits;
 mod race;
+mod rebind;
 mod reissue;
 mod stop;
 mod story;

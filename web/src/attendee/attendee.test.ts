@@ -24,7 +24,7 @@ const failed = (status: number): ApiError => new ApiError(status, 'x', 'x');
 describe('the stage', () => {
   it('is what the server says to do next', () => {
     expect(stageOf({ me: null, error: null })).toBe('loading');
-    for (const step of ['follow', 'bind', 'in'] as const)
+    for (const step of ['follow', 'bind', 'waiting', 'in'] as const)
       expect(stageOf({ me: me(step), error: null })).toBe(step);
   });
 

@@ -2,7 +2,7 @@ import type { ApiError } from '../shared/api';
 import type { Wire } from '../wire';
 
 /** What the page shows. */
-export type Stage = 'loading' | 'login' | 'refused' | 'failed' | 'follow' | 'bind' | 'in';
+export type Stage = 'loading' | 'login' | 'refused' | 'failed' | 'follow' | 'bind' | 'waiting' | 'in';
 
 /** What is known of the session. */
 export interface Session {

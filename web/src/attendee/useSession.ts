@@ -5,8 +5,8 @@ import type { Wire } from '../wire';
 import type { Memory } from './keep';
 import { goesByItself, type Session, stageOf } from './stage';
 
-/** How often somebody who has to follow first is looked at again, ms. */
-const FOLLOW_POLL_MS = 5_000;
+/** How often somebody who has to follow first, or waits for staff, is looked at again, ms. */
+const POLL_MS = 5_000;
 
 /** Marks a log-in that is under way, for this tab only: a session that does not come back must not loop. */
 class Attempt {
@@ -62,8 +62,9 @@ export function useSession(meeting: string, memory: Memory, refused: boolean) {
   });
 
   const timer = setInterval(() => {
-    if (stage.value === 'follow' && document.visibilityState === 'visible') void refresh();
-  }, FOLLOW_POLL_MS);
+    if ((stage.value === 'follow' || stage.value === 'waiting') && document.visibilityState === 'visible')
+      void refresh();
+  }, POLL_MS);
   const seen = (): void => {
     if (document.visibilityState === 'visible' && stage.value !== 'in' && stage.value !== 'login')
       void refresh();
@@ -87,10 +88,13 @@ export function useSession(meeting: string, memory: Memory, refused: boolean) {
 
   void refresh();
 
-  function bound({ name, place, log }: Wire['Bound']): void {
+  function bound({ name, place, log, waiting }: Wire['Bound']): void {
     memory.place(place);
     memory.see(log);
-    session.value = { me: { step: 'in', name, phone: '', place, wins: [], tapped: null }, error: null };
+    session.value = {
+      me: { step: waiting ? 'waiting' : 'in', name, phone: '', place, wins: [], tapped: null },
+      error: null,
+    };
   }
 
   /** Another page or the server knows better: everything anew. */

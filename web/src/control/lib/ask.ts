@@ -16,3 +16,24 @@ export async function ask(question: string, yes: string, no: string): Promise<bo
     return false;
   }
 }
+
+/** Asks for a sentence before something that cannot be taken back; `null` means no. */
+export async function askText(
+  question: string,
+  { yes, no }: { yes: string; no: string },
+  most: number,
+): Promise<string | null> {
+  try {
+    const { value } = await ElMessageBox.prompt(question, {
+      confirmButtonText: yes,
+      cancelButtonText: no,
+      confirmButtonClass: 'el-button--danger',
+      inputValidator: (text) => (text ?? '').trim() !== '' && text.trim().length <= most,
+      inputErrorMessage: ' ',
+      showClose: false,
+    });
+    return value.trim();
+  } catch {
+    return null;
+  }
+}

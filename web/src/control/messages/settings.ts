@@ -11,6 +11,15 @@ const zh = {
       badge:
         '不发短信。每人一个 12 位的码，印在胸牌上或做成二维码；先保存，再从下面导出胸牌。谁拿到胸牌谁就能签到，请当面发放。',
     },
+    registration: '不在名单里的人',
+    doors: { closed: '不能参加', approval: '登记，审核后参加', open: '登记即可参加' },
+    doorHelp: {
+      closed: '只有名单里的手机号能绑定。',
+      approval: '用短信验证手机号并填写姓名后等待；您或审核人员在“名单”里通过之前没有奖票。',
+      open: '任何有手机号的人都能参加抽奖。只适合谁来都可以中奖的活动。',
+    },
+    expected: '预计人数',
+    expectedHelp: '短信最多发这个数的两倍，发完就停，防止有人刷短信。',
     follow: '须关注公众号',
     followHelp: '没有关注的人不能绑定，也不会付款。微信要求：红包只能发给能收到公众号消息的人。',
     checkin: '须现场签到才能中奖',
@@ -80,6 +89,16 @@ const en: typeof zh = {
       badge:
         'No SMS. Everybody has a code of 12 characters, printed on the badge or as a QR code. Save first, then export the badges below. Whoever holds a badge can sign in with it: hand them out in person.',
     },
+    registration: 'People who are not on the list',
+    doors: { closed: 'Cannot come in', approval: 'Register, in after a yes', open: 'Register and are in' },
+    doorHelp: {
+      closed: 'Only phone numbers on the list can be bound.',
+      approval:
+        'They prove their phone by SMS, give a name and wait; without tickets until you or a reviewer accept them under “People”.',
+      open: 'Anybody with a phone is in the draws. Only where whoever comes may win.',
+    },
+    expected: 'People expected',
+    expectedHelp: 'At most twice as many SMS are sent, then it stops, so that nobody can run up the bill.',
     follow: 'Must follow the account',
     followHelp:
       'Who does not follow can neither bind nor be paid: WeChat pays only people whom the account can reach.',

@@ -12,6 +12,8 @@ const seen = {
   notify: { winners: true, template: 'T1', fields: { thing1: '{meeting}' } },
   four_eyes: true,
   bind_by: 'badge' as const,
+  registration: 'closed' as const,
+  expected_people: 300,
   checkin: true,
 };
 

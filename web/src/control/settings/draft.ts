@@ -2,12 +2,15 @@ import type { Wire } from '../../wire';
 
 type Settings = Wire['MeetingSettings'];
 type BindBy = Wire['BindBy'];
+type Registration = Wire['Registration'];
 
 /** What the form edits: all that the host may set. */
 export interface Draft {
   name: string;
   require_follow: boolean;
   bind_by: BindBy;
+  registration: Registration;
+  expected_people: number;
   checkin: boolean;
   min_level: string;
   /** Seconds. */
@@ -25,6 +28,7 @@ export interface Draft {
 export const BYTES = { send_name: 31, act_name: 31, wishing: 127 } as const;
 
 export const LEVELS = ['A0', 'A1', 'A2'] as const;
+export const DOORS = ['closed', 'approval', 'open'] as const;
 export const WAYS = ['sms', 'staff', 'badge'] as const;
 /** Most fields of a template message. */
 export const FIELDS = 10;
@@ -39,6 +43,8 @@ export function draftOf({ name, settings }: Pick<Wire['MeetingView'], 'name' | '
     name,
     require_follow: settings.require_follow,
     bind_by: settings.bind_by,
+    registration: settings.registration,
+    expected_people: settings.expected_people,
     checkin: settings.checkin,
     min_level: settings.min_level,
     show_s: settings.commit_show_ms / 1000,
@@ -59,6 +65,8 @@ export function settingsOf(draft: Draft, seen: Settings): Settings {
     ...seen,
     require_follow: draft.require_follow,
     bind_by: draft.bind_by,
+    registration: draft.registration,
+    expected_people: draft.expected_people,
     checkin: draft.checkin,
     min_level: draft.min_level,
     commit_show_ms: Math.round(draft.show_s * 1000),
