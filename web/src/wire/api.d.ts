@@ -1489,6 +1489,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/meetings/{meeting}/registrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** People who registered themselves and wait to be accepted. */
+        get: operations["get_meetings_registrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/registrations/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept somebody who registered: they get their tickets. A second time changes nothing. */
+        post: operations["post_meetings_registrations_id_accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/meetings/{meeting}/registrations/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reject somebody who registered: the binding ends. They see the reason and may register again. */
+        post: operations["post_meetings_registrations_id_reject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/meetings/{meeting}/requests": {
         parameters: {
             query?: never;
@@ -2558,6 +2609,35 @@ export interface components {
              */
             version: number;
         };
+        /** @description Somebody who registered and waits to be accepted. */
+        Applicant: {
+            /**
+             * Format: int64
+             * @description When they were bound or, without a binding, first registered, ms.
+             */
+            at: number;
+            /** @description Id of the person. */
+            id: string;
+            /** @description Name as they gave it. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Their number in the pool, where they have no tickets yet; none once the binding has ended.
+             */
+            no?: number | null;
+            /** @description Phone, masked; they proved that it is theirs. */
+            phone: string;
+        };
+        /** @description Those who wait. */
+        Applicants: {
+            /** @description The first of them, in the order in which they came. */
+            people: components["schemas"]["Applicant"][];
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            total: number;
+        };
         /** @description Approve a budget as it was seen. */
         ApproveBudget: {
             /**
@@ -2730,6 +2810,11 @@ export interface components {
             code: string;
             /** @description Version of the text that the phone showed (`GET /api/consent`); the one in force when it is not named. */
             consent?: string | null;
+            /**
+             * @description The own name, where the meeting lets people register and the phone is not on the roster: 422 `name_needed` without
+             *     it, and the same code is good for the second try.
+             */
+            name?: string | null;
             /** @description The same phone number. */
             phone: string;
             /** @description 32 random bytes in hex, made on the phone and kept there (draw protocol §4). */
@@ -2874,6 +2959,8 @@ export interface components {
             name: string;
             /** @description My place in the pool. */
             place: components["schemas"]["MyPlace"];
+            /** @description Without tickets until staff accept my registration. */
+            waiting?: boolean;
         };
         /** @description Another cap for an approved budget. */
         BudgetCap: {
@@ -3131,7 +3218,7 @@ export interface components {
             invited: number;
             /**
              * Format: int64
-             * @description Of them present: seen in the hall, where the meeting's `checkin` is on.
+             * @description Of those bound, present: seen in the hall, where the meeting's `checkin` is on.
              */
             present: number;
             /**
@@ -3139,6 +3226,11 @@ export interface components {
              * @description Sockets that are open on all servers, phones and screens.
              */
             viewers: number;
+            /**
+             * Format: int64
+             * @description People who are bound without tickets until staff accept their registration; not among those bound.
+             */
+            waiting?: number;
         };
         /** @description The books of a Beijing day. */
         DayBooks: {
@@ -3772,6 +3864,8 @@ export interface components {
             /** @description My phone, masked, once bound. */
             phone: string;
             place?: components["schemas"]["MyPlace"] | null;
+            /** @description Why my registration was not accepted; I may register again. */
+            refused?: string | null;
             /** @description What to do next. */
             step: components["schemas"]["Step"];
             /**
@@ -3819,6 +3913,12 @@ export interface components {
              */
             commit_show_ms: number;
             /**
+             * Format: int64
+             * @description People that are expected where registration is not closed: at most twice as many SMS are sent.
+             * @default 300
+             */
+            expected_people: number;
+            /**
              * @description Budgets, reissues and every resolution by hand need a second person of finance; only the owner turns it off.
              * @default false
              */
@@ -3837,6 +3937,11 @@ export interface components {
              *     }
              */
             notify: components["schemas"]["NotifySettings"];
+            /**
+             * @description Who may come in: only those on the roster, or whoever has a phone. Counts with `bind_by` = `sms`.
+             * @default closed
+             */
+            registration: components["schemas"]["Registration"];
             /**
              * @description Pay only openids that follow the account.
              * @default true
@@ -4528,6 +4633,8 @@ export interface components {
              * @description For the next edit.
              */
             version: number;
+            /** @description Registered by themselves and waits to be accepted, without tickets. */
+            waiting?: boolean;
             /**
              * Format: int64
              * @description Tickets in the drum: 0 to 1,000,000, normally 1.
@@ -4885,6 +4992,11 @@ export interface components {
             /** @description Why, 1–200 characters. */
             reason: string;
         };
+        /**
+         * @description Who may come in by SMS: only those on the roster, or whoever has a phone.
+         * @enum {string}
+         */
+        Registration: "closed" | "open" | "approval";
         /** @description How often a reason was given. */
         RejectCount: {
             /**
@@ -4893,6 +5005,11 @@ export interface components {
              */
             count: number;
             /** @description Reason. */
+            reason: string;
+        };
+        /** @description Why somebody who registered is not accepted. */
+        RejectRequest: {
+            /** @description The person's own page shows it: 1–100 characters. */
             reason: string;
         };
         /** @description Reject a voucher as it was seen. */
@@ -5478,7 +5595,7 @@ export interface components {
          * @description What the attendee has to do next.
          * @enum {string}
          */
-        Step: "follow" | "bind" | "in";
+        Step: "follow" | "bind" | "waiting" | "in";
         /** @description One step, oldest first; the last one is `now`. */
         StoryStep: {
             /**
@@ -9749,7 +9866,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `too_early`: the screens still roll; `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
+            /** @description `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -9872,7 +9989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed`, `too_early`: the screens still roll */
+            /** @description `already_paid`, `outcome_unknown`, `seat_replaced`, `draw_open`, `no_result`, `draw_void`, `test_draw`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11134,7 +11251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_bound`, `bind_by`, `consent_changed`, `meeting_closed` */
+            /** @description `already_bound`, `bind_by`, `consent_changed`, `draw_open`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11161,7 +11278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description A value cannot be taken; `field` names it. */
+            /** @description `name_needed`: the phone is not on the roster and the meeting lets people register */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13461,7 +13578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `already_won`, `meeting_closed` */
+            /** @description `already_won`, `draw_open`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -14321,7 +14438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `meeting_closed` */
+            /** @description `draw_open`, `outcome_unknown`, `meeting_closed` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -16072,6 +16189,320 @@ export interface operations {
                 };
             };
             /** @description `reason`, `invalid` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_meetings_registrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applicants"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description No such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description In conflict with what is; `code` says with what. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_registrations_id_accept: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found`: rejected or taken off before */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A value cannot be taken; `field` names it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too often; see Retry-After. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Something we lean on is away; try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    post_meetings_registrations_id_reject: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Your own name for this command, 1–128 visible ASCII characters; a repeat gives the first answer. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description Id of the meeting. */
+                meeting: string;
+                /** @description Id of the person. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description Not readable. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `login` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `role` or `origin` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_found`: rejected or taken off before */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `not_waiting`: accepted before; `draw_open`, `meeting_closed` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Wrong content type. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description `text`: no reason, or a too long one */
             422: {
                 headers: {
                     [name: string]: unknown;
