@@ -36,13 +36,13 @@ async fn storm(rig: &Rig, stop: &AtomicBool, answers: &Answers, nth: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_storm_phones_wait_and_the_draw_is_made_and_paid() {
     let limits = json!({ "limits": { "sockets": SOCKETS, "rate_per_second": 1_000 } });
-    let rig = Rig::in_hall(TestApp::start_at(Backend::Light, limits, Clock::System).await, 3).await;
+    let rig = Rig::in_hall(TestApp::start_at(Backend::Light, limits, Clock::System).await, 6).await;
     rig.budget(10_000).await;
     let by = || By::Bearer("token-of-host-for-tests");
     // Phones have taken all the sockets that phones may have.
     let mut phones = Vec::new();
     for nth in 0..SOCKETS - SOCKETS / 50 {
-        let cookie = &rig.phones[nth % 3].cookie;
+        let cookie = &rig.phones[nth % 6].cookie;
         phones.push(Viewer::open(&rig.evening, &rig.meeting, "attendee", By::Cookie(cookie)).await);
     }
     let (stop, answers) = (AtomicBool::new(false), Answers::default());

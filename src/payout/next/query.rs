@@ -125,3 +125,33 @@ pub(super) fn error(facts: &Facts, code: &str) -> Next {
         _ => wait(facts, Next { state: PacketState::Unknown, reason: "NOT_FOUND".into(), ..base }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payout::next::{Act, Outcome, next, plan};
+
+    #[test]
+    fn what_waits_for_a_resume_is_sent_again_however_often_it_was_asked_for() {
+        let waits = |reason: &str| Facts {
+            state: PacketState::Blocked,
+            reason: reason.into(),
+            undecided: false,
+            sends: 1,
+            queries: 3,
+            not_founds: 0,
+            born: 0,
+            first_call_at: Some(0),
+            failed_at: None,
+            sent_at: None,
+            at: DAY / 2,
+        };
+        for reason in ["NOTENOUGH", "SENDAMOUNT_LIMIT", "NO_AUTH", RESUME] {
+            for status in [Status::Stuck, Status::Sending] {
+                let after = next(&waits(reason), &Outcome::Found { status, list_id: String::new() });
+                assert_eq!((after.state, after.reason.as_str()), (PacketState::Blocked, reason));
+            }
+        }
+        assert_eq!([true, false].map(|paused| plan(&waits(RESUME), paused)), [Act::Rest, Act::Send]);
+    }
+}

@@ -317,19 +317,6 @@ fn what_waited_long_before_it_was_sent_is_with_a_person_within_a_week() {
     assert_eq!(next(&calling, &limit).state, NeedsHuman);
 }
 
-#[test]
-fn what_waits_for_a_resume_is_sent_again_however_often_it_was_asked_for() {
-    for reason in ["NOTENOUGH", "SENDAMOUNT_LIMIT", "NO_AUTH", RESUME] {
-        let waits = Facts { reason: reason.into(), ..facts(Blocked) };
-        for status in [Status::Stuck, Status::Sending] {
-            let after = next(&waits, &says(status));
-            assert_eq!((after.state, after.reason.as_str()), (Blocked, reason), "{status:?}");
-        }
-    }
-    let resumed = Facts { reason: RESUME.into(), ..facts(Blocked) };
-    assert_eq!((plan(&resumed, true), plan(&resumed, false)), (Act::Rest, Act::Send));
-}
-
 proptest! {
     #[test]
     fn whatever_is_not_at_its_end_is_looked_at_again_within_its_week(facts in any_facts(), outcome in any_outcome()) {
