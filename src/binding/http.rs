@@ -129,8 +129,7 @@ async fn login_back(
     State(app): State<App>,
     Path(meeting): Path<String>,
     Query(back): Query<Back>,
-    known: ApiResult<Attendee>,
-    jar: CookieJar,
+    (known, jar): (ApiResult<Attendee>, CookieJar),
     parts: Parts,
 ) -> ApiResult<(CookieJar, Response)> {
     if !is_plain(&meeting) {

@@ -70,17 +70,14 @@ pub async fn register(
     let index = phone.index(app.keys(), &meeting.id);
     let holder = sql::phone_holder(tx.conn(), &meeting.id, &index).await?;
     let waiting = holder.is_some() || how == Registration::Approval;
-    let id = match holder {
-        Some((id, _)) => {
-            sql::update(tx, &Written { meeting: &meeting.id, id: &id, known: &known }).await?;
-            id
-        }
-        None => {
-            let id = keys::row_id();
-            let written = Written { meeting: &meeting.id, id: &id, known: &known };
-            sql::insert(tx, app.keys(), &written, Some(phone), app.now()).await?;
-            id
-        }
+    let id = if let Some((id, _)) = holder {
+        sql::update(tx, &Written { meeting: &meeting.id, id: &id, known: &known }).await?;
+        id
+    } else {
+        let id = keys::row_id();
+        let written = Written { meeting: &meeting.id, id: &id, known: &known };
+        sql::insert(tx, app.keys(), &written, Some(phone), app.now()).await?;
+        id
     };
     sqlx::query("update person set registered = 1, waiting = $1 where id = $2")
         .bind(i64::from(waiting))

@@ -139,7 +139,7 @@ describe('a server that lies to one phone', () => {
     await close(draw, 0);
     await alarmed(dropped, 'E_TAPS', '没有原样计入', 'tap-dropped');
     await alarmed(exchanged, 'E_TAPS', '没有原样计入', 'tap-exchanged');
-    await honest.page.getByText('本机已核对：你的点击计入了随机数').waitFor();
+    await honest.page.getByText('本机已核对：您的点击计入了随机数').waitFor();
     await reveal(draw);
     for (const phone of [honest, forged, dropped, exchanged])
       await phone.page.locator('section.draw .big').getByText('恭喜中奖').waitFor();
