@@ -186,7 +186,7 @@ async fn rush(backend: Backend) {
     let book = host.bytes(&format!("/api/meetings/{meeting}/export?kind=roster")).await;
     let mut cells: Xlsx<_> = Xlsx::new(std::io::Cursor::new(book.clone())).unwrap();
     let range = cells.worksheet_range_at(0).unwrap().unwrap();
-    let yes = range.rows().skip(1).filter(|row| row[6].to_string() == "是" && !row[7].to_string().is_empty());
+    let yes = range.rows().skip(1).filter(|row| row[6] == "是" && !row[7].to_string().is_empty());
     assert_eq!((yes.count(), range.rows().next().unwrap()[6].to_string()), (30, "已绑定".to_owned()));
     let report = host.import(&meeting, "名单.xlsx", book).await;
     assert_eq!(
