@@ -226,18 +226,24 @@ pub(super) async fn begin_call(app: &App, packet: &Packet, what: Asks) -> ApiRes
 
 async fn call_row(tx: &mut Tx, now: Ms, packet: &Packet, what: Asks) -> ApiResult<Option<String>> {
     let send = what == Asks::Send;
-    let text = if send {
+    let mut text = if send {
         "update packet set state = 'sending', sends = sends + 1, last_call_at = $1, next_at = $2, lease_until = $2, \
-         updated_at = $1 where bill_no = $3 and epoch = $4 and state in ('reserved', 'unknown', 'blocked', 'confirming') \
+         updated_at = $1 where bill_no = $3 and state in ('reserved', 'unknown', 'blocked', 'confirming') \
          and lease_until > $1 and day = $5 and (select a.state from award a where a.id = packet.award_id) = 'payable'"
     } else if what == Asks::Query {
         "update packet set queries = queries + 1, last_call_at = $1, lease_until = $2 \
-         where bill_no = $3 and epoch = $4 and lease_until > $1"
+         where bill_no = $3 and lease_until > $1"
     } else {
         "update packet set queries = queries + 1, last_call_at = $1, lease_until = $2 \
-         where bill_no = $3 and epoch = $4 and lease_until <= $1"
-    };
-    let mut update = sqlx::query(text).bind(now).bind(now + LEASE).bind(&packet.bill).bind(packet.epoch);
+         where bill_no = $3 and lease_until <= $1"
+    }
+    .to_owned();
+    text += if planted("epoch_ignored") { " and epoch >= $4" } else { " and epoch = $4" };
+    let mut update = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(now)
+        .bind(now + LEASE)
+        .bind(&packet.bill)
+        .bind(packet.epoch);
     if send {
         // After midnight the slot must be one of the new day.
         update = update.bind(beijing_day(now));

@@ -134,7 +134,11 @@ impl World {
             step => {
                 self.steps += 1;
                 let channel = self.channels.of(packet.channel).context("a channel that nobody configured")?;
-                advance(&self.app, channel, &packet, step).await?
+                let next = advance(&self.app, channel, &packet, step).await?;
+                if matches!(next, Step::Calling(..)) {
+                    anyhow::ensure!(self.holds(&packet).await?, "P5: a call begun without its claim");
+                }
+                next
             }
         };
         match step {
