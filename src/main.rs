@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
+fn main() -> ExitCode {
+    kaijiang::cli::keep_few_heaps();
+    serve()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn serve() -> ExitCode {
     kaijiang::cli::run().await
 }

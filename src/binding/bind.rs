@@ -123,9 +123,10 @@ async fn joined(
         Some(invited) => invited,
         None => newcomer(app, tx, &meeting, wish).await?,
     };
-    let may_move = matches!(wish.whom, Whom::Phone(_));
-    let outcome = store(app, tx, &meeting, &invited, (openid, &wish.salt, may_move)).await?;
-    agree(tx, app.now(), (meeting_id, openid), &wish.consent).await?;
+    let outcome = store(app, tx, &meeting, &invited, (openid, wish)).await?;
+    if !outcome.first {
+        agree(tx, app.now(), (meeting_id, openid), &wish.consent).await?;
+    }
     // Whoever waits counts for who brought them once they are accepted.
     if outcome.first && !invited.waiting {
         let (person, salt) = (&invited.id, wish.salt.as_str());
@@ -211,8 +212,9 @@ fn unsealed(app: &App, id: &str, sealed: &[u8]) -> ApiResult<Option<Phone>> {
     Ok(text.map(Phone::parse).transpose().context("a sealed phone")?)
 }
 
-const COLUMNS: &str =
-    "id, person_id, active, idx, pid, weight, present, salt, identity, receipt_size, receipt_sig";
+/// The bindings of this phone, and that of the person.
+const BINDINGS: &str = "select id, person_id, openid, active, idx, pid, weight, present, salt, identity, receipt_size, \
+    receipt_sig from binding where meeting_id = $1 and (openid = $2 or (person_id = $3 and active = 1))";
 
 /// The meeting's row is locked, so what is read here holds until the commit.
 async fn store(
@@ -220,15 +222,17 @@ async fn store(
     tx: &mut Tx,
     meeting: &Meeting,
     invited: &Invited,
-    (openid, salt, may_move): (&str, &str, bool),
+    (openid, wish): (&str, &Wish),
 ) -> ApiResult<Outcome> {
-    let own = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from binding where meeting_id = $1 and openid = $2"
-    )))
-    .bind(&meeting.id)
-    .bind(openid)
-    .fetch_optional(tx.conn())
-    .await?;
+    let rows =
+        sqlx::query(BINDINGS).bind(&meeting.id).bind(openid).bind(&invited.id).fetch_all(tx.conn()).await?;
+    let (mut own, mut other) = (None, None);
+    for row in rows {
+        match row.try_get::<String, _>("openid")? {
+            theirs if theirs == openid => own = Some(row),
+            theirs => other = Some(theirs),
+        }
+    }
     if let Some(row) = &own
         && row.try_get::<i64, _>("active")? != 0
     {
@@ -240,32 +244,23 @@ async fn store(
             "这个微信已绑定名单里的另一个人；如绑错了请联系工作人员。",
         ));
     }
-    let left = if may_move {
-        leave_other_phone(app, tx, &meeting.id, &invited.id).await?
-    } else if bound_elsewhere(tx, &meeting.id, &invited.id).await? {
+    let left = match other {
+        None => None,
+        Some(other) if matches!(wish.whom, Whom::Phone(_)) => {
+            Some(leave_other_phone(app, tx, (&meeting.id, &invited.id), other).await?)
+        }
         // A staff number or a badge that somebody saw must not take a place away.
-        return Err(taken_by_other());
-    } else {
-        None
+        Some(_) => return Err(taken_by_other()),
     };
     let mut outcome = match own {
         Some(row) => again(app, tx, meeting, invited, &row).await?,
-        None => first(app, tx, meeting, invited, (openid, salt)).await?,
+        None => first(app, tx, meeting, invited, (openid, wish)).await?,
     };
     if let Some(Left { openid, change }) = left {
         outcome.changes.insert(0, change);
         outcome.left = Some(openid);
     }
     Ok(outcome)
-}
-
-async fn bound_elsewhere(tx: &mut Tx, meeting: &str, person: &str) -> ApiResult<bool> {
-    let taken = sqlx::query("select id from binding where meeting_id = $1 and person_id = $2 and active = 1")
-        .bind(meeting)
-        .bind(person)
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(taken.is_some())
 }
 
 fn taken_by_other() -> ApiError {
@@ -305,42 +300,35 @@ async fn first(
     tx: &mut Tx,
     meeting: &Meeting,
     invited: &Invited,
-    (openid, salt): (&str, &str),
+    (openid, wish): (&str, &Wish),
 ) -> ApiResult<Outcome> {
-    let row =
-        sqlx::query("update meeting set next_index = next_index + 1 where id = $1 returning next_index")
-            .bind(&meeting.id)
-            .fetch_one(tx.conn())
-            .await?;
-    let index = row.try_get::<i64, _>(0)? - 1;
     let identity = format!("wx:{openid}");
     let mut bytes = [0; 32];
-    hex::decode_to_slice(salt, &mut bytes).context("a salt that was checked")?;
+    hex::decode_to_slice(&wish.salt, &mut bytes).context("a salt that was checked")?;
     let event = meeting.event.parse().ok().context("the stored event of a meeting")?;
     let pid = draw::hash::pid(&event, &bytes, &identity);
-    let text = pid.to_string();
+    let change = pool::enter(app, tx, &meeting.id, (pid, invited.weight)).await?;
+    let (index, text) = (change.member().idx, pid.to_string());
     let receipt =
         drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &text, meeting.log_size)).await?;
-    let place = MyPlace { index, pid: text, salt: salt.to_owned(), identity, receipt };
-    insert(tx, app.now(), (&meeting.id, invited, openid), &place).await?;
-    let member = PoolMember { idx: index, pid, weight: invited.weight, present: true };
-    let change = pool::change(app, tx, &meeting.id, None, member).await?;
+    let place = MyPlace { index, pid: text, salt: wish.salt.clone(), identity, receipt };
+    insert(tx, app.now(), (invited, openid, &wish.consent), (&place, &change)).await?;
     Ok(Outcome { place, changes: vec![change], left: None, first: true })
 }
 
 async fn insert(
     tx: &mut Tx,
     now: i64,
-    (meeting, invited, openid): (&str, &Invited, &str),
-    place: &MyPlace,
+    (invited, openid, consent): (&Invited, &str, &str),
+    (place, change): (&MyPlace, &Change),
 ) -> ApiResult<()> {
     let done = sqlx::query(
         "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
-         receipt_sig, consent_at, bound_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
-         on conflict do nothing",
+         receipt_sig, consent_at, bound_at, consent_version, pool_rev) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14) on conflict do nothing",
     )
     .bind(keys::row_id())
-    .bind(meeting)
+    .bind(change.meeting())
     .bind(&invited.id)
     .bind(openid)
     .bind(place.index)
@@ -351,6 +339,8 @@ async fn insert(
     .bind(place.receipt.size)
     .bind(&place.receipt.sig)
     .bind(now)
+    .bind(consent)
+    .bind(change.rev())
     .execute(tx.conn())
     .await?;
     // Cannot be under the row lock; the constraints are there in case it can.

@@ -163,8 +163,8 @@ async fn count(app: &App, letters: Vec<(Letter, String)>) -> ApiResult<Vec<(Lett
         *wanted.entry(letter.meeting.clone()).or_default() += 1;
     }
     let mut allowed = HashMap::with_capacity(wanted.len());
-    for meeting in wanted.keys() {
-        allowed.insert(meeting.clone(), spend::recount(app, meeting).await?);
+    for (meeting, wanted) in &wanted {
+        allowed.insert(meeting.clone(), spend::reach(app, meeting, *wanted).await?.1);
     }
     let mut counted = Vec::with_capacity(letters.len());
     let mut tx = app.db().begin().await?;

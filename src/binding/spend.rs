@@ -28,22 +28,28 @@ struct Invited(Mutex<HashMap<String, (i64, Ms)>>);
 
 /// 429 `sms_allowance` once the allowance is used up; the same answer for every phone.
 pub(super) async fn allowed(app: &App, meeting: &str) -> ApiResult<()> {
-    let row = sqlx::query("select sent from sms_spend where meeting_id = $1")
-        .bind(meeting)
-        .fetch_optional(app.db().read())
-        .await?;
-    let sent: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
-    let mut most = allowance(app, meeting).await?;
-    if sent >= most {
-        // People may have been added since they were counted.
-        most = recount(app, meeting).await?;
-    }
+    let (sent, most) = reach(app, meeting, 1).await?;
     // A meeting without a roster sends nothing anyway; its answers must not tell.
     if most > 0 && sent >= most {
         tracing::error!(meeting, sent, most, "the meeting's SMS allowance is used up");
         return Err(ApiError::too_many("sms_allowance", "本活动的短信已用完，请联系主持人。", HOUR / 1000));
     }
     Ok(())
+}
+
+/// SMS that the meeting has sent, and those that it may send in all, when so many more are `wanted`.
+pub(super) async fn reach(app: &App, meeting: &str, wanted: i64) -> ApiResult<(i64, i64)> {
+    let row = sqlx::query("select sent from sms_spend where meeting_id = $1")
+        .bind(meeting)
+        .fetch_optional(app.db().read())
+        .await?;
+    let sent: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+    let mut most = allowance(app, meeting).await?;
+    if sent + wanted > most {
+        // People may have been added since they were counted.
+        most = recount(app, meeting).await?;
+    }
+    Ok((sent, most))
 }
 
 /// SMS that the meeting may send in all.
@@ -60,7 +66,7 @@ pub(super) async fn allowance(app: &App, meeting: &str) -> ApiResult<i64> {
 }
 
 /// The same, counted now.
-pub(super) async fn recount(app: &App, meeting: &str) -> ApiResult<i64> {
+async fn recount(app: &App, meeting: &str) -> ApiResult<i64> {
     let row = sqlx::query(
         "select cast(count(*) as bigint), cast(coalesce(sum(registered), 0) as bigint), \
          (select settings from meeting where id = $1) from person where meeting_id = $1 and removed = 0",

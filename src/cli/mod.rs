@@ -1,5 +1,6 @@
 //! The commands.
 
+mod arenas;
 mod audit;
 mod backup;
 mod doctor;
@@ -13,6 +14,7 @@ use std::{
     process::ExitCode,
 };
 
+pub use arenas::keep_few_heaps;
 use clap::{Parser, Subcommand};
 
 use crate::{

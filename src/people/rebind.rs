@@ -1,6 +1,7 @@
 //! A person's binding ends and another phone of theirs takes over: what must not happen meanwhile, and what money that has
 //! not left yet waits for.
 
+use anyhow::Context;
 use sqlx::Row;
 
 use super::{roster, sql};
@@ -22,12 +23,16 @@ pub struct Left {
     pub change: Change,
 }
 
-/// Ends the binding that a person has on another phone, if there is one: its place stays, without tickets. The caller has
+/// Ends the binding that a person has on another phone, `openid`: its place stays, without tickets. The caller has
 /// proof that it is the person, and binds them anew in the same transaction.
 ///
 /// 409 `already_bound` once the person has won, which takes a reviewer; 409 `draw_open`.
-pub async fn leave_other_phone(app: &App, tx: &mut Tx, meeting: &str, id: &str) -> ApiResult<Option<Left>> {
-    let Some(openid) = openid(tx, meeting, id).await? else { return Ok(None) };
+pub async fn leave_other_phone(
+    app: &App,
+    tx: &mut Tx,
+    (meeting, id): (&str, &str),
+    openid: String,
+) -> ApiResult<Left> {
     let person = sql::get(tx.conn(), meeting, id).await?.ok_or_else(roster::unknown)?;
     if sql::has_won(tx.conn(), meeting, id).await? {
         return Err(ApiError::conflict(
@@ -36,10 +41,10 @@ pub async fn leave_other_phone(app: &App, tx: &mut Tx, meeting: &str, id: &str) 
         ));
     }
     roster::no_open_draw(tx, meeting).await?;
-    let change = roster::release(app, tx, meeting, &person).await?.pop();
+    let change = roster::release(app, tx, meeting, &person).await?.pop().context("a binding to be left")?;
     let deed = Deed { who: "system", what: "person.move", meeting, target: id, note: "" };
     audit::record(tx, app.now(), &deed).await?;
-    Ok(change.map(|change| Left { openid, change }))
+    Ok(Left { openid, change })
 }
 
 /// The phone that a person is bound with now.

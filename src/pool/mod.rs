@@ -18,7 +18,7 @@ pub use crate::store::Member as PoolMember;
 use crate::{
     app::App,
     db::Tx,
-    draw::PoolTree,
+    draw::{Pid, PoolTree},
     error::{ApiError, ApiResult},
     store::{Pool, StoreError},
 };
@@ -43,6 +43,16 @@ impl Change {
     /// The member afterwards.
     pub fn member(&self) -> &PoolMember {
         &self.member
+    }
+
+    /// Id of the meeting.
+    pub fn meeting(&self) -> &str {
+        &self.meeting
+    }
+
+    /// The pool's revision with it, which the member's row carries.
+    pub fn rev(&self) -> i64 {
+        self.rev
     }
 }
 
@@ -92,6 +102,29 @@ pub async fn change(
         .execute(tx.conn())
         .await?;
     Ok(Change { meeting: meeting.to_owned(), member: after, rev, digest })
+}
+
+/// Gives a new member the next index, and puts it into the meeting's revision and digest. In the transaction, under the
+/// meeting's row lock; the caller writes the binding's row with the index and the revision, and calls [`tell_store`]
+/// after the commit. Thousands come in at once and one after another: it is one way to read and one to write.
+pub async fn enter(app: &App, tx: &mut Tx, meeting: &str, (pid, weight): (Pid, i64)) -> ApiResult<Change> {
+    let row = sqlx::query("select next_index, pool_rev, pool_digest from meeting where id = $1")
+        .bind(meeting)
+        .fetch_one(tx.conn())
+        .await?;
+    let member = PoolMember { idx: row.try_get("next_index")?, pid, weight, present: true };
+    let mut digest = digest::parse(&row.try_get::<String, _>("pool_digest")?)?;
+    Marks::new(app.keys(), meeting).toggle(&mut digest, &member);
+    let rev = row.try_get::<i64, _>("pool_rev")? + 1;
+    let digest = hex::encode(digest);
+    sqlx::query("update meeting set next_index = $1, pool_rev = $2, pool_digest = $3 where id = $4")
+        .bind(member.idx + 1)
+        .bind(rev)
+        .bind(&digest)
+        .bind(meeting)
+        .execute(tx.conn())
+        .await?;
+    Ok(Change { meeting: meeting.to_owned(), member, rev, digest })
 }
 
 /// Puts many new members into the meeting's revision and digest at once; their bindings are written in the same
