@@ -14,7 +14,6 @@ use anyhow::Context;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::{
-    net::TcpStream,
     sync::{Notify, Semaphore},
     time::{Instant, sleep, timeout},
 };
@@ -26,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     child::nanos,
-    door::{Door, Socket, settings},
+    door::{Door, Socket, connect, settings},
 };
 use crate::keys::random;
 
@@ -115,7 +114,7 @@ impl Crowd {
             let (this, address) = (Arc::clone(&crowd), address.clone());
             crowd.tasks.spawn(async move {
                 let Ok(permit) = this.doors.acquire().await else { return };
-                let Ok(stream) = TcpStream::connect(address).await else { return };
+                let Ok(stream) = connect(&address).await else { return };
                 let mut socket =
                     WebSocketStream::from_raw_socket(stream, Role::Client, Some(settings())).await;
                 // Held until the far end has accepted: a connection too many for its queue seems open here, and is

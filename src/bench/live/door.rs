@@ -58,15 +58,23 @@ impl Door {
     }
 }
 
+#[cfg(not(target_os = "linux"))]
+pub(super) async fn connect(address: &str) -> anyhow::Result<TcpStream> {
+    Ok(TcpStream::connect(address).await?)
+}
+
 /// Viewers on this machine come from several of its own addresses: from a single one, the search of the system for a free
 /// port takes longer than all that is measured once half of the ports are in use.
-async fn connect(address: &str) -> anyhow::Result<TcpStream> {
+#[cfg(target_os = "linux")]
+pub(super) async fn connect(address: &str) -> anyhow::Result<TcpStream> {
     let server = tokio::net::lookup_host(address).await?.next().context("an address")?;
     if server.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
         return Ok(TcpStream::connect(server).await?);
     }
     let socket = TcpSocket::new_v4()?;
     let [from] = keys::random::<1>();
+    // Bound to a port as well, thousands of them would take that port away from every other connection of this machine.
+    nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
     socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 1 + from % ADDRESSES), 0)))?;
     Ok(socket.connect(server).await?)
 }

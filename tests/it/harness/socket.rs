@@ -2,17 +2,21 @@
 
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
+    connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest},
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::TestApp;
 
 /// One viewer.
 pub(crate) struct Viewer {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Read by a task of its own, as pages do: who answers no ping while a test is busy elsewhere would be sent away.
+    messages: mpsc::UnboundedReceiver<Result<Message, Error>>,
+    /// The socket ends with the viewer.
+    _here: DropGuard,
     /// Messages so far.
     pub(crate) seen: Vec<Value>,
 }
@@ -34,8 +38,22 @@ impl Viewer {
             By::Cookie(cookie) => headers.insert("cookie", cookie.parse().unwrap()),
         };
         headers.insert("origin", evening.base.parse().unwrap());
-        let (socket, _) = connect_async(request).await.unwrap();
-        let mut viewer = Self { socket, seen: Vec::new() };
+        let (mut socket, _) = connect_async(request).await.unwrap();
+        let (heard, messages) = mpsc::unbounded_channel();
+        let here = CancellationToken::new();
+        let gone = here.clone();
+        tokio::spawn(async move {
+            let read = async {
+                while let Some(message) = socket.next().await {
+                    let _ = heard.send(message);
+                }
+            };
+            tokio::select! {
+                () = gone.cancelled() => {}
+                () = read => {}
+            }
+        });
+        let mut viewer = Self { messages, _here: here.drop_guard(), seen: Vec::new() };
         viewer.until("a first message", |_| true).await;
         assert_eq!(viewer.seen[0]["type"], "snapshot");
         viewer
@@ -48,7 +66,7 @@ impl Viewer {
         }
         let wait = std::time::Duration::from_secs(30);
         loop {
-            let next = tokio::time::timeout(wait, self.socket.next()).await;
+            let next = tokio::time::timeout(wait, self.messages.recv()).await;
             let message = next.unwrap_or_else(|_| panic!("never came: {what}; seen {:?}", self.types()));
             let Some(Ok(message)) = message else {
                 panic!("the socket ended while waiting for {what}: {message:?}")
@@ -64,7 +82,7 @@ impl Viewer {
 
     /// Reads until the server closes the socket; fails after half a minute.
     pub(crate) async fn ended(&mut self) {
-        let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        let end = async { while let Some(Ok(_)) = self.messages.recv().await {} };
         tokio::time::timeout(std::time::Duration::from_secs(30), end).await.expect("the socket never ended");
     }
 
