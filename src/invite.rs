@@ -279,11 +279,13 @@ async fn burst(tx: &mut Tx, now: Ms, (meeting, by): (&str, &str), segment: &str)
     Ok(true)
 }
 
-/// Somebody stopped following: what is not paid for them never will be.
+/// Somebody stopped following: what is not paid for them never will be, unless they have another phone by now.
 pub async fn unfollowed(tx: &mut Tx, openid: &str, now: Ms) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update referral set state = 'cancelled', reason = 'unfollowed', updated_at = $1 \
-         where openid = $2 and state in ('waiting', 'review')",
+         where openid = $2 and state in ('waiting', 'review') and not exists (select 1 from binding b \
+         where b.meeting_id = referral.meeting_id and b.person_id = referral.person_id and b.active = 1 \
+         and b.openid <> $2)",
     )
     .bind(now)
     .bind(openid)

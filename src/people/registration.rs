@@ -1,7 +1,7 @@
 //! People who are not on the roster and register at the door, where the host lets them: at once, or after a yes of staff.
 
 use anyhow::Context;
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
 use super::{
     import::{self, Known},
@@ -23,6 +23,29 @@ use crate::{
 pub const NAME_NEEDED: &str = "name_needed";
 /// Most people of a list.
 const LISTED: i64 = 200;
+
+/// Whose phone it is.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Id of the person.
+    pub id: String,
+    /// Registered, and nobody has accepted them yet.
+    pub waiting: bool,
+}
+
+/// The person that a phone is bound to.
+pub async fn bound(conn: &mut AnyConnection, meeting: &str, openid: &str) -> ApiResult<Option<Holder>> {
+    let row = sqlx::query(
+        "select p.id, p.waiting from binding b join person p on p.id = b.person_id \
+         where b.meeting_id = $1 and b.openid = $2 and b.active = 1",
+    )
+    .bind(meeting)
+    .bind(openid)
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Holder { id: row.try_get(0)?, waiting: row.try_get::<i64, _>(1)? != 0 }))
+}
 
 /// A name as somebody gives it, tidied.
 pub fn name(typed: &str) -> ApiResult<String> {

@@ -12,6 +12,7 @@ use crate::{
     clock::{DAY, Ms},
     db::hit,
     error::{ApiError, ApiResult},
+    invite,
     wire::PrivacyView,
 };
 
@@ -59,6 +60,9 @@ async fn batch(app: &App) -> ApiResult<bool> {
 
 async fn work(app: &App) -> ApiResult<bool> {
     erase::remove_files(app).await?;
+    if strangers(app).await? {
+        return Ok(true);
+    }
     let Some(meeting) = due(app).await? else { return Ok(false) };
     let people = sqlx::query(sqlx::AssertSqlSafe(format!(
         "select p.id from person p where p.meeting_id = $1 and p.erased_at is null and {MAY_GO} order by p.id limit {BATCH}"
@@ -82,6 +86,37 @@ async fn work(app: &App) -> ApiResult<bool> {
     app.db().forget().await?;
     // Nobody could go though the list said so: the next look is soon enough.
     Ok(count > 0)
+}
+
+/// Whoever followed the account and never came into a meeting belongs to none that could end: they are forgotten as long
+/// after they were last heard of, but for the mark by which they are nobody new. True when there may be more.
+async fn strangers(app: &App) -> ApiResult<bool> {
+    let days = i64::from(app.config().privacy.keep_days);
+    if days == 0 {
+        return Ok(false);
+    }
+    let rows = sqlx::query(
+        "select f.openid from follower f where f.updated_at <= $1 \
+         and not exists (select 1 from binding b where b.openid = f.openid) \
+         and not exists (select 1 from referrer r where r.openid = f.openid) \
+         and not exists (select 1 from referral_scan s where s.openid = f.openid) order by f.openid limit $2",
+    )
+    .bind(app.now() - days * DAY)
+    .bind(BATCH)
+    .fetch_all(app.db().read())
+    .await?;
+    let openids: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if openids.is_empty() {
+        return Ok(false);
+    }
+    let mut tx = app.db().begin().await?;
+    invite::remember(app.keys(), &mut tx, app.now(), &openids).await?;
+    for openid in &openids {
+        sqlx::query("delete from follower where openid = $1").bind(openid).execute(tx.conn()).await?;
+    }
+    tx.commit().await?;
+    app.db().forget().await?;
+    Ok(true)
 }
 
 /// People `p` for whom nothing is on its way; of a rehearsal nothing ever is.

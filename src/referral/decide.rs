@@ -41,7 +41,9 @@ pub async fn run(app: App) {
 
 async fn pass(app: &App) -> ApiResult<()> {
     let rows = sqlx::query(
-        "select id, meeting_id, openid from referral where state = 'waiting' and due_at <= $1 order by due_at, id limit $2",
+        "select r.id, r.meeting_id, coalesce(b.openid, r.openid) from referral r \
+         left join binding b on b.meeting_id = r.meeting_id and b.person_id = r.person_id and b.active = 1 \
+         where r.state = 'waiting' and r.due_at <= $1 order by r.due_at, r.id limit $2",
     )
     .bind(app.now())
     .bind(BATCH)
@@ -50,7 +52,8 @@ async fn pass(app: &App) -> ApiResult<()> {
     for row in rows {
         let (id, meeting, openid): (String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        // Callbacks get lost: before money goes out the account itself is asked.
+        // Callbacks get lost: before money goes out the account itself is asked. Of whoever has another phone by now it
+        // is that one which follows.
         match follow::check(app, &openid).await {
             Ok(follows) => one(app, (&meeting, &id), follows).await?,
             Err(_) => later(app, &id, ("follow_check", app.now() + AGAIN)).await?,
@@ -75,7 +78,6 @@ async fn later(app: &App, id: &str, (reason, at): (&str, Ms)) -> ApiResult<()> {
 struct Due {
     referrer: String,
     person: String,
-    openid: String,
 }
 
 async fn one(app: &App, (meeting_id, id): (&str, &str), follows: bool) -> ApiResult<()> {
@@ -84,14 +86,14 @@ async fn one(app: &App, (meeting_id, id): (&str, &str), follows: bool) -> ApiRes
     // As every movement of money: under the meeting's row, where the counts cannot change meanwhile.
     meeting::lock(&mut tx, meeting_id).await?;
     let row = sqlx::query(
-        "select referrer_id, person_id, openid from referral where id = $1 and state = 'waiting' and due_at <= $2",
+        "select referrer_id, person_id from referral where id = $1 and state = 'waiting' and due_at <= $2",
     )
     .bind(id)
     .bind(now)
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(()) };
-    let due = Due { referrer: row.try_get(0)?, person: row.try_get(1)?, openid: row.try_get(2)? };
+    let due = Due { referrer: row.try_get(0)?, person: row.try_get(1)? };
     let row = sqlx::query("select rules from referral_rules where meeting_id = $1")
         .bind(meeting_id)
         .fetch_one(tx.conn())
@@ -140,14 +142,11 @@ async fn verdict(
     if !follows {
         return Ok(Verdict::Becomes("cancelled", "unfollowed"));
     }
-    let bound = sqlx::query(
-        "select id from binding where meeting_id = $1 and person_id = $2 and openid = $3 and active = 1",
-    )
-    .bind(meeting)
-    .bind(&due.person)
-    .bind(&due.openid)
-    .fetch_optional(tx.conn())
-    .await?;
+    let bound = sqlx::query("select id from binding where meeting_id = $1 and person_id = $2 and active = 1")
+        .bind(meeting)
+        .bind(&due.person)
+        .fetch_optional(tx.conn())
+        .await?;
     if bound.is_none() {
         return Ok(Verdict::Becomes("cancelled", "unbound"));
     }

@@ -48,7 +48,7 @@ pub fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/api/meetings/{meeting}/me/referral", tag = "referrals",
     params(("meeting" = String, Path, description = "Id of the meeting.")), security(("me" = [])), responses(
     (status = 200, body = MyReferral),
-    (status = 403, description = "`not_bound`, `snapshot_user`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`", body = ProblemBody),
 ))]
 async fn mine(
     State(app): State<App>,
@@ -62,7 +62,7 @@ async fn mine(
 #[utoipa::path(post, path = "/api/meetings/{meeting}/me/referral", tag = "referrals",
     params(("meeting" = String, Path, description = "Id of the meeting.")), security(("me" = [])), responses(
     (status = 200, body = MyReferral),
-    (status = 403, description = "`not_bound`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
     (status = 409, description = "`referral_closed`", body = ProblemBody),
 ))]
 async fn make(

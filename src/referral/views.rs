@@ -11,6 +11,7 @@ use crate::{
     keys::short_id,
     meeting,
     official::{QrScene, qr_code},
+    people::registration,
     wire::{
         Fen, MyBrought, MyReferral, PacketState, ReferralCount, ReferralPage, ReferralState, ReferralStats,
         ReferralView, TopReferrer,
@@ -29,21 +30,20 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> ApiResult<T> {
     Ok(serde_json::from_value(text.into()).context("a stored word")?)
 }
 
-/// The person behind a phone; 403 `snapshot_user`, `not_bound`.
+/// The person behind a phone; 403 `snapshot_user`, `not_bound`, `not_accepted`.
 async fn person(conn: &mut AnyConnection, attendee: &Attendee, meeting_id: &str) -> ApiResult<String> {
     meeting::load(conn, meeting_id).await?;
     if attendee.snapshot {
         let detail = "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。";
         return Err(ApiError::forbidden("snapshot_user", detail));
     }
-    let row =
-        sqlx::query("select person_id from binding where meeting_id = $1 and openid = $2 and active = 1")
-            .bind(meeting_id)
-            .bind(&attendee.openid)
-            .fetch_optional(conn)
-            .await?
-            .ok_or_else(|| ApiError::forbidden("not_bound", "请先在活动页绑定手机号，再推荐好友。"))?;
-    Ok(row.try_get(0)?)
+    let person = registration::bound(conn, meeting_id, &attendee.openid)
+        .await?
+        .ok_or_else(|| ApiError::forbidden("not_bound", "请先在活动页绑定手机号，再推荐好友。"))?;
+    if person.waiting {
+        return Err(ApiError::forbidden("not_accepted", "您的报名还在等工作人员确认，通过后再推荐好友。"));
+    }
+    Ok(person.id)
 }
 
 /// Makes the person's code, when they have none: 409 `referral_closed`.

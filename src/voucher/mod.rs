@@ -34,6 +34,7 @@ use crate::{
     error::{ApiError, ApiResult},
     keys::row_id,
     meeting,
+    people::registration,
     wire::VoucherState,
 };
 
@@ -44,7 +45,7 @@ struct Sender {
     openid: String,
 }
 
-/// The person behind a phone: 403 `snapshot_user`, `not_bound`; 404 for a meeting that there is not.
+/// The person behind a phone: 403 `snapshot_user`, `not_bound`, `not_accepted`; 404 for a meeting that there is not.
 async fn sender(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult<Sender> {
     let mut conn = app.db().read().acquire().await?;
     meeting::load(&mut conn, meeting_id).await?;
@@ -54,14 +55,13 @@ async fn sender(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult<S
             "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。",
         ));
     }
-    let row =
-        sqlx::query("select person_id from binding where meeting_id = $1 and openid = $2 and active = 1")
-            .bind(meeting_id)
-            .bind(&attendee.openid)
-            .fetch_optional(&mut *conn)
-            .await?
-            .ok_or_else(|| ApiError::forbidden("not_bound", "请先在活动页绑定手机号，再提交凭证。"))?;
-    Ok(Sender { person: row.try_get(0)?, openid: attendee.openid.clone() })
+    let person = registration::bound(&mut conn, meeting_id, &attendee.openid)
+        .await?
+        .ok_or_else(|| ApiError::forbidden("not_bound", "请先在活动页绑定手机号，再提交凭证。"))?;
+    if person.waiting {
+        return Err(ApiError::forbidden("not_accepted", "您的报名还在等工作人员确认，通过后再提交凭证。"));
+    }
+    Ok(Sender { person: person.id, openid: attendee.openid.clone() })
 }
 
 /// What commands need to know of a voucher.

@@ -10,6 +10,7 @@ use crate::{
 };
 
 const CALM: i64 = 660_000;
+const DAY: i64 = 24 * 3_600_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_was_there_before() {
@@ -66,6 +67,36 @@ async fn whose_data_was_removed_is_not_new_when_they_come_back() {
         rig.pass(CALM);
         assert_eq!(club.bind(&mut back, 7).await.0, StatusCode::OK);
         assert!(club.listed().await.is_empty(), "an erased follower is paid for as a new one");
+        club.rig.evening.stop().await;
+    }
+}
+
+/// They belong to no meeting that could end.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_ever_followed_is_forgotten_and_still_not_new() {
+    for backend in both() {
+        let club = Club::new(backend, 1, json!({})).await;
+        let code = club.code(0).await;
+        let (rig, mut passer) = (&club.rig, club.phone("oOnlyPassingBy00000001"));
+        let days = i64::from(rig.evening.app.config().privacy.keep_days);
+        let here = async |openid: &str| {
+            let row = sqlx::query("select openid from follower where openid = $1").bind(openid.to_owned());
+            row.fetch_optional(rig.evening.app.db().read()).await.unwrap().is_some()
+        };
+        club.event(&passer.openid, "subscribe", "").await;
+        rig.evening
+            .eventually("the follow is known", async || here(&passer.openid).await.then_some(()))
+            .await;
+        kaijiang::privacy::sweep(&rig.evening.app).await.unwrap();
+        assert!(here(&passer.openid).await, "too early");
+        rig.pass(days * DAY + 1);
+        kaijiang::privacy::sweep(&rig.evening.app).await.unwrap();
+        assert!(!here(&passer.openid).await);
+        assert!(here(&rig.phones[0].openid).await, "who is in a meeting stays until that is over");
+        club.event(&passer.openid, "subscribe", &format!("r_{code}")).await;
+        rig.pass(CALM);
+        assert_eq!(club.bind(&mut passer, 7).await.0, StatusCode::OK);
+        assert!(club.listed().await.is_empty(), "a forgotten follower is paid for as a new one");
         club.rig.evening.stop().await;
     }
 }

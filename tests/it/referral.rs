@@ -258,6 +258,26 @@ async fn whoever_leaves_within_the_delay_pays_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_brought_and_changed_the_phone_counts_still() {
+    for backend in both() {
+        let club = Club::new(backend, 1, json!({})).await;
+        let code = club.code(0).await;
+        let old = club.bring(&code, 5).await;
+        club.rig.pass(61_000);
+        let mut new = club.phone("oTheirNextPhone000001");
+        new.follow().await;
+        let (status, body) = club.bind(&mut new, 5).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        // The old phone leaves the account.
+        club.event(&old.openid, "unsubscribe", "").await;
+        club.rig.pass(HOUR);
+        let all = club.until("paid", 1).await;
+        assert_eq!(all.len(), 1, "{all:?}");
+        club.rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_looks_bought_waits_for_a_reviewer() {
     for backend in both() {
         let club = Club::new(backend, 1, json!({ "delay_ms": 0 })).await;

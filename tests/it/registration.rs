@@ -120,6 +120,8 @@ async fn approval(backend: Backend) {
         let (status, bound) = register(&me, &mobile, &digits, Some(&format!("来宾{number}"))).await;
         assert_eq!((status, &bound["waiting"]), (StatusCode::OK, &json!(true)), "{bound}");
         assert_eq!(me.get("/me").await["step"], "waiting");
+        // Nobody earns anything before somebody said who they are.
+        assert_eq!(code(&me.try_post("/me/referral", json!({})).await), (403, "not_accepted"));
         let list = reviewer.get(&path("")).await;
         assert_eq!(list["total"], number + 1, "{list}");
         ids.push(list["people"][number]["id"].as_str().unwrap().to_owned());
