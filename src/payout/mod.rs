@@ -30,6 +30,7 @@ mod settle;
 #[cfg(test)]
 mod sim;
 mod single;
+mod skew;
 mod sql;
 mod stats;
 mod steps;

@@ -63,6 +63,41 @@ async fn who_was_asked_for_while_the_account_was_empty_is_paid_after_the_last_to
     }
 }
 
+/// What time the payer has is seen in its answers: one odd date is its own affair, three in a row are our clock's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_stops_the_sender_and_a_single_odd_date_does_not() {
+    let rig = Rig::new(Backend::Light, 3).await;
+    rig.budget(1_000).await;
+    for (count, stops) in [(2, false), (3, true)] {
+        rig.fault(json!({ "kind": "clock_skew", "on": "send", "count": count })).await;
+        let draw = rig.win(count, 100).await;
+        let paid = |packets: &[Value]| packets.iter().all(|packet| !packet["sent_at"].is_null());
+        rig.evening
+            .eventually("what was sent is paid", async || paid(&rig.packets(draw).await).then_some(()))
+            .await;
+        if !stops {
+            rig.until(draw, "received").await;
+            assert_eq!(rig.finance().get("/api/sender").await["paused"], false);
+        }
+    }
+    let sender = rig
+        .evening
+        .eventually("the sender stops", async || {
+            let sender = rig.finance().get("/api/sender").await;
+            (sender["paused"] == true).then_some(sender)
+        })
+        .await;
+    assert_eq!(sender["reason"], "clock_skew", "{sender}");
+    assert!(sender["detail"].as_str().unwrap().contains("时钟"), "{sender}");
+    let waits = rig.win(1, 100).await;
+    rig.pass(2_000);
+    assert_eq!(rig.packets(waits).await[0]["state"], "queued", "nothing is sent while paused");
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.until(waits, "received").await;
+    assert_eq!(rig.paid_fen().await, 600);
+    rig.evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_winner_is_not_paid_until_present_again() {
     let rig = Rig::new(Backend::Light, 1).await;
