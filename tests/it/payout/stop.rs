@@ -98,6 +98,32 @@ async fn a_clock_that_is_wrong_stops_the_sender_and_a_single_odd_date_does_not()
     rig.evening.stop().await;
 }
 
+/// A wrong app id refuses everybody, each with a code that can also be one person's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_people_refused_alike_in_a_row_stop_the_sender_and_two_do_not() {
+    let rig = Rig::new(Backend::Light, 3).await;
+    rig.budget(1_000).await;
+    rig.fault(json!({ "kind": "openid_error", "count": 2 })).await;
+    let two = rig.win(2, 100).await;
+    rig.until(two, "refused").await;
+    assert_eq!(rig.finance().get("/api/sender").await["paused"], false);
+    let good = rig.win(1, 100).await;
+    rig.until(good, "received").await;
+    rig.fault(json!({ "kind": "openid_error", "count": 3 })).await;
+    let three = rig.win(3, 100).await;
+    rig.until(three, "refused").await;
+    let sender = rig.finance().get("/api/sender").await;
+    assert_eq!((&sender["paused"], &sender["reason"]), (&json!(true), &json!("OPENID_ERROR")), "{sender}");
+    assert!(sender["detail"].as_str().unwrap().contains("wechat.app_id"), "{sender}");
+    let waits = rig.win(3, 100).await;
+    rig.pass(2_000);
+    assert!(rig.packets(waits).await.iter().all(|packet| packet["state"] == "queued"));
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.until(waits, "received").await;
+    assert_eq!(rig.paid_fen().await, 400);
+    rig.evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_winner_is_not_paid_until_present_again() {
     let rig = Rig::new(Backend::Light, 1).await;
