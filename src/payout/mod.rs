@@ -24,6 +24,7 @@ mod probe;
 mod queue;
 mod reissue;
 mod requests;
+mod resend;
 mod resolve;
 pub mod sender;
 mod settle;

@@ -139,6 +139,10 @@ async fn proof(app: &App, packet: &Packet) -> ApiResult<Dead> {
             "not_dead",
             "微信的记录与这里不一致，原单号不能算作废，请查看该红包的记录。",
         )),
+        Outcome::QueryError { code } if code == "NOT_FOUND" => {
+            let detail = "微信查不到这个单号，这不证明没有付款，不能换号。只有微信的记录写明失败或已退回，才可以换号重发。";
+            Err(ApiError::conflict("ask_again", detail))
+        }
         Outcome::QueryError { .. } | Outcome::SendError { .. } | Outcome::Lost => Err(ask::unanswered()),
     }
 }

@@ -78,6 +78,9 @@ fn now(told: Told<'_>) -> String {
         PacketState::Refunded => "超过 24 小时未领取，款项已退回。".into(),
         PacketState::Failed => "微信确认未付款，金额已释放。".into(),
         PacketState::Cancelled => "已取消，没有付款。".into(),
+        PacketState::NeedsHuman if told.reason == "NOT_FOUND" => format!(
+            "需要财务处理，金额仍保留：微信一直查不到这个单号，这不证明没有付款。可以用原单号再发一次（最多付一次）；不再发的，满 24 小时后人工认定没有付款。{again}"
+        ),
         PacketState::NeedsHuman => format!("需要财务人工核对，金额仍保留。{reason}{again}"),
     }
 }
