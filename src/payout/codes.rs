@@ -131,10 +131,15 @@ pub const SEND: &[Row] = &[
     row("PAYER_ACCOUNT_ABNORMAL", Fate::Queue, Effect::Pause, FROZEN),
 ];
 
+/// The payer's order under our number is another one: to somebody else, or over another amount. Our own word, as that is no
+/// answer to what we asked.
+pub const OTHER_ORDER: &str = "other_order";
+
 /// Errors of a query (fact sheet §2 and §7). None says anything about the packet: its state stays, in both columns; only
-/// the sender may stop. `NOT_FOUND` lets the same number be sent again later.
+/// the sender may stop. `NOT_FOUND` lets the same number be sent again later; [`OTHER_ORDER`] is for a person.
 pub const QUERY: &[(&str, Effect, &str)] = &[
     ("NOT_FOUND", Effect::None, ""),
+    (OTHER_ORDER, Effect::None, ""),
     ("CA_ERROR", Effect::Pause, CERTIFICATE),
     ("SIGN_ERROR", Effect::Pause, KEY),
     ("NO_AUTH", Effect::Pause, PERMISSION),

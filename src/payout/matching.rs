@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::{
     ask,
+    codes::OTHER_ORDER,
     next::Outcome,
     sender::{self, BEHIND_MARK, Sender},
     settle::{self, Call},
@@ -30,7 +31,7 @@ const COULD_BE_SENT: &str =
 /// The payer answered a query about it since $1.
 const ANSWERED: &str = "exists (select 1 from call c where c.bill_no = p.bill_no and c.kind = 'query' and c.at >= $1 \
     and c.outcome in ('SENT', 'RECEIVED', 'RFUND_ING', 'REFUND', 'FAILED', 'SENDING', 'SENDING_REASON', \
-    'CONFIRMING', 'confirming', 'NOT_FOUND'))";
+    'CONFIRMING', 'confirming', 'NOT_FOUND', 'other_order'))";
 
 /// A statement that was imported while the sender was stopped.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -174,13 +175,15 @@ async fn one(app: &App, packet: &Packet) -> ApiResult<bool> {
         Err(error) => return Err(error),
     };
     let waits = matches!(packet.facts.state, PacketState::Queued | PacketState::Held | PacketState::Reserved);
-    if let (true, Outcome::QueryError { code }) = (waits, &asked.outcome) {
+    if let (true, Outcome::QueryError { code }) = (waits, &asked.outcome)
+        && code != OTHER_ORDER
+    {
         // Not at the payer: it stays in the queue as it was.
         ask::note_only(app, packet, &asked.call, code).await?;
         return Ok(code == "NOT_FOUND");
     }
     let answered = match &asked.outcome {
-        Outcome::QueryError { code } => code == "NOT_FOUND",
+        Outcome::QueryError { code } => code == "NOT_FOUND" || code == OTHER_ORDER,
         _ => true,
     };
     settle::settle(app, Call { packet, id: &asked.call, outcome: &asked.outcome }).await?;

@@ -108,6 +108,9 @@ fn reason(code: &str) -> String {
         "bad_signature" => "答复的签名不对，不能相信，正在用原单号核对。",
         "INVALID_REQUEST" => "微信没有接受这次请求，正在用原单号核对。",
         "lapsed" => "本人没有按时确认，或微信没有放行。",
+        "other_order" => {
+            "微信在这个单号下记的是另一笔：收款人或金额与我们的不同，不能算作已付款。请在商户平台按单号查账。"
+        }
         "mismatch" => "微信的答复与请求不一致，请财务留意。",
         "PROCESSING" | "accepted" => "微信已受理，稍后查询结果。",
         "FREQ_LIMIT" | "FREQUENCY_LIMITED" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",
