@@ -214,6 +214,18 @@ async fn bury(tx: &mut Tx, packet: &Packet, now: Ms) -> ApiResult<()> {
     Ok(())
 }
 
+/// Where a new number goes: to the WeChat that its person has bound now, as the old one may not be theirs any more. None
+/// bound: it waits for the next binding, as any packet.
+async fn receiver(tx: &mut Tx, award: &AwardRow) -> ApiResult<String> {
+    let row = sqlx::query(
+        "select b.openid from binding b join award a on a.person_id = b.person_id where a.id = $1 and b.active = 1",
+    )
+    .bind(&award.id)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+}
+
 async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiResult<String> {
     let (now, attempt) = (app.now(), old.attempt + 1);
     let row = sqlx::query("select bill_day from meeting where id = $1")
@@ -222,13 +234,16 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
         .await?;
     let mch_id = app.config().merchant(old.channel);
     let new = bill_no(app.keys(), mch_id, &row.try_get::<String, _>(0)?, &award.id, attempt);
+    let openid = receiver(tx, award).await?;
     let done = sqlx::query(
-        "update award set attempts = $1, state = 'payable', updated_at = $2 where id = $3 and attempts = $4",
+        "update award set attempts = $1, state = 'payable', openid = $5, updated_at = $2 \
+         where id = $3 and attempts = $4",
     )
     .bind(attempt)
     .bind(now)
     .bind(&award.id)
     .bind(old.attempt)
+    .bind(&openid)
     .execute(tx.conn())
     .await?;
     if !hit(&done) {
@@ -241,7 +256,7 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
     .bind(&new)
     .bind(&award.id)
     .bind(attempt)
-    .bind(&award.openid)
+    .bind(&openid)
     .bind(award.fen)
     .bind(now)
     .bind(old.channel.word())
