@@ -120,7 +120,8 @@ pub(super) async fn view(app: &App) -> ApiResult<MatchingView> {
         found_paid: if behind { row.try_get(2)? } else { 0 },
         statement_at: statement.map(|stored| stored.at),
         statement_differences: statement.map_or(0, |stored| stored.differences),
-        complete: left == 0 || statement.is_some_and(|stored| stored.differences == 0),
+        // No statement releases it: nothing in a file proves that it is whole, new enough and of every merchant.
+        complete: left == 0,
     })
 }
 
@@ -130,8 +131,7 @@ pub(super) async fn must_be_complete(app: &App) -> ApiResult<()> {
     if view.complete {
         return Ok(());
     }
-    let detail =
-        format!("还有 {} 个单号没有向微信核对，恢复发送前请先核对完，或导入没有差异的微信账单。", view.left);
+    let detail = format!("还有 {} 个单号没有向微信核对，恢复发送前请先核对完。", view.left);
     Err(ApiError::conflict("not_matched", detail))
 }
 

@@ -197,6 +197,37 @@ async fn an_older_database_does_not_send_before_finance_looked() {
     rig.evening.stop().await;
 }
 
+/// Nothing in a file says that it is whole, new enough, and of every merchant that pays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_without_a_difference_does_not_release_an_older_database() {
+    let mut rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    let draw = rig.win(1, 100).await;
+    let paid = rig.until(draw, "received").await[0]["bill_no"].as_str().unwrap().to_owned();
+    rig.finance().post("/api/sender/pause", json!({})).await;
+    let second = rig.win(1, 100).await;
+    std::fs::write(&rig.evening.app.config().ledger.mark_file, format!("99 {}\n", "0".repeat(64))).unwrap();
+    rig.evening.restart().await;
+    let finance = rig.finance();
+    rig.evening
+        .eventually("the sender stops", async || {
+            (finance.get("/api/sender").await["reason"] == "behind_mark").then_some(())
+        })
+        .await;
+    let heading = "记账时间,微信支付业务单号,业务类型,收支类型,收支金额(元),业务凭证号\n";
+    let old = format!("{heading}`2026-11-23 12:00:01,`1,`现金红包,`支出,`1.00,`{paid}\n");
+    let (_, report) = import(&rig.evening.staff("auditor"), old.into_bytes()).await;
+    assert_eq!((&report["matched"], &report["difference_count"]), (&json!(1), &json!(0)), "{report}");
+    let told = finance.get("/api/sender/matching").await;
+    assert_eq!((&told["left"], &told["complete"]), (&json!(1), &json!(false)), "{told}");
+    finance.refused("/api/sender/resume", json!({}), 409, "not_matched").await;
+    rig.match_with_payer().await;
+    finance.post("/api/sender/resume", json!({})).await;
+    rig.until(second, "received").await;
+    assert_eq!(rig.paid_fen().await, 200);
+    rig.evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_mark_cannot_be_written_nothing_is_released() {
     let mut rig = Rig::new(Backend::Light, 1).await;
