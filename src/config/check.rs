@@ -97,6 +97,9 @@ pub(super) const RULES: &[Rule] = rules! {
     ["pay.send_name"] |c| packets(c) && !(1..=31).contains(&c.pay.send_name.len()) =>
         "pay.send_name：最多 31 字节（10 个汉字）",
         "pay.send_name: at most 31 bytes of UTF-8 (10 Chinese characters)";
+    ["pay.scene_id"] |c| packets(c) && !is_scene(&c.pay.scene_id) =>
+        "pay.scene_id：商户已开通的红包场景，PRODUCT_1 到 PRODUCT_8",
+        "pay.scene_id: the scene that the merchant has enabled, PRODUCT_1 to PRODUCT_8";
     ["transfer.serial_no"] |c| transfers(c) && !is_word(&c.transfer.serial_no) =>
         "transfer.serial_no：商户 API 证书的序列号",
         "transfer.serial_no: the serial of the merchant's API certificate";
@@ -212,6 +215,11 @@ fn is_domain(text: &str) -> bool {
 
 fn is_http(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// A scene of red packets as WeChat numbers them.
+fn is_scene(text: &str) -> bool {
+    matches!(text.strip_prefix("PRODUCT_"), Some("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"))
 }
 
 fn is_notify(text: &str) -> bool {

@@ -73,7 +73,7 @@ sections! {
     /// `[wechat]`
     WechatConfig { app_id: String, app_secret: Secret, token: Secret, aes_key: Secret, aes_key_before: Secret, api_base: String, oauth_base: String }
     /// `[pay]`
-    PayConfig { mch_id: String, api_key: Secret, api_base: String, cert_pem: PathBuf, key_pem: PathBuf, ca_pem: PathBuf, client_ip: String, send_name: String }
+    PayConfig { mch_id: String, api_key: Secret, api_base: String, cert_pem: PathBuf, key_pem: PathBuf, ca_pem: PathBuf, client_ip: String, send_name: String, scene_id: String }
     /// `[transfer]`
     TransferConfig { mch_id: String, serial_no: String, key_pem: PathBuf, api_v3_key: Secret, public_key_id: String, public_key_pem: PathBuf, scene_id: String, api_base: String, notify_url: String }
     /// `[sms]`

@@ -57,6 +57,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("pay.ca_pem", &["/there/none"]),
     ("pay.client_ip", &["", "::1"]),
     ("pay.send_name", &["", "一二三四五六七八九十一"]),
+    ("pay.scene_id", &["", "2", "PRODUCT_9", "PRODUCT_10"]),
     ("transfer.mch_id", &["mch1"]),
     ("transfer.serial_no", &["", "a b"]),
     ("transfer.key_pem", &["", "/there/none"]),

@@ -21,7 +21,7 @@ use crate::{
     error::{ApiError, ApiResult, ProblemBody},
     http::{Path, Query},
     payout, people,
-    wire::{DayBooks, Role, StatementReport},
+    wire::{DayBooks, PayChannel, Role, StatementReport},
 };
 
 /// Largest upload: the largest file, and what the form adds to it.
@@ -93,11 +93,12 @@ async fn match_statement(
         )
     })?;
     let (_, bytes) = people::uploaded_file(form).await?;
-    let mch_id = app.config().merchant(app.config().usual_channel()).to_owned();
-    if mch_id.is_empty() {
+    let merchants: Vec<String> =
+        PayChannel::ALL.into_iter().map(|channel| app.config().merchant(channel).to_owned()).collect();
+    if merchants.iter().all(String::is_empty) {
         return Err(ApiError::conflict("not_configured", "尚未配置商户号（pay.mch_id），没有可核对的红包。"));
     }
-    let read = tokio::task::spawn_blocking(move || statement::read(&bytes, &mch_id))
+    let read = tokio::task::spawn_blocking(move || statement::read(&bytes, &merchants))
         .await
         .map_err(|error| anyhow::anyhow!("reading a statement failed: {error}"))??;
     let report = matching::compare(&app, &read).await?;

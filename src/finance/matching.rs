@@ -102,7 +102,7 @@ impl Found {
     }
 }
 
-/// What we booked as paid on the days of the statement, and the statement does not have.
+/// What we booked as paid by its merchant on the days of the statement, and the statement does not have.
 fn missing(
     found: &mut Found,
     statement: &Statement,
@@ -119,7 +119,8 @@ fn missing(
     let within = |at: Ms| (first.as_str()..=last.as_str()).contains(&beijing_day(at).as_str());
     for (bill, one) in ours {
         let Some(sent) = one.sent_at.filter(|sent| within(*sent)) else { continue };
-        if seen.contains(&(bill.as_str(), false)) {
+        let theirs = statement.merchants.iter().any(|merchant| bill.starts_with(merchant.as_str()));
+        if !theirs || seen.contains(&(bill.as_str(), false)) {
             continue;
         }
         let near_the_edge = !within(sent - EDGE) || !within(sent + EDGE);
@@ -142,6 +143,27 @@ mod tests {
         Line { row, bill: bill.into(), fen, income, day: "2026-11-26".into() }
     }
 
+    /// One downloads a statement for each merchant: what another one paid is not missing from it.
+    #[test]
+    fn a_statement_of_one_merchant_says_nothing_of_the_other_ones_packets() {
+        let packets = BTreeMap::from([
+            ("1900000109a".to_owned(), ours(100, "received", Some(EVENING))),
+            ("1900000109b".to_owned(), ours(100, "received", Some(EVENING))),
+            ("1600000001a".to_owned(), ours(100, "received", Some(EVENING))),
+        ]);
+        let of = |merchant: &str, bill: &str| Statement {
+            merchants: [merchant.to_owned()].into(),
+            lines: vec![line(2, bill, 100, false)],
+            ..Statement::default()
+        };
+        let told = |statement: &Statement| -> Vec<_> {
+            report(statement, &packets).differences.into_iter().map(|one| (one.kind, one.bill_no)).collect()
+        };
+        assert_eq!(told(&of("1600000001", "1600000001a")), []);
+        let lacks = told(&of("1900000109", "1900000109a"));
+        assert_eq!(lacks, [("missing".to_owned(), "1900000109b".to_owned())]);
+    }
+
     #[test]
     fn each_difference_has_its_name() {
         assert_eq!(beijing_day(EVENING), "20261126");
@@ -157,6 +179,7 @@ mod tests {
             ("wait".to_owned(), ours(100, "unknown", None)),
         ]);
         let statement = Statement {
+            merchants: [String::new()].into(),
             lines: vec![
                 line(2, "good", 100, false),
                 line(3, "back", 100, false),

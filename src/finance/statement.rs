@@ -1,6 +1,8 @@
 //! The payer's statement as it is downloaded: CSV in GB18030 or UTF-8, cells led by a backtick so that spreadsheets leave
 //! them alone, a summary at the end. Both the fund statement (资金账单) and the list of red packets are read.
 
+use std::collections::BTreeSet;
+
 use crate::{
     error::{ApiError, ApiResult},
     people::table,
@@ -28,6 +30,8 @@ pub(super) struct Line {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) lines: Vec<Line>,
+    /// Whose it is, by the lines about packets: a merchant downloads only its own.
+    pub(super) merchants: BTreeSet<String>,
     /// Lines that are about something else than packets.
     pub(super) others: i64,
     /// Lines that were not readable.
@@ -87,8 +91,8 @@ pub(super) fn fen(text: &str) -> Option<i64> {
     yuan.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents.parse().ok()?)
 }
 
-/// Reads a statement. Only lines whose number begins with the merchant's own are about packets.
-pub(super) fn read(bytes: &[u8], mch_id: &str) -> ApiResult<Statement> {
+/// Reads a statement. Only lines whose number begins with the number of one of our merchants are about packets.
+pub(super) fn read(bytes: &[u8], merchants: &[String]) -> ApiResult<Statement> {
     let text = table::decode(bytes)?;
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut columns_found: Option<Columns> = None;
@@ -107,7 +111,7 @@ pub(super) fn read(bytes: &[u8], mch_id: &str) -> ApiResult<Statement> {
             None => columns_found = columns(&cells),
             // The summary has a heading of its own; nothing after it is a line.
             Some(_) if cells.get(0).map(heading).is_some_and(|cell| cell.contains("总笔数")) => break,
-            Some(found) => take(&mut statement, found, &cells, (row, mch_id)),
+            Some(found) => take(&mut statement, found, &cells, (row, merchants)),
         }
     }
     if columns_found.is_none() {
@@ -120,14 +124,21 @@ pub(super) fn read(bytes: &[u8], mch_id: &str) -> ApiResult<Statement> {
     Ok(statement)
 }
 
-fn take(statement: &mut Statement, columns: &Columns, cells: &csv::StringRecord, (row, mch_id): (i64, &str)) {
+fn take(
+    statement: &mut Statement,
+    columns: &Columns,
+    cells: &csv::StringRecord,
+    (row, merchants): (i64, &[String]),
+) {
     let cell = |at: usize| cells.get(at).map(bare).unwrap_or_default();
     let optional = |at: Option<usize>| at.map(cell).unwrap_or_default();
     let bill = cell(columns.bill);
-    if bill.is_empty() || !bill.starts_with(mch_id) {
+    let Some(merchant) = merchants.iter().find(|one| !one.is_empty() && bill.starts_with(one.as_str()))
+    else {
         statement.others += 1;
         return;
-    }
+    };
+    statement.merchants.insert(merchant.clone());
     let Some(fen) = fen(cell(columns.amount)) else {
         statement.broken.push(row);
         return;
@@ -159,11 +170,15 @@ mod tests {
         `2026-11-27 20:00:01,`1000,`2002,`现金红包,`退款,`收入,`x,`1050.00,`system,`,`1900000109202611230000000002\r\n\
         资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\r\n`4,`3,`51.88,`1,`1.88\r\n";
 
+    fn ours() -> [String; 2] {
+        ["1900000109".into(), String::new()]
+    }
+
     #[test]
     fn a_fund_statement_is_read_in_both_encodings() {
         let (encoded, _, _) = encoding_rs::GB18030.encode(FUND);
         for bytes in [FUND.as_bytes(), &encoded] {
-            let read = read(bytes, "1900000109").unwrap();
+            let read = read(bytes, &ours()).unwrap();
             let told: Vec<_> =
                 read.lines.iter().map(|line| (line.row, line.fen, line.income, line.day.as_str())).collect();
             assert_eq!(told, [(2, 188, false, "2026-11-26"), (4, 188, true, "2026-11-27")]);
@@ -177,7 +192,7 @@ mod tests {
             19000001092026112300000000a1,1.00,已领取,2026/11/26 20:00:01\n\
             19000001092026112300000000a2,1.00,已退款,2026/11/26 20:00:01\n\
             19000001092026112300000000a3,1.00,发放失败,2026/11/26 20:00:01\n";
-        let read = read(list.as_bytes(), "1900000109").unwrap();
+        let read = read(list.as_bytes(), &ours()).unwrap();
         let told: Vec<_> = read.lines.iter().map(|line| (line.row, line.income, line.day.as_str())).collect();
         assert_eq!(told, [(2, false, "2026-11-26"), (3, true, "2026-11-26"), (3, false, "2026-11-26")]);
         assert_eq!(read.others, 1);
@@ -185,8 +200,8 @@ mod tests {
 
     #[test]
     fn what_is_no_statement_says_so() {
-        assert_eq!(read(b"a,b\n1,2\n", "1").unwrap_err().code(), "header_missing");
-        assert_eq!(read(b"", "1").unwrap_err().code(), "header_missing");
+        assert_eq!(read(b"a,b\n1,2\n", &ours()).unwrap_err().code(), "header_missing");
+        assert_eq!(read(b"", &ours()).unwrap_err().code(), "header_missing");
     }
 
     #[test]
@@ -224,7 +239,7 @@ mod hostile {
 
         #[test]
         fn a_statement_is_read_line_by_line_or_refused(file in damaged(vec![STATEMENT.into()])) {
-            match quickly(|| read(&file, "1900000109")) {
+            match quickly(|| read(&file, &["1900000109".into()])) {
                 Ok(statement) => for line in statement.lines {
                     prop_assert!(line.fen >= 0 && line.bill.starts_with("1900000109"));
                 },

@@ -76,6 +76,8 @@ const PERMISSION: &str =
 const KEY: &str = "签名错误：红包请核对 pay.api_key（API v2 密钥），商家转账请核对 transfer.serial_no 与 key_pem，改好后恢复发送。";
 const CERTIFICATE: &str = "商户证书缺失、不符或已过期：请核对 pay.cert_pem 与 pay.key_pem，改好后恢复发送。";
 const FORMAT: &str = "微信支付认为请求格式有误：请联系技术人员查看该红包的调用记录。";
+const FIELDS: &str = "微信支付认为请求的某个字段不对：请看该红包最后一次调用的原始回答，核对活动的红包文字与场景（pay.scene_id）。";
+const RANGE: &str = "金额超出商户允许的范围：请在商户平台“现金红包”产品设置中核对单个金额上下限。";
 const CLOSED: &str = "商户平台关闭了 API 发放：请在“现金红包”产品设置中重新开启。";
 const FROZEN: &str = "商户账户异常或被限制：请登录商户平台查看处罚通知。";
 
@@ -110,12 +112,14 @@ pub const SEND: &[Row] = &[
     row("RCVDAMOUNT_LIMIT", Fate::Blocked, Effect::None, ""),
     row("NO_AUTH", Fate::Blocked, Effect::PauseAtThree, PERMISSION),
     row("V2_ACCOUNT_SIMPLE_BAN", Fate::Blocked, Effect::None, ""),
-    row("OPENID_ERROR", Fate::Refused, Effect::None, ""),
+    // Of one person it is that person's. Of several people in a row it is a setting, and each one more that is refused
+    // would have to be reissued by hand.
+    row("OPENID_ERROR", Fate::Refused, Effect::PauseAtThree, APP),
     // Dead only if the query says FAILED.
     row("SEND_FAILED", Fate::Unknown, Effect::None, ""),
     row("FATAL_ERROR", Fate::Human, Effect::None, ""),
-    row("PARAM_ERROR", Fate::Refused, Effect::None, ""),
-    row("MONEY_LIMIT", Fate::Refused, Effect::None, ""),
+    row("PARAM_ERROR", Fate::Refused, Effect::PauseAtThree, FIELDS),
+    row("MONEY_LIMIT", Fate::Refused, Effect::PauseAtThree, RANGE),
     row("ILLEGAL_APPID", Fate::Queue, Effect::Pause, APP),
     row("MSGAPPID_ERROR", Fate::Queue, Effect::Pause, APP),
     row("ACCEPTMODE_ERROR", Fate::Queue, Effect::Pause, APP),
@@ -127,10 +131,15 @@ pub const SEND: &[Row] = &[
     row("PAYER_ACCOUNT_ABNORMAL", Fate::Queue, Effect::Pause, FROZEN),
 ];
 
+/// The payer's order under our number is another one: to somebody else, or over another amount. Our own word, as that is no
+/// answer to what we asked.
+pub const OTHER_ORDER: &str = "other_order";
+
 /// Errors of a query (fact sheet §2 and §7). None says anything about the packet: its state stays, in both columns; only
-/// the sender may stop. `NOT_FOUND` lets the same number be sent again later.
+/// the sender may stop. `NOT_FOUND` lets the same number be sent again later; [`OTHER_ORDER`] is for a person.
 pub const QUERY: &[(&str, Effect, &str)] = &[
     ("NOT_FOUND", Effect::None, ""),
+    (OTHER_ORDER, Effect::None, ""),
     ("CA_ERROR", Effect::Pause, CERTIFICATE),
     ("SIGN_ERROR", Effect::Pause, KEY),
     ("NO_AUTH", Effect::Pause, PERMISSION),
@@ -181,6 +190,17 @@ mod tests {
         }
         assert_eq!(of_send("SOMETHING_NEW").decided, Fate::Unknown);
         assert_eq!(of_send("268458547").sender, Effect::None);
+    }
+
+    /// Fact sheet §1.5: what is one person's for one packet is a wrong setting when it comes in a burst.
+    #[test]
+    fn what_may_be_one_persons_stops_the_sender_only_when_three_people_get_it() {
+        for code in ["NO_AUTH", "OPENID_ERROR", "PARAM_ERROR", "MONEY_LIMIT"] {
+            assert_eq!(of_send(code).sender, Effect::PauseAtThree, "{code}");
+        }
+        for code in ["SENDNUM_LIMIT", "RCVDAMOUNT_LIMIT", "V2_ACCOUNT_SIMPLE_BAN", "FATAL_ERROR"] {
+            assert_eq!(of_send(code).sender, Effect::None, "{code}");
+        }
     }
 
     #[test]

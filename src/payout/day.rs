@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The payer's clock may differ from ours by so much: what was sent shortly before midnight may be booked after it, and
-/// what is sent shortly after it, before.
-const SKEW: Ms = 60_000;
+/// what is sent shortly after it, before. Beyond that the sender stops ([`super::skew`]).
+pub(super) const SKEW: Ms = 60_000;
 
 /// Whether today has room for a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]

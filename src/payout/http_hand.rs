@@ -93,7 +93,8 @@ async fn ask_packet(
     Ok(Json(views::one_packet(&app, &meeting, &bill).await?))
 }
 
-/// Try a packet again that waits, or that was given up before it was ever sent; with the same number.
+/// Try a packet again that waits, or that was given up before it was ever sent; with the same number. One that waits for a
+/// person is sent once more under its number when the payer, asked now, does not know that number.
 #[utoipa::path(post, path = "/api/meetings/{meeting}/packets/{bill_no}/retry", tag = "money",
     security(("cookie" = []), ("bearer" = [])), params(
         ("meeting" = String, Path, description = "Meeting"),
@@ -105,7 +106,8 @@ async fn ask_packet(
     (status = 401, description = "`login`", body = ProblemBody),
     (status = 403, description = "`role`, `origin`", body = ProblemBody),
     (status = 404, description = "`not_found`", body = ProblemBody),
-    (status = 409, description = "`not_open`, `idempotency_mismatch`", body = ProblemBody),
+    (status = 409, description = "`not_open`, `ask_again`, `outcome_unknown`, `sender_off`, `idempotency_mismatch`",
+        body = ProblemBody),
 ))]
 async fn retry_packet(
     State(app): State<App>,

@@ -32,7 +32,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     (status = 403, description = "`role`", body = ProblemBody),
 ))]
 async fn sender(State(app): State<App>, staff: Staff) -> ApiResult<Json<SenderView>> {
-    staff.need(&[Role::Finance])?;
+    staff.need(&[Role::Finance, Role::Auditor])?;
     Ok(Json(sender::view(&app).await?))
 }
 

@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::{
     ask,
+    codes::OTHER_ORDER,
     next::Outcome,
     sender::{self, BEHIND_MARK, Sender},
     settle::{self, Call},
@@ -30,7 +31,7 @@ const COULD_BE_SENT: &str =
 /// The payer answered a query about it since $1.
 const ANSWERED: &str = "exists (select 1 from call c where c.bill_no = p.bill_no and c.kind = 'query' and c.at >= $1 \
     and c.outcome in ('SENT', 'RECEIVED', 'RFUND_ING', 'REFUND', 'FAILED', 'SENDING', 'SENDING_REASON', \
-    'CONFIRMING', 'confirming', 'NOT_FOUND'))";
+    'CONFIRMING', 'confirming', 'NOT_FOUND', 'other_order'))";
 
 /// A statement that was imported while the sender was stopped.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -119,7 +120,8 @@ pub(super) async fn view(app: &App) -> ApiResult<MatchingView> {
         found_paid: if behind { row.try_get(2)? } else { 0 },
         statement_at: statement.map(|stored| stored.at),
         statement_differences: statement.map_or(0, |stored| stored.differences),
-        complete: left == 0 || statement.is_some_and(|stored| stored.differences == 0),
+        // No statement releases it: nothing in a file proves that it is whole, new enough and of every merchant.
+        complete: left == 0,
     })
 }
 
@@ -129,8 +131,7 @@ pub(super) async fn must_be_complete(app: &App) -> ApiResult<()> {
     if view.complete {
         return Ok(());
     }
-    let detail =
-        format!("还有 {} 个单号没有向微信核对，恢复发送前请先核对完，或导入没有差异的微信账单。", view.left);
+    let detail = format!("还有 {} 个单号没有向微信核对，恢复发送前请先核对完。", view.left);
     Err(ApiError::conflict("not_matched", detail))
 }
 
@@ -174,13 +175,15 @@ async fn one(app: &App, packet: &Packet) -> ApiResult<bool> {
         Err(error) => return Err(error),
     };
     let waits = matches!(packet.facts.state, PacketState::Queued | PacketState::Held | PacketState::Reserved);
-    if let (true, Outcome::QueryError { code }) = (waits, &asked.outcome) {
+    if let (true, Outcome::QueryError { code }) = (waits, &asked.outcome)
+        && code != OTHER_ORDER
+    {
         // Not at the payer: it stays in the queue as it was.
         ask::note_only(app, packet, &asked.call, code).await?;
         return Ok(code == "NOT_FOUND");
     }
     let answered = match &asked.outcome {
-        Outcome::QueryError { code } => code == "NOT_FOUND",
+        Outcome::QueryError { code } => code == "NOT_FOUND" || code == OTHER_ORDER,
         _ => true,
     };
     settle::settle(app, Call { packet, id: &asked.call, outcome: &asked.outcome }).await?;

@@ -24,12 +24,14 @@ mod probe;
 mod queue;
 mod reissue;
 mod requests;
+mod resend;
 mod resolve;
 pub mod sender;
 mod settle;
 #[cfg(test)]
 mod sim;
 mod single;
+mod skew;
 mod sql;
 mod stats;
 mod steps;

@@ -139,6 +139,10 @@ async fn proof(app: &App, packet: &Packet) -> ApiResult<Dead> {
             "not_dead",
             "微信的记录与这里不一致，原单号不能算作废，请查看该红包的记录。",
         )),
+        Outcome::QueryError { code } if code == "NOT_FOUND" => {
+            let detail = "微信查不到这个单号，这不证明没有付款，不能换号。只有微信的记录写明失败或已退回，才可以换号重发。";
+            Err(ApiError::conflict("ask_again", detail))
+        }
         Outcome::QueryError { .. } | Outcome::SendError { .. } | Outcome::Lost => Err(ask::unanswered()),
     }
 }
@@ -210,6 +214,18 @@ async fn bury(tx: &mut Tx, packet: &Packet, now: Ms) -> ApiResult<()> {
     Ok(())
 }
 
+/// Where a new number goes: to the WeChat that its person has bound now, as the old one may not be theirs any more. None
+/// bound: it waits for the next binding, as any packet.
+async fn receiver(tx: &mut Tx, award: &AwardRow) -> ApiResult<String> {
+    let row = sqlx::query(
+        "select b.openid from binding b join award a on a.person_id = b.person_id where a.id = $1 and b.active = 1",
+    )
+    .bind(&award.id)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+}
+
 async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiResult<String> {
     let (now, attempt) = (app.now(), old.attempt + 1);
     let row = sqlx::query("select bill_day from meeting where id = $1")
@@ -218,13 +234,16 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
         .await?;
     let mch_id = app.config().merchant(old.channel);
     let new = bill_no(app.keys(), mch_id, &row.try_get::<String, _>(0)?, &award.id, attempt);
+    let openid = receiver(tx, award).await?;
     let done = sqlx::query(
-        "update award set attempts = $1, state = 'payable', updated_at = $2 where id = $3 and attempts = $4",
+        "update award set attempts = $1, state = 'payable', openid = $5, updated_at = $2 \
+         where id = $3 and attempts = $4",
     )
     .bind(attempt)
     .bind(now)
     .bind(&award.id)
     .bind(old.attempt)
+    .bind(&openid)
     .execute(tx.conn())
     .await?;
     if !hit(&done) {
@@ -237,7 +256,7 @@ async fn issue(app: &App, tx: &mut Tx, award: &AwardRow, old: &Packet) -> ApiRes
     .bind(&new)
     .bind(&award.id)
     .bind(attempt)
-    .bind(&award.openid)
+    .bind(&openid)
     .bind(award.fen)
     .bind(now)
     .bind(old.channel.word())

@@ -11,6 +11,7 @@ use super::{
     awards::{AwardRow, NEVER},
     codes::Effect,
     next::{Facts, Money, Next, Outcome, Status},
+    resend,
     settle::{self, Call},
     sql::{self, Packet},
     tell,
@@ -245,7 +246,12 @@ pub(super) async fn ask_now(app: &App, warrant: Warrant<'_>, bill: &str) -> ApiR
 }
 
 /// Puts a packet back into the queue with its number: one that waits, or one that was given up before it was ever sent.
+/// One that waits for a person is sent once more under its number, when the payer does not know that number.
 pub(super) async fn retry(app: &App, warrant: Warrant<'_>, meeting: &str, bill: &str) -> ApiResult<()> {
+    let packet = sql::one(app, bill).await?;
+    if packet.facts.state == PacketState::NeedsHuman {
+        return resend::resend(app, warrant, meeting, &packet).await;
+    }
     let now = app.now();
     let mut tx = app.db().begin().await?;
     let done = sqlx::query(

@@ -9,6 +9,7 @@ use super::{
     next::{Act, Next, Outcome, plan},
     prepare::{self, Frozen, Ready},
     settle::{Call, settle},
+    skew,
     sql::{self, Packet},
 };
 use crate::{app::App, clock::Ms, error::ApiResult, failpoint, mutant::planted};
@@ -60,10 +61,12 @@ pub(super) async fn advance(app: &App, payer: &Channel, packet: &Packet, step: S
             Ok(Step::Calling(letter, call))
         }
         Step::Calling(letter, call) => {
+            let asked = app.now();
             let answer = match &letter.request {
                 Some(request) => payer.send(request.clone(), app.now()).await,
                 None => payer.query(&packet.bill, app.now()).await,
             };
+            skew::look(app, &answer, asked);
             failpoint::hit(if letter.request.is_some() { "pay.after_answer" } else { "pay.after_query" });
             Ok(Step::Answered(letter, call, answer))
         }

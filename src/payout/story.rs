@@ -78,6 +78,9 @@ fn now(told: Told<'_>) -> String {
         PacketState::Refunded => "超过 24 小时未领取，款项已退回。".into(),
         PacketState::Failed => "微信确认未付款，金额已释放。".into(),
         PacketState::Cancelled => "已取消，没有付款。".into(),
+        PacketState::NeedsHuman if told.reason == "NOT_FOUND" => format!(
+            "需要财务处理，金额仍保留：微信一直查不到这个单号，这不证明没有付款。可以用原单号再发一次（最多付一次）；不再发的，满 24 小时后人工认定没有付款。{again}"
+        ),
         PacketState::NeedsHuman => format!("需要财务人工核对，金额仍保留。{reason}{again}"),
     }
 }
@@ -85,7 +88,15 @@ fn now(told: Told<'_>) -> String {
 /// A stored reason in words; the code itself when it is one of the payer's that has no words here.
 fn reason(code: &str) -> String {
     let words = match code {
-        "" | "lost" | "NOT_FOUND" | "sending" | "refunding" | "resume" => "",
+        "" => "",
+        "NOT_FOUND" => "微信查不到这个单号。",
+        "sending" => "微信显示发放中。",
+        "stuck" => "微信已受理但没有放行，原因见最后一次查询的原始回答。",
+        "status" => "微信给出了不认识的状态，见最后一次查询的原始回答。",
+        "resume" => "发送恢复后用原单号重发。",
+        "refunding" => "没有领取，正在退回。",
+        "failed" => "微信确认发放失败。",
+        "reissued" => "已换新单号重发。",
         "day_limit" => "该收款人今日红包已达上限，次日自动发送。",
         "merchant_day" => "今日全部活动的发放总额已达上限（limits.merchant_day_amount），次日自动发送。",
         "no_openid" => "该收款人尚未绑定微信，绑定后自动发送。",
@@ -98,13 +109,15 @@ fn reason(code: &str) -> String {
         "replaced" => "该席位已被重抽或作废。",
         "by_hand" => "由财务取消。",
         "rehearsal" => "彩排不付款。",
-        "timeout" | "broken" | "http_5xx" | "unreadable" | "fail" | "SYSTEMERROR" | "SYSTEM_ERROR" => {
-            "没有收到微信的明确答复。"
-        }
+        "timeout" | "lost" | "broken" | "http_5xx" | "unreadable" | "fail" | "SYSTEMERROR"
+        | "SYSTEM_ERROR" => "没有收到微信的明确答复。",
         "not_sent" => "暂时连不上微信支付。",
         "bad_signature" => "答复的签名不对，不能相信，正在用原单号核对。",
         "INVALID_REQUEST" => "微信没有接受这次请求，正在用原单号核对。",
         "lapsed" => "本人没有按时确认，或微信没有放行。",
+        "other_order" => {
+            "微信在这个单号下记的是另一笔：收款人或金额与我们的不同，不能算作已付款。请在商户平台按单号查账。"
+        }
         "mismatch" => "微信的答复与请求不一致，请财务留意。",
         "PROCESSING" | "accepted" => "微信已受理，稍后查询结果。",
         "FREQ_LIMIT" | "FREQUENCY_LIMITED" | "SECOND_OVER_LIMITED" => "发送过快，已自动放慢。",
@@ -146,5 +159,98 @@ pub(super) fn award(kind: AwardKind, state: AwardState, packet: Option<PacketSta
         (_, AwardState::Collected) => "奖品已领取。",
         (_, AwardState::Returned) => "24 小时未领取，款项已退回。",
         (_, AwardState::Failed) => "发放失败，没有付款，请财务处理。",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    use super::*;
+
+    fn root() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    /// A source without its tests and comments.
+    fn source(path: &Path) -> String {
+        let text = fs::read_to_string(path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        text.lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .fold(String::new(), |all, line| all + line + "\n")
+    }
+
+    /// Words right behind a mark.
+    fn behind<'a>(text: &'a str, mark: &str) -> Vec<&'a str> {
+        let end = |rest: &'a str| rest.split(['"', '\'']).next().unwrap();
+        text.split(mark).skip(1).map(end).filter(|word| !word.is_empty() && !word.contains('{')).collect()
+    }
+
+    /// Every reason that the sources write into a packet: answers of the payer, and our own.
+    fn stored() -> BTreeSet<String> {
+        let mut found: BTreeSet<String> = codes::SEND.iter().map(|row| row.code.to_owned()).collect();
+        let here = root().join("src/payout");
+        for name in ["awards", "claim", "prepare", "reissue", "resend", "resolve", "settle", "sql", "day"] {
+            let text = source(&here.join(format!("{name}.rs")));
+            for mark in
+                ["reason: \"", "reason = '", "Some((\"", "some((\"", "PersonFull => \"", "MerchantFull => \""]
+            {
+                found.extend(behind(&text, mark).into_iter().map(str::to_owned));
+            }
+        }
+        // In the pure machine every word is one, but for the names of the planted bugs.
+        for name in ["mod", "query", "confirm", "schedule"] {
+            let text = source(&here.join(format!("next/{name}.rs")));
+            let text: String = text
+                .split("planted(\"")
+                .enumerate()
+                .map(
+                    |(at, part)| {
+                        if at == 0 { part } else { part.split_once('"').map_or("", |(_, rest)| rest) }
+                    },
+                )
+                .collect();
+            found.extend(text.split('"').skip(1).step_by(2).map(str::to_owned));
+        }
+        found.remove("");
+        found
+    }
+
+    #[test]
+    fn every_reason_that_can_be_stored_has_words_here_and_on_the_finance_page() {
+        let found = stored();
+        for known in [
+            "day_limit",
+            "merchant_day",
+            "no_openid",
+            "suspended",
+            "stuck",
+            "status",
+            "late_success",
+            "reissued",
+        ] {
+            assert!(
+                found.contains(known),
+                "the sources are not read right: {known} is missing from {found:?}"
+            );
+        }
+        let pages =
+            ["payout", "story"].map(|name| root().join(format!("web/src/control/messages/{name}.ts")));
+        let pages = pages.map(|path| fs::read_to_string(path).unwrap()).concat();
+        for code in found {
+            let words = reason(&code);
+            assert!(!words.is_empty() && !words.starts_with('（'), "{code} has no sentence: {words}");
+            // One copy of the payer's list spells it with a blank, which no page has to.
+            let named = pages.matches(&format!(" {code}: ")).count();
+            assert!(
+                named >= 2 || code.contains(' '),
+                "{code} has no words on the finance page in both languages"
+            );
+        }
     }
 }

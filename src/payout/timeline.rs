@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::{
     acts,
     awards::NEVER,
-    codes::{self, Fate},
+    codes::{self, Fate, OTHER_ORDER},
     next::{Act, is_final, plan},
     sender::Sender,
     sql,
@@ -153,6 +153,7 @@ fn asked(outcome: &str) -> Conclusion {
         "FAILED" => Conclusion::Dead,
         "SENDING" | "SENDING_REASON" | "other" => Conclusion::Running,
         "NOT_FOUND" => Conclusion::NotProof,
+        OTHER_ORDER => Conclusion::Person,
         _ => Conclusion::NoNews,
     }
 }

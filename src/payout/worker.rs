@@ -20,6 +20,7 @@ use super::{
     codes::Effect,
     matching,
     sender::{self, Off, SANDBOX, Sender},
+    skew,
     sql::{self, Packet},
     steps::{Step, advance},
 };
@@ -142,6 +143,7 @@ impl Worker {
         if asks.is_empty() || room == 0 || self.app.stopping().is_cancelled() {
             return Ok(Vec::new());
         }
+        skew::stop_if_wrong(&self.app).await?;
         let sender = Sender::load(self.app.db()).await?;
         let sends = self.may_send(&sender).await?;
         // A far end that was just found to be the wrong one has stopped it.
@@ -182,6 +184,7 @@ impl Worker {
             return Ok(false);
         }
         let answer = payer.query(&format!("{}probe", self.app.config().merchant(channel)), now).await;
+        skew::look(&self.app, &answer, now);
         let answered = answer.status.is_some();
         let allowed = !answer.sandbox || self.app.config().sandbox.enabled;
         if answered {

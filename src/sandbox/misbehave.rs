@@ -111,7 +111,8 @@ pub(super) fn plan(fault: &Fault) -> (Effect, Shown) {
     }
 }
 
-fn http_date(at: Ms) -> String {
+/// A moment as answers carry it.
+pub(super) fn http_date(at: Ms) -> String {
     let at = jiff::Timestamp::from_millisecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

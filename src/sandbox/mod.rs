@@ -63,8 +63,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::Redirect;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{Redirect, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -198,7 +198,7 @@ pub async fn start(config: SandboxConfig, shutdown: CancellationToken) -> Result
     let tracker = TaskTracker::new();
     let sandbox = Arc::new(Sandbox::open((config, keys), shutdown.clone(), tracker.clone())?);
     let tls = TlsListener::start(pay_listener, certificates.server_config()?, &tracker, shutdown.clone())?;
-    let pay = loud(pay::routes()).with_state(Arc::clone(&sandbox));
+    let pay = dated(loud(pay::routes()), &sandbox).with_state(Arc::clone(&sandbox));
     let pay = axum::serve(tls, pay.into_make_service_with_connect_info::<Peer>())
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let plain = axum::serve(listener, plain_routes().with_state(sandbox))
@@ -239,6 +239,13 @@ fn plain_routes() -> Router<Shared> {
         // POST / is the SMS gateway; a browser that opens the address wants the page.
         .route("/", get(async || Redirect::to("/sandbox")));
     loud(routes)
+}
+
+/// Answers of the payer say what time it is by the clock of all far ends, which need not be the machine's.
+fn dated(routes: Router<Shared>, sandbox: &Shared) -> Router<Shared> {
+    let sandbox = Arc::clone(sandbox);
+    let date = move |_: &Response| HeaderValue::try_from(misbehave::http_date(sandbox.now())).ok();
+    routes.layer(SetResponseHeaderLayer::if_not_present(header::DATE, date))
 }
 
 /// Puts the header on every answer, also on those to unknown addresses.

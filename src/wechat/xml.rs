@@ -46,6 +46,7 @@ pub enum XmlError {
 pub struct Fields {
     flat: BTreeMap<String, String>,
     nested: bool,
+    inner: Vec<(String, String)>,
 }
 
 impl Fields {
@@ -73,7 +74,12 @@ impl Fields {
         self.flat.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether the document had nested elements (such as `hblist`), which are not kept. A signature over such a
+    /// The texts of the deepest elements of this name (`xml/hblist/hbinfo/openid`), in their order: there may be several.
+    pub fn inner(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.inner.iter().filter(move |(inner, _)| inner == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the document had nested elements (such as `hblist`), which are no fields. A signature over such a
     /// document cannot be checked: how the inner part is signed is not documented.
     pub fn has_nested(&self) -> bool {
         self.nested
@@ -146,6 +152,7 @@ impl Parser {
                 self.field_is_nested = false;
             }
             3.. if self.depth > MAX_DEPTH => return Err(XmlError::TooDeep),
+            MAX_DEPTH => self.fields.inner.push((name.to_owned(), String::new())),
             _ => self.field_is_nested = true,
         }
         Ok(())
@@ -155,7 +162,12 @@ impl Parser {
         match self.depth {
             0 | 1 if !text.chars().all(char::is_whitespace) => return Err(XmlError::Malformed),
             2 => self.value.push_str(text),
-            // Between the fields stands only white space; what is nested is not kept.
+            MAX_DEPTH => {
+                if let Some((_, value)) = self.fields.inner.last_mut() {
+                    value.push_str(text);
+                }
+            }
+            // Between the fields stands only white space; what lies between is not kept.
             _ => {}
         }
         Ok(())
@@ -259,6 +271,16 @@ mod tests {
         assert_eq!(fields.get("hblist"), None);
         assert_eq!(fields.get("openid"), None);
         assert!(fields.has_nested());
+    }
+
+    #[test]
+    fn each_of_several_receivers_is_read() {
+        let text = "<xml><a>1</a><hblist><hbinfo><openid><![CDATA[o1]]></openid><amount>1</amount></hbinfo>\
+                    <hbinfo><openid>o2</openid><amount/></hbinfo></hblist></xml>";
+        let fields = parse(text.as_bytes()).expect("readable");
+        assert_eq!(fields.inner("openid").collect::<Vec<_>>(), ["o1", "o2"]);
+        assert_eq!(fields.inner("amount").collect::<Vec<_>>(), ["1", ""]);
+        assert_eq!((fields.get("openid"), fields.get("hblist"), fields.has_nested()), (None, None, true));
     }
 
     #[test]

@@ -259,7 +259,7 @@ pub struct MatchingView {
     pub statement_at: Option<i64>,
     /// Its differences.
     pub statement_differences: i64,
-    /// All numbers were asked for, or the statement had no difference: sending can be released.
+    /// All numbers were asked for: sending can be released. A statement alone never does that.
     pub complete: bool,
 }
 

@@ -4,7 +4,10 @@ use secrecy::SecretString;
 
 use super::{Answer, Order};
 use crate::{
-    payout::next::{Outcome, Status},
+    payout::{
+        codes::OTHER_ORDER,
+        next::{Outcome, Status},
+    },
     wechat::{
         sign::{self, SIGN_FIELD},
         xml::{self, Fields},
@@ -75,6 +78,15 @@ pub fn read_send(answer: &Answer, order: &Order, mch_id: &str, key: &SecretStrin
     Outcome::Sent { list_id: fields.text("send_listid").to_owned() }
 }
 
+/// Whether the order that the payer has under our number is ours: to our receiver, over our amount. Who received it is often
+/// left out; an erased person has no openid here any more.
+fn is_our_order(fields: &Fields, openid: &str, fen: &str) -> bool {
+    let same = |name: &str, ours: &str| {
+        ours.is_empty() || fields.inner(name).all(|said| said.is_empty() || said == ours)
+    };
+    fields.text("total_amount") == fen && same("openid", openid) && same("amount", fen)
+}
+
 /// Reads the answer to a query.
 pub fn read_query(answer: &Answer, order: &Order, mch_id: &str, key: &SecretString) -> Outcome {
     let error = |code: &str| Outcome::QueryError { code: code.into() };
@@ -89,9 +101,12 @@ pub fn read_query(answer: &Answer, order: &Order, mch_id: &str, key: &SecretStri
     let fen = order.fen.to_string();
     let same = echoes(&fields, "mch_billno", &order.bill, false)
         && echoes(&fields, "mch_id", mch_id, false)
-        && echoes(&fields, "total_amount", &fen, false);
+        && fields.get("total_amount").is_some();
     if !same {
         return error("mismatch");
+    }
+    if !is_our_order(&fields, &order.openid, &fen) {
+        return error(OTHER_ORDER);
     }
     let status = match fields.text("status") {
         "SENDING" if fields.text("reason").is_empty() => Status::Sending,
@@ -191,6 +206,15 @@ mod tests {
         let stuck = text.replace("RECEIVED", "SENDING").replace("<hblist>", "<reason>x</reason><hblist>");
         assert_eq!(read(&stuck), found(Status::Stuck));
         assert_eq!(read(&text.replace("RECEIVED", "NEWWORD")), found(Status::Other));
-        assert_eq!(read(&text.replace("b1", "b2")), Outcome::QueryError { code: "mismatch".into() });
+        let error = |code: &str| Outcome::QueryError { code: code.into() };
+        assert_eq!(read(&text.replace("b1", "b2")), error("mismatch"));
+        // The list may lack, and so may what it says of the receiver.
+        let (bare, silent) = (text.replace("<openid>o1</openid>", ""), text.replace(">o1<", "><"));
+        assert_eq!((read(&bare), read(&silent)), (found(Status::Received), found(Status::Received)));
+        // Somebody else's, or over another amount: never ours.
+        let amount = text.replace("</hbinfo>", "<amount>889</amount></hbinfo>");
+        for other in [text.replace("o1", "o2"), text.replace("888", "889"), amount] {
+            assert_eq!(read(&other), error("other_order"), "{other}");
+        }
     }
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use http::{HeaderMap, header};
 use reqwest::{Client, RequestBuilder};
 
 use super::Answer;
 use crate::{
+    clock::Ms,
     config::Config,
     wechat::{tls, v3::Signed, xml},
 };
@@ -64,6 +66,7 @@ pub(super) async fn call(request: RequestBuilder) -> Answer {
     let mut answer = Answer {
         status: Some(response.status().as_u16()),
         sandbox: response.headers().contains_key(SANDBOX_HEADER),
+        date: date(response.headers()),
         signed: Signed::read(response.headers()),
         ..Answer::default()
     };
@@ -83,6 +86,12 @@ pub(super) async fn call(request: RequestBuilder) -> Answer {
             }
         }
     }
+}
+
+/// The far end's clock.
+fn date(headers: &HeaderMap) -> Option<Ms> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp().as_millisecond())
 }
 
 /// What kind of no answer. Only an error of connecting (name, TCP, TLS) is certain to come before the request.

@@ -50,6 +50,8 @@ pub struct Answer {
     pub failure: Option<&'static str>,
     /// The far end said that it is our sandbox.
     pub sandbox: bool,
+    /// What time it was at the far end, ms, where it said so.
+    pub date: Option<Ms>,
     /// The headers of the payer's signature; empty where a channel has none.
     pub signed: Signed,
 }

@@ -17,8 +17,6 @@ use crate::{
 
 /// Outside of this range the payer wants to know the scene.
 const PLAIN_RANGE: std::ops::RangeInclusive<i64> = 100..=20_000;
-/// 抽奖
-const SCENE: &str = "PRODUCT_2";
 
 /// The client.
 #[derive(Debug)]
@@ -28,6 +26,7 @@ pub struct RedPacket {
     mch_id: String,
     app_id: String,
     client_ip: String,
+    scene_id: String,
     key: SecretString,
 }
 
@@ -48,6 +47,7 @@ impl RedPacket {
             mch_id: pay.mch_id.clone(),
             app_id: config.wechat.app_id.clone(),
             client_ip: pay.client_ip.clone(),
+            scene_id: pay.scene_id.clone(),
             key: SecretString::from(pay.api_key.expose()),
         })
     }
@@ -55,7 +55,7 @@ impl RedPacket {
     /// The complete signed request: made once, stored, and sent again byte for byte.
     pub fn freeze(&self, order: &Order) -> String {
         let (fen, nonce) = (order.fen.to_string(), hex::encode(random::<16>()));
-        let scene = if PLAIN_RANGE.contains(&order.fen) { "" } else { SCENE };
+        let scene = if PLAIN_RANGE.contains(&order.fen) { "" } else { &self.scene_id };
         self.signed(&[
             ("nonce_str", &nonce),
             ("mch_billno", &order.bill),
@@ -112,5 +112,37 @@ impl RedPacket {
         let url = format!("{}/mmpaymkttransfers/{name}", self.base);
         let request = self.http.post(url).header("content-type", "text/xml; charset=utf-8").body(body);
         call(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payout::channel::{Channel, tests::opened};
+    use crate::wire::PayChannel;
+
+    #[test]
+    fn the_scene_is_said_where_the_payer_asks_for_it_and_nowhere_else() {
+        let config = serde_json::json!({
+            "wechat": { "app_id": "wx0000000000000000" },
+            "pay": { "mch_id": "1900000109", "api_base": "http://127.0.0.1:1", "scene_id": "PRODUCT_4" },
+        });
+        let channels = opened(&config).unwrap();
+        let payer: &Channel = channels.of(PayChannel::RedPacketV2).unwrap();
+        for (fen, wanted) in [(99, "PRODUCT_4"), (100, ""), (20_000, ""), (20_001, "PRODUCT_4")] {
+            let text = || "x".to_owned();
+            let order = Order {
+                bill: text(),
+                openid: text(),
+                fen,
+                send_name: text(),
+                act_name: text(),
+                wishing: text(),
+                remark: text(),
+            };
+            let request = xml::parse(payer.freeze(&order).as_bytes()).unwrap();
+            assert_eq!(request.text("scene_id"), wanted, "{fen}");
+            assert_eq!(request.get("scene_id").is_some(), !wanted.is_empty(), "an empty field is not sent");
+        }
     }
 }

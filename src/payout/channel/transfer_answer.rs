@@ -6,7 +6,10 @@ use serde::Deserialize;
 use super::{Answer, Order};
 use crate::{
     clock::{DAY, Ms},
-    payout::next::{Outcome, Status},
+    payout::{
+        codes::OTHER_ORDER,
+        next::{Outcome, Status},
+    },
     wechat::v3::PayerKey,
 };
 
@@ -91,10 +94,14 @@ pub(super) fn read_query(answer: &Answer, order: &Order, mch_id: &str, payer: (&
     };
     let same = echoes(body.out_bill_no.as_deref(), order.bill.as_str(), false)
         && echoes(body.mch_id.as_deref(), mch_id, true)
-        && echoes(body.openid.as_deref(), order.openid.as_str(), true)
-        && echoes(body.transfer_amount.as_ref(), &order.fen, false);
+        && body.transfer_amount.is_some();
     if !same {
         return error("mismatch");
+    }
+    // An erased person has no openid here any more.
+    let ours = order.openid.is_empty() || echoes(body.openid.as_deref(), order.openid.as_str(), true);
+    if !ours || body.transfer_amount != Some(order.fen) {
+        return error(OTHER_ORDER);
     }
     if body.state == "WAIT_USER_CONFIRM" && !body.package_info.is_empty() {
         return accepted(body);
@@ -235,8 +242,13 @@ mod tests {
         }
         let ticket = FOUND.replace("SUCCESS", "WAIT_USER_CONFIRM").replace('}', ",\"package_info\":\"p9\"}");
         assert_eq!(payer.asked(&payer.says(200, &ticket)), "p9");
-        for (from, to) in [("b1", "b2"), ("888", "889"), ("o1", "o2"), ("\"m\"", "\"n\"")] {
-            assert_eq!(payer.asked(&payer.says(200, &FOUND.replace(from, to))), "mismatch", "{from}");
+        for (from, to, code) in [
+            ("b1", "b2", "mismatch"),
+            ("888", "889", "other_order"),
+            ("o1", "o2", "other_order"),
+            ("\"m\"", "\"n\"", "mismatch"),
+        ] {
+            assert_eq!(payer.asked(&payer.says(200, &FOUND.replace(from, to))), code, "{from}");
         }
         let missing = r#"{"code":"NOT_FOUND","message":"记录不存在"}"#;
         assert_eq!(payer.asked(&payer.says(404, missing)), "NOT_FOUND");

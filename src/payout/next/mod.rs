@@ -31,8 +31,8 @@ const FIRST_SENDS: i64 = 4;
 /// `PROCESSING` is asked for after this pause.
 const PROCESSING_PAUSE: Ms = 20 * MINUTE;
 /// After `NOT_FOUND` the same number is sent again after this pause, at most [`NOT_FOUND_SENDS`] times.
-const NOT_FOUND_PAUSE: Ms = MINUTE;
-const NOT_FOUND_SENDS: i64 = 5;
+pub(super) const NOT_FOUND_PAUSE: Ms = MINUTE;
+pub(super) const NOT_FOUND_SENDS: i64 = 5;
 /// Two queries so far apart must both say FAILED.
 const FAILED_APART: Ms = 10 * MINUTE;
 /// Undecided for so long: a person has to look.
@@ -239,7 +239,12 @@ const REPEAT: [&str; 12] = [
 fn may_repeat(facts: &Facts) -> bool {
     let early = facts.queries == 0 && facts.sends < FIRST_SENDS && REPEAT.contains(&facts.reason.as_str());
     let not_found = facts.reason == "NOT_FOUND" && facts.not_founds <= NOT_FOUND_SENDS;
-    (early || not_found) && age(facts) < ASK_UNTIL
+    (early || not_found) && is_askable(facts)
+}
+
+/// Whether the payer still answers questions about its number: beyond that nothing is sent under it.
+pub(super) fn is_askable(facts: &Facts) -> bool {
+    age(facts) < ASK_UNTIL
 }
 
 /// It is older than [`HUMAN_BY`].

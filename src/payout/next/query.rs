@@ -1,15 +1,18 @@
 //! Answers to queries: the only ones that can end what is undecided.
 
 use super::{
-    FAILED_APART, Facts, Money, NO_TICKET, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status, confirm,
-    paid,
+    FAILED_APART, Facts, HOUR, Money, NO_TICKET, NOT_FOUND_PAUSE, NOT_FOUND_SENDS, Next, RESUME, Status,
+    confirm, is_askable, paid,
     schedule::{blocked, follow, is_user_limit, wait},
     stay,
 };
 use crate::{
     clock::DAY,
     mutant::planted,
-    payout::codes::{self, Effect},
+    payout::{
+        awards::NEVER,
+        codes::{self, Effect, OTHER_ORDER},
+    },
     wire::PacketState,
 };
 
@@ -92,6 +95,12 @@ fn failed(facts: &Facts) -> Next {
 /// A query without an answer says nothing of the packet; `NOT_FOUND` lets the same number be sent again later.
 pub(super) fn error(facts: &Facts, code: &str) -> Next {
     let base = Next { sender: codes::of_query(code), ..stay(facts) };
+    if code == OTHER_ORDER {
+        // The number is taken by another order: whatever becomes of that one, it says nothing of ours, and no repeat will.
+        let next_at = if is_askable(facts) { facts.at + HOUR } else { NEVER };
+        let (state, reason) = (PacketState::NeedsHuman, code.into());
+        return Next { state, reason, undecided: true, failed_at: None, next_at, ..base };
+    }
     if facts.sent_at.is_some() {
         return follow(facts, base);
     }
@@ -130,6 +139,31 @@ pub(super) fn error(facts: &Facts, code: &str) -> Next {
 mod tests {
     use super::*;
     use crate::payout::next::{Act, Outcome, next, plan};
+
+    #[test]
+    fn another_order_under_our_number_is_never_booked_and_needs_a_person() {
+        for state in [PacketState::Unknown, PacketState::Blocked, PacketState::Confirming, PacketState::Sent]
+        {
+            let sent_at = (state == PacketState::Sent).then_some(1);
+            let facts = Facts {
+                state,
+                reason: "timeout".into(),
+                undecided: false,
+                sends: 1,
+                queries: 1,
+                not_founds: 0,
+                born: 0,
+                first_call_at: Some(0),
+                failed_at: Some(1),
+                sent_at,
+                at: DAY,
+            };
+            let after = next(&facts, &Outcome::QueryError { code: OTHER_ORDER.into() });
+            assert_eq!((after.state, after.reason.as_str()), (PacketState::NeedsHuman, "other_order"));
+            assert_eq!((after.money, after.undecided, after.failed_at), (Money::Stay, true, None));
+            assert_eq!(after.next_at, DAY + HOUR);
+        }
+    }
 
     #[test]
     fn what_waits_for_a_resume_is_sent_again_however_often_it_was_asked_for() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Rig;
-use crate::harness::both;
+use crate::harness::{Backend, both};
 
 impl Rig {
     async fn limits(&self) -> Value {
@@ -94,4 +94,28 @@ async fn the_whole_account_is_a_cap_over_all_budgets() {
         rig.books(300, 300).await;
         rig.evening.stop().await;
     }
+}
+
+/// Whoever checks the books sees whether money goes out, and why not; nothing of it is theirs to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_reads_everything_of_the_money_and_acts_on_nothing() {
+    let rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    let draw = rig.win(1, 100).await;
+    let packet = rig.until(draw, "received").await[0].clone();
+    let auditor = rig.evening.staff("auditor");
+    let bill = format!("/packets/{}", packet["bill_no"].as_str().unwrap());
+    let read = ["/budgets", "/packets", "/awards", "/stats/payouts", "/requests", bill.as_str()]
+        .map(|rest| rig.path(rest));
+    let all = ["/api/sender", "/api/sender/matching", "/api/finance/books"];
+    for path in read.iter().map(String::as_str).chain(all) {
+        auditor.get(path).await;
+    }
+    let acts = ["cancel", "reissue", "ask", "retry"].map(|act| rig.path(&format!("{bill}/{act}")));
+    let sender = ["/api/sender/pause", "/api/sender/resume", "/api/sender/matching"];
+    for path in acts.iter().map(String::as_str).chain(sender) {
+        auditor.refused(path, json!({}), 403, "role").await;
+    }
+    assert_eq!(rig.finance().get("/api/sender").await["paused"], false);
+    rig.evening.stop().await;
 }

@@ -77,6 +77,57 @@ async fn not_paid_needs_evidence_and_a_payer_that_has_not_heard_of_it() {
     }
 }
 
+/// Every call was lost, and the payer never knew the number: a verdict would leave the winner without the prize, and a new
+/// number is never proved.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_payer_never_heard_of_is_sent_again_by_finance_with_its_number() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        rig.budget(1_000).await;
+        rig.fault(json!({ "kind": "http500", "on": "send", "count": 100 })).await;
+        let draw = rig.win(1, 100).await;
+        let packet = rig.leap(draw, "needs_human", 6 * HOUR).await[0].clone();
+        assert_eq!(packet["reason"], "NOT_FOUND");
+        let told = packet["story"].as_array().unwrap().last().unwrap().as_str().unwrap();
+        assert!(told.contains("原单号再发一次"), "{told}");
+        let (finance, path) = (rig.finance(), rig.hand(&packet, "retry"));
+        rig.host().refused(&path, json!({}), 403, "role").await;
+        // Without an answer nothing is sent.
+        rig.fault(json!({ "kind": "http500", "on": "query" })).await;
+        finance.refused(&path, json!({}), 409, "ask_again").await;
+        let sends = rig.packets(draw).await[0]["sends"].as_i64().unwrap();
+        // Lost once more: one call for each act, and it is with a person again.
+        finance.post(&path, json!({})).await;
+        rig.until(draw, "needs_human").await;
+        assert_eq!(rig.packets(draw).await[0]["sends"], sends + 1);
+        let far = Api::new(&rig.evening.sandbox, String::new());
+        assert!(
+            far.request(reqwest::Method::DELETE, "/sandbox/faults")
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .is_success()
+        );
+        finance.post(&path, json!({})).await;
+        let paid = rig.until(draw, "received").await;
+        assert_eq!((paid.len(), &paid[0]["bill_no"]), (1, &packet["bill_no"]));
+        assert_eq!((rig.paid(&packet["bill_no"]).await, rig.paid_fen().await), (1, 100));
+        rig.books(0, 100).await;
+        rig.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_call_cannot_end_what_the_payer_holds() {
+    let rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    let (draw, packet) = rig.needs_human(false).await;
+    rig.finance().refused(&rig.hand(&packet, "retry"), json!({}), 409, "not_open").await;
+    assert_eq!(rig.packets(draw).await[0]["sends"], packet["sends"]);
+    rig.evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_payers_word_goes_before_any_verdict() {
     let rig = Rig::new(Backend::Light, 1).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Rig;
-use crate::harness::{Api, both};
+use crate::harness::{Api, Phone, both};
 
 const TEN_MINUTES: i64 = 10 * 60_000;
 const DAY: i64 = 24 * 3_600_000;
@@ -35,6 +35,37 @@ async fn a_clean_refusal_is_reissued_after_two_looks_and_paid_once() {
         assert_eq!((rig.paid(&old["bill_no"]).await, rig.paid(&new["bill_no"]).await), (0, 1));
         rig.books(0, 100).await;
         assert_eq!(rig.logged(draw).await, [(1, 1, "failed".into()), (1, 2, "sent".into())]);
+        rig.evening.stop().await;
+    }
+}
+
+/// Refused as the openid was wrong: the person binds the right one, and the new number goes there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_number_goes_to_the_wechat_that_its_person_has_bound_now() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        rig.budget(1_000).await;
+        rig.fault(json!({ "kind": "openid_error" })).await;
+        let draw = rig.win(1, 100).await;
+        let old = rig.until(draw, "refused").await[0].clone();
+        let (finance, path) = (rig.finance(), rig.reissue(&old));
+        finance.refused(&path, json!({}), 409, "ask_again").await;
+        let phone = &kaijiang::people::xlsx_out::demo_people(1)[0].phone;
+        let listed = rig.host().get(&rig.path(&format!("/people?search={phone}"))).await;
+        let id = listed["people"][0]["id"].as_str().unwrap().to_owned();
+        rig.evening.staff("reviewer").post(&rig.path(&format!("/people/{id}/unbind")), json!({})).await;
+        rig.pass(TEN_MINUTES);
+        finance.post(&path, json!({})).await;
+        // Nobody is bound: the new number waits, and goes nowhere near the old openid.
+        let waits = |packet: &Value| packet["attempt"] == 2 && packet["reason"] == "no_openid";
+        rig.until_all(draw, "waits for a binding", |packets| packets.iter().any(waits)).await;
+        Phone::enter(&rig.evening, &rig.meeting, "oPayoutRightPhone00001", phone).await;
+        rig.paid_anew(draw, 2).await;
+        let books = Api::new(&rig.evening.sandbox, String::new()).get("/sandbox/packets").await;
+        let paid: Vec<&Value> =
+            books["packets"].as_array().unwrap().iter().map(|one| &one["openid"]).collect();
+        assert_eq!(paid, [&json!("oPayoutRightPhone00001")], "{books}");
+        rig.books(0, 100).await;
         rig.evening.stop().await;
     }
 }

@@ -63,6 +63,67 @@ async fn who_was_asked_for_while_the_account_was_empty_is_paid_after_the_last_to
     }
 }
 
+/// What time the payer has is seen in its answers: one odd date is its own affair, three in a row are our clock's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_stops_the_sender_and_a_single_odd_date_does_not() {
+    let rig = Rig::new(Backend::Light, 3).await;
+    rig.budget(1_000).await;
+    for (count, stops) in [(2, false), (3, true)] {
+        rig.fault(json!({ "kind": "clock_skew", "on": "send", "count": count })).await;
+        let draw = rig.win(count, 100).await;
+        let paid = |packets: &[Value]| packets.iter().all(|packet| !packet["sent_at"].is_null());
+        rig.evening
+            .eventually("what was sent is paid", async || paid(&rig.packets(draw).await).then_some(()))
+            .await;
+        if !stops {
+            rig.until(draw, "received").await;
+            assert_eq!(rig.finance().get("/api/sender").await["paused"], false);
+        }
+    }
+    let sender = rig
+        .evening
+        .eventually("the sender stops", async || {
+            let sender = rig.finance().get("/api/sender").await;
+            (sender["paused"] == true).then_some(sender)
+        })
+        .await;
+    assert_eq!(sender["reason"], "clock_skew", "{sender}");
+    assert!(sender["detail"].as_str().unwrap().contains("时钟"), "{sender}");
+    let waits = rig.win(1, 100).await;
+    rig.pass(2_000);
+    assert_eq!(rig.packets(waits).await[0]["state"], "queued", "nothing is sent while paused");
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.until(waits, "received").await;
+    assert_eq!(rig.paid_fen().await, 600);
+    rig.evening.stop().await;
+}
+
+/// A wrong app id refuses everybody, each with a code that can also be one person's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_people_refused_alike_in_a_row_stop_the_sender_and_two_do_not() {
+    let rig = Rig::new(Backend::Light, 3).await;
+    rig.budget(1_000).await;
+    rig.fault(json!({ "kind": "openid_error", "count": 2 })).await;
+    let two = rig.win(2, 100).await;
+    rig.until(two, "refused").await;
+    assert_eq!(rig.finance().get("/api/sender").await["paused"], false);
+    let good = rig.win(1, 100).await;
+    rig.until(good, "received").await;
+    rig.fault(json!({ "kind": "openid_error", "count": 3 })).await;
+    let three = rig.win(3, 100).await;
+    rig.until(three, "refused").await;
+    let sender = rig.finance().get("/api/sender").await;
+    assert_eq!((&sender["paused"], &sender["reason"]), (&json!(true), &json!("OPENID_ERROR")), "{sender}");
+    assert!(sender["detail"].as_str().unwrap().contains("wechat.app_id"), "{sender}");
+    let waits = rig.win(3, 100).await;
+    rig.pass(2_000);
+    assert!(rig.packets(waits).await.iter().all(|packet| packet["state"] == "queued"));
+    rig.finance().post("/api/sender/resume", json!({})).await;
+    rig.until(waits, "received").await;
+    assert_eq!(rig.paid_fen().await, 400);
+    rig.evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_winner_is_not_paid_until_present_again() {
     let rig = Rig::new(Backend::Light, 1).await;
@@ -133,6 +194,37 @@ async fn an_older_database_does_not_send_before_finance_looked() {
     finance.post("/api/sender/resume", json!({})).await;
     let second = rig.win(1, 100).await;
     rig.until(second, "received").await;
+    rig.evening.stop().await;
+}
+
+/// Nothing in a file says that it is whole, new enough, and of every merchant that pays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_without_a_difference_does_not_release_an_older_database() {
+    let mut rig = Rig::new(Backend::Light, 1).await;
+    rig.budget(1_000).await;
+    let draw = rig.win(1, 100).await;
+    let paid = rig.until(draw, "received").await[0]["bill_no"].as_str().unwrap().to_owned();
+    rig.finance().post("/api/sender/pause", json!({})).await;
+    let second = rig.win(1, 100).await;
+    std::fs::write(&rig.evening.app.config().ledger.mark_file, format!("99 {}\n", "0".repeat(64))).unwrap();
+    rig.evening.restart().await;
+    let finance = rig.finance();
+    rig.evening
+        .eventually("the sender stops", async || {
+            (finance.get("/api/sender").await["reason"] == "behind_mark").then_some(())
+        })
+        .await;
+    let heading = "记账时间,微信支付业务单号,业务类型,收支类型,收支金额(元),业务凭证号\n";
+    let old = format!("{heading}`2026-11-23 12:00:01,`1,`现金红包,`支出,`1.00,`{paid}\n");
+    let (_, report) = import(&rig.evening.staff("auditor"), old.into_bytes()).await;
+    assert_eq!((&report["matched"], &report["difference_count"]), (&json!(1), &json!(0)), "{report}");
+    let told = finance.get("/api/sender/matching").await;
+    assert_eq!((&told["left"], &told["complete"]), (&json!(1), &json!(false)), "{told}");
+    finance.refused("/api/sender/resume", json!({}), 409, "not_matched").await;
+    rig.match_with_payer().await;
+    finance.post("/api/sender/resume", json!({})).await;
+    rig.until(second, "received").await;
+    assert_eq!(rig.paid_fen().await, 200);
     rig.evening.stop().await;
 }
 

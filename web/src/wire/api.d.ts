@@ -1075,7 +1075,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Try a packet again that waits, or that was given up before it was ever sent; with the same number. */
+        /**
+         * Try a packet again that waits, or that was given up before it was ever sent; with the same number. One that waits for a
+         *     person is sent once more under its number when the payer, asked now, does not know that number.
+         */
         post: operations["post_meetings_packets_retry"];
         delete?: never;
         options?: never;
@@ -3824,7 +3827,7 @@ export interface components {
             asked: number;
             /** @description The sender is stopped for this. */
             behind: boolean;
-            /** @description All numbers were asked for, or the statement had no difference: sending can be released. */
+            /** @description All numbers were asked for: sending can be released. A statement alone never does that. */
             complete: boolean;
             /**
              * Format: int64
@@ -13171,7 +13174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_open`, `idempotency_mismatch` */
+            /** @description `not_open`, `ask_again`, `outcome_unknown`, `sender_off`, `idempotency_mismatch` */
             409: {
                 headers: {
                     [name: string]: unknown;

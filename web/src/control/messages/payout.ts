@@ -65,7 +65,7 @@ const zh = {
     search: '搜姓名、手机尾号、单号',
     resolve: '人工认定',
     resolveHelp:
-      '先在商户平台按单号查账，再填写。提交时会再问一次微信：微信有明确结果就以微信为准；认定“没有付款”还须微信查无此单、且距最后一次发送满 24 小时。',
+      '先在商户平台按单号查账，再填写。提交时会再问一次微信：微信有明确结果就以微信为准；认定“没有付款”还须微信查无此单、且距最后一次发送满 24 小时。认定之后不能再发：奖金还要付的，先“用原单号再试”，同一单号最多付一次。',
     verdict: '查到的结果',
     verdicts: { paid: '已付款，本人已收到', returned: '付过款，款项已退回', unpaid: '没有付款，释放金额' },
     evidence: '依据',
@@ -147,7 +147,7 @@ const en: typeof zh = {
     search: 'Name, last digits, bill number',
     resolve: 'Resolve by hand',
     resolveHelp:
-      'Look the number up at the merchant platform first. WeChat is asked once more: what it says for certain counts. “Not paid” also needs that WeChat does not know the number a day after it was last sent.',
+      'Look the number up at the merchant platform first. WeChat is asked once more: what it says for certain counts. “Not paid” also needs that WeChat does not know the number a day after it was last sent. After a verdict nothing is sent any more: if the prize is still to be paid, try again with the same number first, which pays at most once.',
     verdict: 'What was found',
     verdicts: {
       paid: 'Paid, the person has it',
