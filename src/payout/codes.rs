@@ -77,7 +77,6 @@ const KEY: &str = "签名错误：红包请核对 pay.api_key（API v2 密钥）
 const CERTIFICATE: &str = "商户证书缺失、不符或已过期：请核对 pay.cert_pem 与 pay.key_pem，改好后恢复发送。";
 const FORMAT: &str = "微信支付认为请求格式有误：请联系技术人员查看该红包的调用记录。";
 const FIELDS: &str = "微信支付认为请求的某个字段不对：请看该红包最后一次调用的原始回答，核对活动的红包文字与场景（pay.scene_id）。";
-const RANGE: &str = "金额超出商户允许的范围：请在商户平台“现金红包”产品设置中核对单个金额上下限。";
 const CLOSED: &str = "商户平台关闭了 API 发放：请在“现金红包”产品设置中重新开启。";
 const FROZEN: &str = "商户账户异常或被限制：请登录商户平台查看处罚通知。";
 
@@ -119,7 +118,7 @@ pub const SEND: &[Row] = &[
     row("SEND_FAILED", Fate::Unknown, Effect::None, ""),
     row("FATAL_ERROR", Fate::Human, Effect::None, ""),
     row("PARAM_ERROR", Fate::Refused, Effect::PauseAtThree, FIELDS),
-    row("MONEY_LIMIT", Fate::Refused, Effect::PauseAtThree, RANGE),
+    row("MONEY_LIMIT", Fate::Refused, Effect::None, ""),
     row("ILLEGAL_APPID", Fate::Queue, Effect::Pause, APP),
     row("MSGAPPID_ERROR", Fate::Queue, Effect::Pause, APP),
     row("ACCEPTMODE_ERROR", Fate::Queue, Effect::Pause, APP),
@@ -195,10 +194,12 @@ mod tests {
     /// Fact sheet §1.5: what is one person's for one packet is a wrong setting when it comes in a burst.
     #[test]
     fn what_may_be_one_persons_stops_the_sender_only_when_three_people_get_it() {
-        for code in ["NO_AUTH", "OPENID_ERROR", "PARAM_ERROR", "MONEY_LIMIT"] {
+        for code in ["NO_AUTH", "OPENID_ERROR", "PARAM_ERROR"] {
             assert_eq!(of_send(code).sender, Effect::PauseAtThree, "{code}");
         }
-        for code in ["SENDNUM_LIMIT", "RCVDAMOUNT_LIMIT", "V2_ACCOUNT_SIMPLE_BAN", "FATAL_ERROR"] {
+        for code in
+            ["SENDNUM_LIMIT", "RCVDAMOUNT_LIMIT", "V2_ACCOUNT_SIMPLE_BAN", "MONEY_LIMIT", "FATAL_ERROR"]
+        {
             assert_eq!(of_send(code).sender, Effect::None, "{code}");
         }
     }

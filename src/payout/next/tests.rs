@@ -84,7 +84,7 @@ const TABLE: &[(&str, PacketState, Effect)] = &[
     ("V2_ACCOUNT_SIMPLE_BAN", Blocked, Effect::None),
     ("OPENID_ERROR", Refused, Effect::PauseAtThree),
     ("PARAM_ERROR", Refused, Effect::PauseAtThree),
-    ("MONEY_LIMIT", Refused, Effect::PauseAtThree),
+    ("MONEY_LIMIT", Refused, Effect::None),
     ("SEND_FAILED", Unknown, Effect::None),
     ("FATAL_ERROR", NeedsHuman, Effect::None),
     ("ILLEGAL_APPID", Queued, Effect::Pause),

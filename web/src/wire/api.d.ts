@@ -11792,7 +11792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11886,7 +11886,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12212,7 +12212,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19134,7 +19134,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19344,7 +19344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19444,7 +19444,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19891,7 +19891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -20007,7 +20007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -20221,7 +20221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
