@@ -99,16 +99,15 @@ pub async fn sign_receipt(
     conn: &mut AnyConnection,
     (meeting, index, pid, size): (&str, i64, &str, i64),
 ) -> ApiResult<Receipt> {
-    let signer = match app.kept::<DrawLogs>().signer(meeting) {
-        Some(known) => known,
-        None => {
-            let row = sqlx::query("select event, log_secret from meeting where id = $1")
-                .bind(meeting)
-                .fetch_optional(conn)
-                .await?
-                .ok_or_else(|| ApiError::not_found("该活动"))?;
-            signer(app, meeting, &row)?
-        }
+    let signer = if let Some(known) = app.kept::<DrawLogs>().signer(meeting) {
+        known
+    } else {
+        let row = sqlx::query("select event, log_secret from meeting where id = $1")
+            .bind(meeting)
+            .fetch_optional(conn)
+            .await?
+            .ok_or_else(|| ApiError::not_found("该活动"))?;
+        signer(app, meeting, &row)?
     };
     let pid: Pid = pid.parse().ok().context("a pid to be signed")?;
     let (index, lines) = (u64::try_from(index).context("index")?, u64::try_from(size).context("size")?);

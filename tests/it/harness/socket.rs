@@ -2,12 +2,11 @@
 
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::TestApp;
 
@@ -16,7 +15,7 @@ pub(crate) struct Viewer {
     /// Read by a task of its own, as pages do: who answers no ping while a test is busy elsewhere would be sent away.
     messages: mpsc::UnboundedReceiver<Result<Message, Error>>,
     /// The socket ends with the viewer.
-    _here: DropGuard,
+    _reading: JoinSet<()>,
     /// Messages so far.
     pub(crate) seen: Vec<Value>,
 }
@@ -40,20 +39,13 @@ impl Viewer {
         headers.insert("origin", evening.base.parse().unwrap());
         let (mut socket, _) = connect_async(request).await.unwrap();
         let (heard, messages) = mpsc::unbounded_channel();
-        let here = CancellationToken::new();
-        let gone = here.clone();
-        tokio::spawn(async move {
-            let read = async {
-                while let Some(message) = socket.next().await {
-                    let _ = heard.send(message);
-                }
-            };
-            tokio::select! {
-                () = gone.cancelled() => {}
-                () = read => {}
+        let mut reading = JoinSet::new();
+        reading.spawn(async move {
+            while let Some(message) = socket.next().await {
+                let _ = heard.send(message);
             }
         });
-        let mut viewer = Self { messages, _here: here.drop_guard(), seen: Vec::new() };
+        let mut viewer = Self { messages, _reading: reading, seen: Vec::new() };
         viewer.until("a first message", |_| true).await;
         assert_eq!(viewer.seen[0]["type"], "snapshot");
         viewer
