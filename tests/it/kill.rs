@@ -160,12 +160,15 @@ async fn all_rest(hall: &Hall, draw: i64) -> Option<Vec<Value>> {
     packets.iter().all(|packet| rests(packet, &sent)).then_some(packets)
 }
 
-/// Dies at its point, or comes to rest without ever getting there.
+/// Dies at its point, or comes to rest without ever getting there; days pass when that does not come by itself.
 async fn dies_or_rests(rack: &mut Rack, draw: i64, point: &str) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         if rack.hall.server.has_died(point) {
             return true;
+        }
+        if begun.elapsed() > PATIENCE / 2 {
+            days_pass(rack, draw).await;
         }
         hasten(rack, draw).await;
         let page = rack.hall.rig.path(&format!("/packets?draw={draw}"));
