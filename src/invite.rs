@@ -31,7 +31,7 @@ pub struct Scan<'a> {
     pub code: &'a str,
     /// `qr` or `link`.
     pub way: &'a str,
-    /// Came as a virtual account.
+    /// WeChat had shown this phone a snapshot page before.
     pub snapshot: bool,
 }
 
@@ -170,6 +170,16 @@ pub struct Newcomer<'a> {
     pub salt: &'a str,
     /// Phone number, where there is one.
     pub phone: Option<&'a Phone>,
+}
+
+/// Notes that a phone which is about to be bound had been shown a snapshot page, also when it came by a QR code.
+pub async fn after_snapshot(tx: &mut Tx, meeting: &str, openid: &str) -> ApiResult<()> {
+    sqlx::query("update referral_scan set snapshot = 1 where meeting_id = $1 and openid = $2")
+        .bind(meeting)
+        .bind(openid)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// Counts a new person for whoever brought them, inside the transaction of the binding. Does nothing when nobody did.

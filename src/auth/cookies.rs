@@ -24,6 +24,8 @@ pub enum Name {
     Oauth,
     /// Screen ticket.
     Screen,
+    /// WeChat showed a snapshot page here.
+    Snapshot,
 }
 
 impl Name {
@@ -33,6 +35,7 @@ impl Name {
             Self::Me => "kj_me",
             Self::Oauth => "kj_oauth",
             Self::Screen => "kj_screen",
+            Self::Snapshot => "kj_snapshot",
         }
     }
 
@@ -70,7 +73,9 @@ pub(super) fn get(app: &App, parts: &Parts, name: Name) -> Option<String> {
 
 /// Any of our cookies is present: the request may be one that a browser was led into.
 pub(super) fn any(app: &App, parts: &Parts) -> bool {
-    [Name::Staff, Name::Me, Name::Oauth, Name::Screen].into_iter().any(|name| get(app, parts, name).is_some())
+    [Name::Staff, Name::Me, Name::Oauth, Name::Screen, Name::Snapshot]
+        .into_iter()
+        .any(|name| get(app, parts, name).is_some())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,14 +105,14 @@ pub fn staff_cookie(app: &App, token: String) -> Cookie<'static> {
 
 /// The cookie that makes a phone an attendee.
 pub fn attendee_cookie(app: &App, attendee: &Attendee) -> Cookie<'static> {
-    let value = seal(app, Name::Me, &attendee.openid, attendee.snapshot, ATTENDEE_MS);
+    let value = seal(app, Name::Me, &attendee.openid, attendee.after_snapshot, ATTENDEE_MS);
     build(app, Name::Me, value, Some(ATTENDEE_MS / 1000))
 }
 
 /// The attendee of a request.
 pub(super) fn attendee(app: &App, parts: &Parts) -> Option<Attendee> {
     let sealed = unseal(app, parts, Name::Me)?;
-    Some(Attendee { openid: sealed.value, snapshot: sealed.flag })
+    Some(Attendee { openid: sealed.value, after_snapshot: sealed.flag })
 }
 
 /// Binds an OAuth state to the browser that began the log-in.
@@ -118,6 +123,16 @@ pub fn oauth_cookie(app: &App, state: &str) -> Cookie<'static> {
 /// The OAuth state that this browser began with.
 pub fn oauth_state(app: &App, parts: &Parts) -> Option<String> {
     unseal(app, parts, Name::Oauth).map(|sealed| sealed.value)
+}
+
+/// Remembers that WeChat showed this browser a snapshot page.
+pub fn snapshot_cookie(app: &App) -> Cookie<'static> {
+    build(app, Name::Snapshot, seal(app, Name::Snapshot, "", true, ATTENDEE_MS), Some(ATTENDEE_MS / 1000))
+}
+
+/// WeChat showed this browser a snapshot page not long ago.
+pub fn saw_snapshot(app: &App, parts: &Parts) -> bool {
+    unseal(app, parts, Name::Snapshot).is_some()
 }
 
 /// The cookie of a paired screen.

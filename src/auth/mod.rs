@@ -16,7 +16,8 @@ use ::http::request::Parts;
 use axum::extract::{FromRequestParts, RawPathParams};
 
 pub use cookies::{
-    Name, attendee_cookie, clear_cookie, oauth_cookie, oauth_state, screen_cookie, staff_cookie,
+    Name, attendee_cookie, clear_cookie, oauth_cookie, oauth_state, saw_snapshot, screen_cookie,
+    snapshot_cookie, staff_cookie,
 };
 pub use grants::inherit;
 pub use http::router;
@@ -129,8 +130,9 @@ pub async fn staff_of(app: &App, parts: &Parts) -> ApiResult<Staff> {
 pub struct Attendee {
     /// The openid under our service account.
     pub openid: String,
-    /// WeChat showed a snapshot page with a virtual account: never bound, never paid.
-    pub snapshot: bool,
+    /// WeChat had shown this browser a snapshot page before. The virtual account behind one is refused at log-in; the
+    /// real account after it is served, and what it earns others is looked at by a person.
+    pub after_snapshot: bool,
 }
 
 impl FromRequestParts<App> for Attendee {

@@ -96,12 +96,12 @@ pub(super) async fn bind(
 
 /// Binds the attendee to a person who has proved to be the one: the way of all proofs.
 pub(super) async fn join(app: &App, attendee: &Attendee, meeting_id: &str, wish: Wish) -> ApiResult<Bound> {
-    let (server, openid, meeting) = (app.clone(), attendee.openid.clone(), meeting_id.to_owned());
+    let (server, phone, meeting) = (app.clone(), attendee.clone(), meeting_id.to_owned());
     // Thousands come at once: those who wait at the same moment share one flush of the disk.
     let (invited, outcome) = app
         .db()
         .together(Locks::Door, move |tx| {
-            async move { joined(&server, tx, (&meeting, &openid), &wish).await }.boxed()
+            async move { joined(&server, tx, (&meeting, &phone), &wish).await }.boxed()
         })
         .await?;
     if !outcome.changes.is_empty() {
@@ -114,11 +114,15 @@ pub(super) async fn join(app: &App, attendee: &Attendee, meeting_id: &str, wish:
 async fn joined(
     app: &App,
     tx: &mut Tx,
-    (meeting_id, openid): (&str, &str),
+    (meeting_id, attendee): (&str, &Attendee),
     wish: &Wish,
 ) -> ApiResult<(Invited, Outcome)> {
+    let openid = attendee.openid.as_str();
     let meeting = meeting::lock(tx, meeting_id).await?;
     meeting.must_be_open()?;
+    if attendee.after_snapshot {
+        invite::after_snapshot(tx, meeting_id, openid).await?;
+    }
     let invited = match invited(app, tx, meeting_id, &wish.whom).await? {
         Some(invited) => invited,
         None => newcomer(app, tx, &meeting, wish).await?,

@@ -74,7 +74,7 @@ async fn login(
 fn to_page(meeting: &str, parts: &Parts, error: ApiError) -> ApiResult<Response> {
     let word = match error.code() {
         "login_restart" => "restart",
-        "snapshot_user" => "snapshot",
+        oauth::SNAPSHOT => "snapshot",
         "login_busy" => "busy",
         "not_found" => "unknown",
         _ if error.status().is_server_error() => "away",
@@ -144,14 +144,20 @@ async fn login_back(
         }
         Err(wait) => Err(oauth::busy(wait)),
     };
-    let attendee = match finished {
-        Ok(attendee) => attendee,
+    let openid = match finished {
+        Ok(openid) => openid,
         // The address was opened again, after it had served: this browser is logged in.
         Err(_) if known.is_ok() && reads_html(&parts) => {
             return Ok((jar, found(&format!("/m/{meeting}"))?));
         }
-        Err(error) => return Ok((jar, to_page(&meeting, &parts, error)?)),
+        Err(error) => {
+            let jar =
+                if error.code() == oauth::SNAPSHOT { jar.add(auth::snapshot_cookie(&app)) } else { jar };
+            let answer = to_page(&meeting, &parts, error).unwrap_or_else(IntoResponse::into_response);
+            return Ok((jar, answer));
+        }
     };
+    let attendee = Attendee { openid, after_snapshot: auth::saw_snapshot(&app, &parts) };
     let jar =
         jar.add(auth::attendee_cookie(&app, &attendee)).add(auth::clear_cookie(&app, auth::Name::Oauth));
     Ok((jar, found(&format!("/m/{meeting}"))?))
@@ -180,7 +186,7 @@ async fn my_page(
     params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = CodeRequest,
     security(("me" = [])), responses(
     (status = 202, body = CodeSent),
-    (status = 403, description = "`not_following`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_following`, `origin`", body = ProblemBody),
     (status = 409, description = "`meeting_closed`, `bind_by`: this meeting binds without SMS", body = ProblemBody),
     (status = 422, description = "`phone_invalid`, `phone_missing`, `consent`", body = ProblemBody),
     (status = 429, description = "`code_throttled`, `sms_allowance`, with Retry-After", body = ProblemBody),
@@ -205,7 +211,7 @@ async fn send_code(
     security(("me" = [])), responses(
     (status = 200, body = Bound),
     (status = 400, description = "`code_wrong`, `code_used`, `code_expired`", body = ProblemBody),
-    (status = 403, description = "`not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_invited`, `not_following`, `origin`", body = ProblemBody),
     (status = 409, description = "`already_bound`, `bind_by`, `consent_changed`, `draw_open`, `meeting_closed`", body = ProblemBody),
     (status = 422, description = "`name_needed`: the phone is not on the roster and the meeting lets people register", body = ProblemBody),
     (status = 429, description = "`code_tries`, with Retry-After", body = ProblemBody),
@@ -225,7 +231,7 @@ async fn bind_me(
     params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = IdentifyRequest,
     security(("me" = [])), responses(
     (status = 200, body = Bound),
-    (status = 403, description = "`not_matched`, `not_invited`, `not_following`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_matched`, `not_invited`, `not_following`, `origin`", body = ProblemBody),
     (status = 409, description = "`already_bound`, `meeting_closed`, `bind_by`: this meeting binds another way", body = ProblemBody),
     (status = 422, description = "`invalid`, `consent`", body = ProblemBody),
     (status = 429, description = "`identify_tries`, with Retry-After", body = ProblemBody),

@@ -24,8 +24,8 @@ use crate::{
     wire::BindBy,
 };
 
-/// A meeting that takes people in one of the ways `by`, and a person who may come in: a real account, following when the
-/// meeting wants it.
+/// A meeting that takes people in one of the ways `by`, and a person who may come in: following when the meeting
+/// wants it.
 async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str, by: &[BindBy]) -> ApiResult<Meeting> {
     let meeting = {
         let mut conn = app.db().read().acquire().await?;
@@ -34,9 +34,6 @@ async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str, by: &[BindBy
     meeting.must_be_open()?;
     if !by.contains(&meeting.settings.bind_by) {
         return Err(another_way());
-    }
-    if attendee.snapshot {
-        return Err(snapshot());
     }
     if meeting.settings.require_follow && !follow::follows(app, &attendee.openid).await? {
         return Err(ApiError::forbidden("not_following", "请先关注公众号，再回到本页绑定。"));
@@ -47,12 +44,4 @@ async fn admitted(app: &App, attendee: &Attendee, meeting_id: &str, by: &[BindBy
 /// 409 `bind_by`: the page was loaded before the host changed it.
 fn another_way() -> ApiError {
     ApiError::conflict("bind_by", "本场活动的签到方式已更改，请刷新页面后重新填写。")
-}
-
-/// 403 `snapshot_user`.
-fn snapshot() -> ApiError {
-    ApiError::forbidden(
-        "snapshot_user",
-        "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。",
-    )
 }

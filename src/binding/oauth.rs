@@ -9,7 +9,6 @@ use url::Url;
 use crate::{
     address::Often,
     app::App,
-    auth::Attendee,
     clock::DAY,
     db::{Locks, Tx, hit},
     error::{ApiError, ApiResult},
@@ -17,11 +16,12 @@ use crate::{
     wechat::account::{AccountError, Scope},
 };
 
-use super::snapshot;
-
 /// Log-ins of one address that WeChat or we refuse, in a minute: each costs a row and a question to WeChat. Phones of a
 /// whole hall that open an old page again stay below it.
 const FAILED: Often = Often { what: "oauth.failed", most: 300 };
+
+/// What the virtual account of a snapshot page is answered.
+pub(super) const SNAPSHOT: &str = "snapshot_user";
 
 /// Longest code and state that are looked at, bytes.
 const TEXT_MAX: usize = 512;
@@ -47,13 +47,13 @@ pub(super) async fn begin(app: &App, meeting: &str) -> ApiResult<(String, String
     Ok((account.authorize_url(&back, Scope::Base, &state), state))
 }
 
-/// Exchanges what WeChat's redirect brought, after state and code are marked as used.
+/// Exchanges what WeChat's redirect brought for an openid, after state and code are marked as used.
 pub(super) async fn finish(
     app: &App,
     from: Option<IpAddr>,
     expected: Option<String>,
     (code, state): (&str, &str),
-) -> ApiResult<Attendee> {
+) -> ApiResult<String> {
     let expected = expected.ok_or_else(restart)?;
     if code.is_empty() || code.len() > TEXT_MAX || !constant_time_eq(&expected, state) {
         return Err(restart());
@@ -66,12 +66,17 @@ pub(super) async fn finish(
     exchanged
 }
 
+/// 403 `snapshot_user`: the account behind a snapshot page is nobody's.
+fn snapshot() -> ApiError {
+    ApiError::forbidden(SNAPSHOT, "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。")
+}
+
 /// 429 `login_busy`.
 pub(super) fn busy(wait_s: i64) -> ApiError {
     ApiError::too_many("login_busy", "同时登录的人太多，请稍后再打开本页。", wait_s)
 }
 
-async fn exchange(app: &App, code: &str, state: &str) -> ApiResult<Attendee> {
+async fn exchange(app: &App, code: &str, state: &str) -> ApiResult<String> {
     let (now, texts) = (app.now(), [format!("state:{state}"), format!("code:{code}")]);
     let once = app.db().together(Locks::Own, move |tx| {
         async move {
@@ -90,7 +95,7 @@ async fn exchange(app: &App, code: &str, state: &str) -> ApiResult<Attendee> {
     if user.is_snapshot {
         return Err(snapshot());
     }
-    Ok(Attendee { openid: user.openid, snapshot: false })
+    Ok(user.openid)
 }
 
 fn constant_time_eq(one: &str, other: &str) -> bool {

@@ -2,7 +2,16 @@
 
 use sqlx::Row;
 
-use crate::{app::App, approval::Warrant, clock::Ms, db::Tx, keys::row_id, wire::StoryStep};
+use crate::{
+    app::App,
+    approval::Warrant,
+    audit::{self, Deed},
+    clock::Ms,
+    db::Tx,
+    error::ApiResult,
+    keys::row_id,
+    wire::StoryStep,
+};
 
 /// Writes an act in the transaction of the deed.
 pub(super) async fn write(
@@ -26,6 +35,23 @@ pub(super) async fn write(
     .execute(tx.conn())
     .await
     .map(drop)
+}
+
+/// Writes down that somebody put a packet back into the queue, in the packet's story and in the audit trail; ends the
+/// transaction, and wakes the sender.
+pub(super) async fn requeued(
+    app: &App,
+    mut tx: Tx,
+    warrant: Warrant<'_>,
+    (meeting, bill): (&str, &str),
+) -> ApiResult<()> {
+    let now = app.now();
+    write(&mut tx, now, warrant, (bill, "retry"), "").await?;
+    let deed = Deed { who: &warrant.staff.user, what: "packet.retry", meeting, target: bill, note: "" };
+    audit::record(&mut tx, now, &deed).await?;
+    tx.commit().await?;
+    super::wake(app);
+    Ok(())
 }
 
 /// All acts on a packet, oldest first.

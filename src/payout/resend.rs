@@ -10,7 +10,6 @@ use super::{
 use crate::{
     app::App,
     approval::Warrant,
-    audit::{self, Deed},
     db::hit,
     error::{ApiError, ApiResult},
 };
@@ -58,10 +57,5 @@ async fn again(app: &App, warrant: Warrant<'_>, meeting: &str, bill: &str) -> Ap
     if !hit(&done) {
         return Err(super::block_error("outcome_unknown"));
     }
-    acts::write(&mut tx, now, warrant, (bill, "retry"), "").await?;
-    let deed = Deed { who: &warrant.staff.user, what: "packet.retry", meeting, target: bill, note: "" };
-    audit::record(&mut tx, now, &deed).await?;
-    tx.commit().await?;
-    super::wake(app);
-    Ok(())
+    acts::requeued(app, tx, warrant, (meeting, bill)).await
 }

@@ -267,12 +267,7 @@ pub(super) async fn retry(app: &App, warrant: Warrant<'_>, meeting: &str, bill: 
         let detail = "只有暂缓的、或从未发出就停下的红包可以再试；被微信拒绝的请核实后换号重发。";
         return Err(ApiError::conflict("not_open", detail));
     }
-    acts::write(&mut tx, now, warrant, (bill, "retry"), "").await?;
-    let deed = Deed { who: &warrant.staff.user, what: "packet.retry", meeting, target: bill, note: "" };
-    audit::record(&mut tx, now, &deed).await?;
-    tx.commit().await?;
-    super::wake(app);
-    Ok(())
+    acts::requeued(app, tx, warrant, (meeting, bill)).await
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/api/meetings/{meeting}/me/referral", tag = "referrals",
     params(("meeting" = String, Path, description = "Id of the meeting.")), security(("me" = [])), responses(
     (status = 200, body = MyReferral),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`", body = ProblemBody),
 ))]
 async fn mine(
     State(app): State<App>,
@@ -62,7 +62,7 @@ async fn mine(
 #[utoipa::path(post, path = "/api/meetings/{meeting}/me/referral", tag = "referrals",
     params(("meeting" = String, Path, description = "Id of the meeting.")), security(("me" = [])), responses(
     (status = 200, body = MyReferral),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`referral_closed`", body = ProblemBody),
 ))]
 async fn make(
@@ -101,8 +101,12 @@ async fn scan(
     // nobody can say it, nobody is new: the page asks again.
     follow::follows(&app, &attendee.openid).await?;
     let mut tx = app.db().begin().await?;
-    let scan =
-        Scan { openid: &attendee.openid, code: &request.code, way: "link", snapshot: attendee.snapshot };
+    let scan = Scan {
+        openid: &attendee.openid,
+        code: &request.code,
+        way: "link",
+        snapshot: attendee.after_snapshot,
+    };
     let why = invite::scanned(app.keys(), &mut tx, app.now(), scan).await?;
     tx.commit().await?;
     Ok(Json(Scanned { kept: why.is_empty(), why: why.to_owned() }))

@@ -30,13 +30,9 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> ApiResult<T> {
     Ok(serde_json::from_value(text.into()).context("a stored word")?)
 }
 
-/// The person behind a phone; 403 `snapshot_user`, `not_bound`, `not_accepted`.
+/// The person behind a phone; 403 `not_bound`, `not_accepted`.
 async fn person(conn: &mut AnyConnection, attendee: &Attendee, meeting_id: &str) -> ApiResult<String> {
     meeting::load(conn, meeting_id).await?;
-    if attendee.snapshot {
-        let detail = "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。";
-        return Err(ApiError::forbidden("snapshot_user", detail));
-    }
     let person = registration::bound(conn, meeting_id, &attendee.openid)
         .await?
         .ok_or_else(|| ApiError::forbidden("not_bound", "请先在活动页绑定手机号，再推荐好友。"))?;

@@ -44,7 +44,7 @@ pub fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/api/meetings/{meeting}/me/vouchers", tag = "vouchers",
     params(("meeting" = String, Path, description = "Id of the meeting.")), security(("me" = [])), responses(
     (status = 200, body = MyVouchers),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`", body = ProblemBody),
 ))]
 async fn mine(
     State(app): State<App>,
@@ -60,7 +60,7 @@ async fn mine(
     params(("meeting" = String, Path, description = "Id of the meeting.")), request_body = NewVoucher,
     security(("me" = [])), responses(
     (status = 201, body = VoucherView),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`campaign_closed`, `meeting_closed`, `too_many_drafts`", body = ProblemBody),
     (status = 422, description = "`item`, `text`, `invalid`", body = ProblemBody),
 ))]
@@ -80,7 +80,7 @@ async fn create(
     params(("meeting" = String, Path, description = "Id of the meeting."), ("id" = String, Path, description = "Voucher")),
     request_body = EditVoucher, security(("me" = [])), responses(
     (status = 200, body = VoucherView),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`voucher_sent`", body = ProblemBody),
     (status = 422, description = "`item`, `text`, `invalid`", body = ProblemBody),
 ))]
@@ -100,7 +100,7 @@ async fn edit(
     params(("meeting" = String, Path, description = "Id of the meeting."), ("id" = String, Path, description = "Voucher")),
     security(("me" = [])), responses(
     (status = 200, body = Done),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`voucher_sent`", body = ProblemBody),
 ))]
 async fn remove(
@@ -118,7 +118,7 @@ async fn remove(
     params(("meeting" = String, Path, description = "Id of the meeting."), ("id" = String, Path, description = "Voucher")),
     security(("me" = [])), responses(
     (status = 200, body = VoucherView),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`campaign_closed`, `meeting_closed`, `person_limit`, `voucher_duplicate`, \
         `photos_missing`, `sends_limit`", body = ProblemBody),
     (status = 422, description = "`missing`, with the field; `item`", body = ProblemBody),
@@ -182,7 +182,7 @@ impl<S: Send + Sync> FromRequest<S> for PieceBody {
     ),
     request_body(content = String, content_type = "application/octet-stream"), security(("me" = [])), responses(
     (status = 200, description = "The voucher; `received` of the photo is where the next piece begins.", body = VoucherView),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`offset`: read the voucher and go on from `received`; `voucher_sent`, \
         `voucher_duplicate`", body = ProblemBody),
     (status = 413, description = "`photo_too_large`, `too_large`", body = ProblemBody),
@@ -215,7 +215,7 @@ async fn put_piece(
     ),
     security(("me" = [])), responses(
     (status = 200, body = VoucherView),
-    (status = 403, description = "`not_bound`, `not_accepted`, `snapshot_user`, `origin`", body = ProblemBody),
+    (status = 403, description = "`not_bound`, `not_accepted`, `origin`", body = ProblemBody),
     (status = 409, description = "`voucher_sent`", body = ProblemBody),
 ))]
 async fn remove_photo(

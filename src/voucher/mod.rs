@@ -45,16 +45,10 @@ struct Sender {
     openid: String,
 }
 
-/// The person behind a phone: 403 `snapshot_user`, `not_bound`, `not_accepted`; 404 for a meeting that there is not.
+/// The person behind a phone: 403 `not_bound`, `not_accepted`; 404 for a meeting that there is not.
 async fn sender(app: &App, attendee: &Attendee, meeting_id: &str) -> ApiResult<Sender> {
     let mut conn = app.db().read().acquire().await?;
     meeting::load(&mut conn, meeting_id).await?;
-    if attendee.snapshot {
-        return Err(ApiError::forbidden(
-            "snapshot_user",
-            "当前是微信快照页，不能参加活动：请点右下角“使用完整服务”后重新打开。",
-        ));
-    }
     let person = registration::bound(&mut conn, meeting_id, &attendee.openid)
         .await?
         .ok_or_else(|| ApiError::forbidden("not_bound", "请先在活动页绑定手机号，再提交凭证。"))?;

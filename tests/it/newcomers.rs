@@ -139,3 +139,29 @@ async fn while_wechat_does_not_answer_nobody_is_taken_for_new() {
         rig.evening.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_after_a_snapshot_page_is_looked_at() {
+    for backend in both() {
+        let club = Club::new(backend, 1, json!({ "delay_ms": 0 })).await;
+        let code = club.code(0).await;
+        // By the link, whose scan the page sends; and by the account's QR code, of which the browser knows nothing.
+        let mut link = club.phone("oSnapshotByTheLink0001");
+        link.see_snapshot().await;
+        link.log_in().await;
+        assert_eq!(club.scan(&link, &code).await.1["kept"], true);
+        club.event(&link.openid, "subscribe", "").await;
+        assert_eq!(club.bind(&mut link, 4).await.0, StatusCode::OK);
+        club.rig.pass(CALM);
+        let mut qr = club.phone("oSnapshotByTheQrCode01");
+        club.event(&qr.openid, "subscribe", &format!("r_{code}")).await;
+        qr.see_snapshot().await;
+        assert_eq!(club.bind(&mut qr, 5).await.0, StatusCode::OK);
+        let all = club.listed().await;
+        assert_eq!(all.len(), 2, "{all:?}");
+        for one in all {
+            assert_eq!((&one["state"], &one["signals"]), (&json!("review"), &json!(["snapshot"])), "{one}");
+        }
+        club.rig.evening.stop().await;
+    }
+}

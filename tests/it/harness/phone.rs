@@ -43,18 +43,30 @@ impl Phone {
 
     /// Logs in through OAuth and keeps the cookie.
     pub(crate) async fn log_in(&mut self) {
-        let first = self.http.get(format!("{}/m/{}/login", self.base, self.meeting)).send().await.unwrap();
-        assert!(first.status().is_redirection(), "{}", first.status());
-        let state_cookie = cookie_of(&first, "kj_oauth");
-        let to = location(&first);
-        let mut authorize = url::Url::parse(&to).unwrap();
-        authorize.set_fragment(None);
-        authorize.query_pairs_mut().append_pair("as", &self.openid);
-        let second = self.http.get(authorize).send().await.unwrap();
-        let back = location(&second);
-        let third = self.http.get(back).header(header::COOKIE, state_cookie).send().await.unwrap();
+        let third = self.way("").await;
         assert!(third.status().is_redirection(), "{} {}", third.status(), third.text().await.unwrap());
         self.cookie = cookie_of(&third, "kj_me");
+    }
+
+    /// WeChat shows a snapshot page: the virtual account behind it is refused.
+    pub(crate) async fn see_snapshot(&mut self) {
+        let third = self.way("1").await;
+        assert_eq!(third.status(), reqwest::StatusCode::FORBIDDEN);
+        self.cookie = cookie_of(&third, "kj_snapshot");
+        let body: Value = third.json().await.unwrap();
+        assert_eq!(body["code"], "snapshot_user", "{body}");
+    }
+
+    /// Through WeChat's authorize page and back to ours, with the cookies that the phone has.
+    async fn way(&self, snapshot: &str) -> reqwest::Response {
+        let first = self.http.get(format!("{}/m/{}/login", self.base, self.meeting)).send().await.unwrap();
+        assert!(first.status().is_redirection(), "{}", first.status());
+        let cookies = [cookie_of(&first, "kj_oauth"), self.cookie.clone()].join("; ");
+        let mut authorize = url::Url::parse(&location(&first)).unwrap();
+        authorize.set_fragment(None);
+        authorize.query_pairs_mut().append_pair("as", &self.openid).append_pair("snapshot", snapshot);
+        let second = self.http.get(authorize).send().await.unwrap();
+        self.http.get(location(&second)).header(header::COOKIE, cookies).send().await.unwrap()
     }
 
     fn post_request(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {

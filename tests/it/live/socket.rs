@@ -45,7 +45,8 @@ impl Door {
     }
 
     pub(crate) fn attendee(app: &App, base: &str, meeting: &str, openid: &str) -> Self {
-        let cookie = auth::attendee_cookie(app, &Attendee { openid: openid.to_owned(), snapshot: false });
+        let cookie =
+            auth::attendee_cookie(app, &Attendee { openid: openid.to_owned(), after_snapshot: false });
         Self {
             headers: vec![
                 ("cookie", format!("{}={}", cookie.name(), cookie.value())),

@@ -128,6 +128,29 @@ async fn another_call_cannot_end_what_the_payer_holds() {
     rig.evening.stop().await;
 }
 
+/// The payer has an order under our number over another amount: it is nobody's to book, to send again or to renumber.
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_order_under_our_number_stays_with_a_person() {
+    for backend in both() {
+        let rig = Rig::new(backend, 1).await;
+        rig.budget(1_000).await;
+        rig.fault(json!({ "kind": "processing" })).await;
+        rig.fault(json!({ "kind": "echo_mismatch", "on": "query", "count": 99 })).await;
+        let draw = rig.win(1, 100).await;
+        let packet = rig.until(draw, "needs_human").await[0].clone();
+        assert_eq!(packet["reason"], "other_order", "{packet}");
+        let finance = rig.finance();
+        finance.refused(&rig.hand(&packet, "retry"), json!({}), 409, "not_open").await;
+        let (status, body) = finance.try_post(&rig.hand(&packet, "reissue"), json!({})).await;
+        assert_eq!(status.as_u16(), 409, "{body}");
+        rig.pass(DAY);
+        let later = rig.packets(draw).await;
+        assert_eq!((later.len(), &later[0]["state"]), (1, &json!("needs_human")), "{later:?}");
+        rig.books(100, 0).await;
+        rig.evening.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_payers_word_goes_before_any_verdict() {
     let rig = Rig::new(Backend::Light, 1).await;

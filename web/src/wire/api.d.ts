@@ -11236,7 +11236,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_invited`, `not_following`, `snapshot_user`, `origin` */
+            /** @description `not_invited`, `not_following`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11468,7 +11468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_following`, `snapshot_user`, `origin` */
+            /** @description `not_following`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11584,7 +11584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_matched`, `not_invited`, `not_following`, `snapshot_user`, `origin` */
+            /** @description `not_matched`, `not_invited`, `not_following`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11792,7 +11792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user` */
+            /** @description `not_bound`, `not_accepted` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11886,7 +11886,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12212,7 +12212,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user` */
+            /** @description `not_bound`, `not_accepted` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19134,7 +19134,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19344,7 +19344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19444,7 +19444,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -19891,7 +19891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -20007,7 +20007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -20221,7 +20221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description `not_bound`, `not_accepted`, `snapshot_user`, `origin` */
+            /** @description `not_bound`, `not_accepted`, `origin` */
             403: {
                 headers: {
                     [name: string]: unknown;
