@@ -7,7 +7,8 @@ import { serveBuild } from '../e2e/static';
 
 /**
  * Frames per second of the hall's screen: those that the stage draws, in its own worker, and those of the page, with its
- * longest tasks. After `make web`.
+ * longest tasks. After `make web`. KAIJIANG_GRAPHICS gives Chromium other flags; KAIJIANG_PEER is the address of a served
+ * log-lottery, which is measured in the same run.
  */
 let browser: Browser;
 let home: string;
@@ -15,7 +16,7 @@ let server: Server;
 
 beforeAll(async () => {
   ({ home, server } = await serveBuild());
-  browser = await launch();
+  browser = await launch(process.env.KAIJIANG_GRAPHICS?.split(' '));
 });
 
 afterAll(async () => {
@@ -52,6 +53,28 @@ function drawnFrames([wait, length]: readonly [number, number]): Promise<number>
   });
 }
 
+/** Frames of the page, and its longest task, for `length` ms after `wait` ms. */
+function pageFrames([wait, length]: readonly [number, number]): Promise<{ page: number; longest: number }> {
+  return new Promise((done) => {
+    let frames = 0;
+    let longest = 0;
+    const watch = new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) longest = Math.max(longest, Math.round(duration));
+    });
+    setTimeout(() => {
+      watch.observe({ type: 'longtask' });
+      const begun = performance.now();
+      const next = (): void => {
+        frames += 1;
+        const gone = performance.now() - begun;
+        if (gone < length) requestAnimationFrame(next);
+        else done({ page: Math.round((frames * 10_000) / gone) / 10, longest });
+      };
+      requestAnimationFrame(next);
+    }, wait);
+  });
+}
+
 async function count(over: object, people: number, from: number, ms: number) {
   const { context, page } = await open(browser, HALL, home);
   await page.addInitScript(() => localStorage.setItem('kaijiang.screen.gala', 'paired'));
@@ -62,32 +85,30 @@ async function count(over: object, people: number, from: number, ms: number) {
   const [stage] = page.workers();
   if (stage === undefined) throw new Error('the stage is not drawn beside the page');
   const drawn = stage.evaluate(drawnFrames, [from, ms] as const);
-  const measured = await page.evaluate(
-    ([wait = 0, length = 0]) =>
-      new Promise<{ page: number; longest: number }>((done) => {
-        let frames = 0;
-        let longest = 0;
-        const watch = new PerformanceObserver((list) => {
-          for (const { duration } of list.getEntries()) longest = Math.max(longest, Math.round(duration));
-        });
-        setTimeout(() => {
-          watch.observe({ type: 'longtask' });
-          const begun = performance.now();
-          const next = (): void => {
-            frames += 1;
-            const gone = performance.now() - begun;
-            if (gone < length) requestAnimationFrame(next);
-            else done({ page: Math.round((frames * 10_000) / gone) / 10, longest });
-          };
-          requestAnimationFrame(next);
-        }, wait);
-      }),
-    [from, ms],
-  );
+  const measured = await page.evaluate(pageFrames, [from, ms] as const);
   const fps = await drawn;
   await context.close();
   return { ...measured, fps };
 }
+
+it.runIf(process.env.KAIJIANG_PEER)('the peer, 120 people', async () => {
+  const { context, page } = await open(browser, HALL, home);
+  await page.goto(process.env.KAIJIANG_PEER ?? '');
+  await page.getByRole('button', { name: /Use Default Data|使用默认数据/ }).click();
+  const say = async (name: string, wait: number, ms: number): Promise<void> => {
+    const measured = await page.evaluate(pageFrames, [wait, ms] as const);
+    process.stdout.write(`${JSON.stringify({ name: `peer: ${name}`, ...measured })}\n`);
+    expect(measured.page).toBeGreaterThan(0);
+  };
+  await say('wall', 2_500, 4_000);
+  await page.keyboard.press('Space');
+  await say('waiting', 3_500, 3_000);
+  await page.keyboard.press('Space');
+  await say('spinning', 1_500, 4_000);
+  await page.keyboard.press('Space');
+  await say('winners come forward', 0, 3_000);
+  await context.close();
+});
 
 it.each([
   ['waiting, 1,000 people', waiting, 1_000, 3_000, 4_000],

@@ -1,81 +1,6 @@
 import { type Quads, STRIDE } from './quads';
+import { BACK_FRAGMENT, BACK_VERTEX, FRAGMENT, VERTEX } from './shaders';
 import type { Surface } from './surface';
-
-const VERTEX = `#version 300 es
-layout(location = 0) in vec4 place;
-layout(location = 1) in vec2 where;
-layout(location = 2) in vec2 size;
-layout(location = 3) in vec4 color;
-uniform vec4 spin;   // cos and sin of the turn, of the tilt
-uniform vec4 globe;  // radius across, radius up, em, alpha
-uniform vec4 stage;  // 1 / size of the names' texture; half a far dot
-uniform vec2 hero;   // 1 / size of the winners' texture
-uniform vec3 view;   // middle of the stage in the frame, and its scale
-uniform vec4 box;    // middle and half size of the canvas in the frame
-out vec2 at;
-out vec4 tint;
-flat out int kind;
-void main() {
-  int word = int(place.w);
-  int corner = word & 3;
-  kind = word >> 2;
-  vec2 side = vec2(corner == 1 || corner == 2 ? 1. : -1., corner > 1 ? -1. : 1.);
-  vec2 q = place.xy;
-  tint = color;
-  at = where * (kind == 2 ? hero : stage.xy);
-  if (kind == 0) {
-    vec3 p = vec3(place.x * spin.x + place.z * spin.y, place.y, place.z * spin.x - place.x * spin.y);
-    p = vec3(p.x, p.y * spin.z - p.z * spin.w, p.z * spin.z + p.y * spin.w);
-    float near = 2.6 / (3.4 - p.z);
-    vec3 across = normalize(vec3(p.z + 1e-4, 0., -p.x));
-    vec3 up = cross(p, across);
-    q = p.xy * globe.xy * near;
-    float front = smoothstep(-.05, .35, p.z);
-    if (p.z > -.05 && size.x > 0.) {
-      q += (across.xy * side.x * size.x + up.xy * side.y * size.y) * globe.z * near;
-      tint.a *= (.2 + .8 * front * front) * globe.w;
-    } else {
-      q += side * stage.z * (p.z > 0. ? 1.5 : 1.) * near;
-      kind = 3;
-      tint.a *= (size.x > 0. ? .34 : .4 + .3 * front) * globe.w * near;
-    }
-  }
-  q = q * view.z + view.xy;
-  gl_Position = vec4((q - box.xy) / box.zw, 0., 1.);
-}`;
-
-const FRAGMENT = `#version 300 es
-precision mediump float;
-in highp vec2 at;
-in vec4 tint;
-flat in int kind;
-uniform sampler2D names;
-uniform sampler2D heroes;
-out vec4 color;
-void main() {
-  float ink = tint.a;
-  if (kind == 2) ink *= texture(heroes, at).r;
-  else if (kind != 3) ink *= texture(names, at).r;
-  color = vec4(tint.rgb * ink, ink);
-}`;
-
-const BACK_VERTEX = `#version 300 es
-uniform vec4 part;   // corner and size of the canvas in the background
-out vec2 at;
-void main() {
-  vec2 corner = vec2(gl_VertexID == 1 ? 2. : 0., gl_VertexID == 2 ? 2. : 0.);
-  at = part.xy + corner * part.zw;
-  gl_Position = vec4(corner * 2. - 1., 0., 1.);
-}`;
-
-const BACK_FRAGMENT = `#version 300 es
-precision mediump float;
-in highp vec2 at;
-uniform sampler2D back;
-out vec4 color;
-void main() {
-  color = texture(back, at);
-}`;
 
 /** Two triangles of a quad. */
 const CORNERS = [0, 1, 2, 0, 2, 3] as const;
@@ -90,6 +15,27 @@ export interface Look {
   up: number;
   em: number;
   alpha: number;
+}
+
+/** Half of the longest name and its letters' height beside the outline of the globe, in em where it is nearest. */
+const OVERHANG = 3.6;
+/** Outline of the globe under its perspective, as a part of its radius. */
+const OUTLINE = 0.8;
+
+/** A linked program, and where its uniforms are. */
+interface Program {
+  made: WebGLProgram;
+  at(name: string): WebGLUniformLocation | null;
+}
+
+/** What the last frame left on the canvas. */
+interface Left {
+  /** Uniforms that placed its quads. */
+  view: readonly [number, number, number];
+  /** Quads that were of that frame alone: they are still in the buffer. */
+  count: number;
+  /** Pixels of the globe from the bottom left, if there was one. */
+  globe: readonly [number, number, number, number] | null;
 }
 
 /** Part of the frame that the stage takes, from the top left, each from 0 to 1. */
@@ -113,12 +59,17 @@ function compiled(gl: WebGL2RenderingContext, type: number, source: string): Web
   return shader;
 }
 
-/** Names as one geometry in one draw call, over a background that is copied. Throws where there is no WebGL 2. */
+/**
+ * Names as one geometry in one draw call over the background. A processor that renders pays for every pixel, so a frame
+ * keeps what the last one left, and puts the background back only where that one had drawn. Throws without WebGL 2.
+ */
 export class Renderer {
   private readonly gl: WebGL2RenderingContext;
-  private readonly program: WebGLProgram;
-  private readonly backProgram: WebGLProgram;
-  private readonly places = new Map<string, WebGLUniformLocation | null>();
+  private readonly program: Program;
+  private readonly backProgram: Program;
+  /** Draws quads as the background behind them. */
+  private readonly wipeProgram: Program;
+  private left: Left | null = null;
   private readonly buffer: WebGLBuffer;
   private readonly order: WebGLBuffer;
   private back: WebGLTexture;
@@ -139,6 +90,7 @@ export class Renderer {
       alpha: false,
       antialias: false,
       depth: false,
+      preserveDrawingBuffer: true,
       powerPreference: 'high-performance',
     }) as WebGL2RenderingContext | null;
     if (gl === null || gl.getParameter(gl.MAX_TEXTURE_SIZE) < TEXTURE) throw new Error('no WebGL 2');
@@ -146,36 +98,40 @@ export class Renderer {
     const about = gl.getExtension('WEBGL_debug_renderer_info');
     const name = String(gl.getParameter(about ? about.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
     this.software = /swiftshader|llvmpipe|software|basic render/i.test(name);
-    this.program = this.linked(VERTEX, FRAGMENT, ['spin', 'globe', 'stage', 'hero', 'view', 'box']);
-    this.backProgram = this.linked(BACK_VERTEX, BACK_FRAGMENT, ['part']);
+    this.program = this.linked(VERTEX, FRAGMENT);
+    this.backProgram = this.linked(BACK_VERTEX, BACK_FRAGMENT);
+    this.wipeProgram = this.linked(VERTEX, BACK_FRAGMENT);
     this.buffer = gl.createBuffer();
     this.order = gl.createBuffer();
     this.back = this.texture(1, 1, gl.RGBA8);
     this.names = this.texture(1, 1, gl.R8);
     this.heroes = this.texture(1, 1, gl.R8);
-    gl.useProgram(this.program);
-    gl.uniform1i(gl.getUniformLocation(this.program, 'names'), 0);
-    gl.uniform1i(gl.getUniformLocation(this.program, 'heroes'), 1);
-    gl.useProgram(this.backProgram);
-    gl.uniform1i(gl.getUniformLocation(this.backProgram, 'back'), 2);
+    gl.useProgram(this.program.made);
+    gl.uniform1i(this.program.at('names'), 0);
+    gl.uniform1i(this.program.at('heroes'), 1);
+    for (const { made, at } of [this.backProgram, this.wipeProgram]) {
+      gl.useProgram(made);
+      gl.uniform1i(at('back'), 2);
+    }
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
   }
 
-  private linked(vertex: string, fragment: string, uniforms: readonly string[]): WebGLProgram {
+  private linked(vertex: string, fragment: string): Program {
     const { gl } = this;
-    const program = gl.createProgram();
-    gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, vertex));
-    gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, fragment));
-    gl.linkProgram(program);
-    if (!gl.getProgramParameter(program, gl.LINK_STATUS))
-      throw new Error(gl.getProgramInfoLog(program) ?? 'no program');
-    for (const one of uniforms) this.places.set(one, gl.getUniformLocation(program, one));
-    return program;
-  }
-
-  private place(name: string): WebGLUniformLocation | null {
-    return this.places.get(name) ?? null;
+    const made = gl.createProgram();
+    gl.attachShader(made, compiled(gl, gl.VERTEX_SHADER, vertex));
+    gl.attachShader(made, compiled(gl, gl.FRAGMENT_SHADER, fragment));
+    gl.linkProgram(made);
+    if (!gl.getProgramParameter(made, gl.LINK_STATUS))
+      throw new Error(gl.getProgramInfoLog(made) ?? 'no program');
+    const places: Record<string, WebGLUniformLocation | null> = {};
+    const count: number = gl.getProgramParameter(made, gl.ACTIVE_UNIFORMS);
+    for (let i = 0; i < count; i++) {
+      const name = gl.getActiveUniform(made, i)?.name ?? '';
+      places[name] = gl.getUniformLocation(made, name);
+    }
+    return { made, at: (name) => places[name] ?? null };
   }
 
   private texture(width: number, height: number, format: number): WebGLTexture {
@@ -225,6 +181,7 @@ export class Renderer {
     gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, true);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, gl.RGBA, gl.UNSIGNED_BYTE, image);
     gl.pixelStorei(gl.UNPACK_FLIP_Y_WEBGL, false);
+    this.left = null;
   }
 
   /** Sets the quads that stay, and room for those of each frame. */
@@ -232,6 +189,7 @@ export class Renderer {
     const { gl } = this;
     this.fixed = fixed?.count ?? 0;
     this.room = this.fixed + most;
+    this.left = null;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer);
     gl.bufferData(gl.ARRAY_BUFFER, this.room * 4 * STRIDE, gl.DYNAMIC_DRAW);
     if (fixed !== null) gl.bufferSubData(gl.ARRAY_BUFFER, 0, fixed.floats, 0, fixed.count * STRIDE);
@@ -258,9 +216,53 @@ export class Renderer {
     const y = Math.round(part.y * h);
     const width = Math.max(1, Math.min(w, Math.round((part.x + part.width) * w)) - x);
     const height = Math.max(1, Math.min(h, Math.round((part.y + part.height) * h)) - y);
-    if (canvas.width !== width) canvas.width = width;
-    if (canvas.height !== height) canvas.height = height;
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+      this.left = null;
+    }
     return { x: x / w, y: y / h, width: width / w, height: height / h };
+  }
+
+  /** Pixels of the canvas that the globe may touch, from the bottom left. */
+  private globeBox(
+    { across, up, em }: Look,
+    [x, y, scale]: Left['view'],
+    [boxX, boxY, wide, high]: readonly [number, number, number, number],
+  ): NonNullable<Left['globe']> {
+    const { width, height } = this.canvas;
+    const half = (radius: number): number => (OUTLINE * radius + OVERHANG * em) * scale;
+    const span = (middle: number, reach: number, most: number): [number, number] => {
+      const from = Math.max(0, Math.floor((0.5 + (middle - reach) / 2) * most) - 2);
+      const to = Math.min(most, Math.ceil((0.5 + (middle + reach) / 2) * most) + 2);
+      return [from, Math.max(0, to - from)];
+    };
+    const [left, broad] = span((x - boxX) / wide, half(across) / wide, width);
+    const [low, tall] = span((y - boxY) / high, half(up) / high, height);
+    return [left, low, broad, tall];
+  }
+
+  /** Puts the background back where the last frame drew, or everywhere when nothing is known of it. */
+  private wipe(place: readonly number[], part: readonly number[]): void {
+    const { gl, left } = this;
+    gl.useProgram(this.backProgram.made);
+    gl.uniform4fv(this.backProgram.at('part'), part);
+    if (left === null) {
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+      return;
+    }
+    if (left.globe !== null) {
+      gl.enable(gl.SCISSOR_TEST);
+      gl.scissor(...left.globe);
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+      gl.disable(gl.SCISSOR_TEST);
+    }
+    if (left.count === 0) return;
+    gl.useProgram(this.wipeProgram.made);
+    gl.uniform4fv(this.wipeProgram.at('part'), part);
+    gl.uniform4fv(this.wipeProgram.at('box'), place);
+    gl.uniform3fv(this.wipeProgram.at('view'), left.view);
+    gl.drawElements(gl.TRIANGLES, left.count * 6, gl.UNSIGNED_INT, this.fixed * 24);
   }
 
   /** One frame: the background, then everything else in one call; without `look` the quads that stay are left out. */
@@ -268,13 +270,16 @@ export class Renderer {
     const { gl, canvas } = this;
     const box = this.cover(part);
     const aspect = this.backWidth / this.backHeight;
+    const [boxX, boxY, high] = viewOf(box, aspect);
+    const place = [boxX, boxY, box.width * aspect, high] as const;
+    const view = viewOf(region, aspect);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.activeTexture(gl.TEXTURE2);
     gl.bindTexture(gl.TEXTURE_2D, this.back);
-    gl.useProgram(this.backProgram);
-    gl.uniform4f(this.place('part'), box.x, 1 - box.y - box.height, box.width, box.height);
-    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    this.wipe(place, [box.x, 1 - box.y - box.height, box.width, box.height]);
     const count = Math.min(quads.count, this.room - this.fixed);
+    const globe = look !== null && this.fixed > 0 ? this.globeBox(look, view, place) : null;
+    this.left = { view, count, globe };
     const first = look === null ? this.fixed : 0;
     if (this.fixed + count <= first) return;
     if (count > 0)
@@ -283,16 +288,15 @@ export class Renderer {
     gl.bindTexture(gl.TEXTURE_2D, this.names);
     gl.activeTexture(gl.TEXTURE1);
     gl.bindTexture(gl.TEXTURE_2D, this.heroes);
-    gl.useProgram(this.program);
+    const { made, at } = this.program;
+    gl.useProgram(made);
     const { turn = 0, tilt = 0, across = 1, up = 1, em = 0, alpha = 0 } = look ?? {};
-    gl.uniform4f(this.place('spin'), Math.cos(turn), Math.sin(turn), Math.cos(tilt), Math.sin(tilt));
-    gl.uniform4f(this.place('globe'), across, up, em, alpha);
-    gl.uniform4f(this.place('stage'), 1 / TEXTURE, 1 / this.namesHeight, Math.max(0.0022, em * 0.12), 0);
-    gl.uniform2f(this.place('hero'), 1 / TEXTURE, 1 / this.heroesHeight);
-    const [x, y, scale] = viewOf(region, aspect);
-    gl.uniform3f(this.place('view'), x, y, scale);
-    const [boxX, boxY, high] = viewOf(box, aspect);
-    gl.uniform4f(this.place('box'), boxX, boxY, box.width * aspect, high);
+    gl.uniform4f(at('spin'), Math.cos(turn), Math.sin(turn), Math.cos(tilt), Math.sin(tilt));
+    gl.uniform4f(at('globe'), across, up, em, alpha);
+    gl.uniform4f(at('stage'), 1 / TEXTURE, 1 / this.namesHeight, Math.max(0.0022, em * 0.12), 0);
+    gl.uniform2f(at('hero'), 1 / TEXTURE, 1 / this.heroesHeight);
+    gl.uniform3fv(at('view'), view);
+    gl.uniform4fv(at('box'), place);
     gl.enable(gl.BLEND);
     gl.drawElements(gl.TRIANGLES, (this.fixed + count - first) * 6, gl.UNSIGNED_INT, first * 24);
     gl.disable(gl.BLEND);
