@@ -105,6 +105,44 @@ describe('the show', () => {
     await context.close();
   });
 
+  it.each(['sphere', 'cards'] as const)(
+    'leaves nothing of earlier frames on the stage: %s',
+    async (style) => {
+      // The names still spin; they fly, and the paper has fallen, when the stage comes to rest. The cards of five leave most
+    // of it uncovered: what flies over a trace would wipe it.
+      const revealed = make.revealed({ winners: make.seats(5), revealed_at: make.NOW - SPIN_MS + 1_000 });
+      const { context, page } = await open(browser, HALL, home);
+      await page.addInitScript(() => {
+        localStorage.setItem('kaijiang.screen.gala', 'paired');
+        // Drawn on the page, where it can be looked at.
+        Reflect.deleteProperty(HTMLCanvasElement.prototype, 'transferControlToOffscreen');
+      });
+      const over = { scene: { name: 'draw', draw: 1 }, draws: [revealed], show: look({ style }) };
+      await make.mock(page, make.snapshot(over as Partial<Wire['Snapshot']>), {});
+      await page.goto(`${home}/screen/gala`);
+      const unlike = (): Promise<number> =>
+        page.evaluate(() => {
+          const [back, moving] = [...document.querySelectorAll<HTMLCanvasElement>('.stage canvas')].map(
+            (one) => {
+              const copy = new OffscreenCanvas(one.width, one.height).getContext('2d');
+              copy?.drawImage(one, 0, 0);
+              return copy?.getImageData(0, 0, one.width, one.height).data ?? new Uint8ClampedArray();
+            },
+          );
+          if (back === undefined || moving === undefined || back.length !== moving.length) return -1;
+          let count = 0;
+          for (let at = 0; at < back.length; at++)
+            if (Math.abs((back[at] ?? 0) - (moving[at] ?? 0)) > 2) count += 1;
+          return count;
+        });
+      await stage(page, 'moving');
+      expect(await unlike()).toBeGreaterThan(1_000);
+      await stage(page, 'resting');
+      expect(await unlike()).toBe(0);
+      await context.close();
+    },
+  );
+
   it('has all of 450 winners on one page', async () => {
     // Made while names still move: the page has all the time that it needs.
     const draws = [make.revealed({ winners: make.seats(450), revealed_at: make.NOW + 120_000 })];
