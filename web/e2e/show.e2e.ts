@@ -109,8 +109,8 @@ describe('the show', () => {
     'leaves nothing of earlier frames on the stage: %s',
     async (style) => {
       // The names still spin; they fly, and the paper has fallen, when the stage comes to rest. The cards of five leave most
-    // of it uncovered: what flies over a trace would wipe it.
-      const revealed = make.revealed({ winners: make.seats(5), revealed_at: make.NOW - SPIN_MS + 1_000 });
+      // of it uncovered: what flies over a trace would wipe it.
+      const revealed = make.revealed({ winners: make.seats(5), revealed_at: make.NOW });
       const { context, page } = await open(browser, HALL, home);
       await page.addInitScript(() => {
         localStorage.setItem('kaijiang.screen.gala', 'paired');
