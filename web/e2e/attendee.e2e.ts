@@ -70,6 +70,18 @@ describe('/m', () => {
 
   const refused = make.problem(401, 'login', '请先登录');
 
+  it('says where a slow phone is before style sheets and scripts have come', async () => {
+    const { context, page, complaints } = await open(browser, PHONE, home);
+    // They never come.
+    await page.route('**/assets/**', () => undefined);
+    await page.goto(`${home}/m/${make.MEETING}`, { waitUntil: 'commit' });
+    await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+    expect(await page.locator('#app text').last().isVisible()).toBe(true);
+    await page.screenshot({ path: join(SHOTS, 'me-first.png') });
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
   it('goes to the log-in once by itself, then only on the button', async () => {
     const { context, page } = await open(browser, PHONE, home);
     let trips = 0;
