@@ -3,14 +3,15 @@ import type { Context } from './atlas';
 import { paintBackdrop } from './backdrop';
 import { colorsOf } from './colors';
 import { confetti, fly, type Target } from './finale';
-import { Renderer, TEXTURE, viewOf } from './gl';
+import { Renderer, viewOf } from './gl';
 import { globePlace, globeShape, globeStart } from './globe';
 import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, turn, way } from './motion';
-import { type Box, drawNames } from './names';
+import type { Box } from './names';
 import { Quads } from './quads';
 import { partOf, regionAt } from './regions';
 import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
 import type { Surface } from './surface';
+import { fillTexture } from './textures';
 
 export interface Person {
   no: number;
@@ -240,34 +241,12 @@ export class Engine {
       (_, i) => people[Math.floor(i * step)],
     ).filter((one) => one !== undefined);
     const em = setting.style === 'sphere' ? globeShape(shown.length).texture : 72;
-    this.fill(shown, em);
-  }
-
-  private fill(shown: readonly Person[], em: number): void {
-    const { renderer } = this;
-    if (renderer === null) return;
-    const order = { names: shown.map(({ name }) => name), em, width: TEXTURE, font: this.size.font };
-    let boxes: readonly Box[] = [];
-    let filling: ReturnType<Renderer['filling']> | null = null;
-    this.stopNames = drawNames(order, {
-      begin: (made, height) => {
-        boxes = made;
-        if (height <= TEXTURE) {
-          filling = renderer.filling(height);
-          return;
-        }
-        // Long names need more room than was thought.
-        this.stopNames();
-        this.fill(shown, em * 0.8);
-      },
-      strip: (image, top) => filling?.strip(image, top),
-      done: () => {
-        filling?.show('names');
-        this.names = boxes;
-        this.places = new Map(shown.map(({ no }, i) => [no, i]));
-        this.place();
-        this.go();
-      },
+    const names = shown.map(({ name }) => name);
+    this.stopNames = fillTexture(renderer, { as: 'names', names, em, font: this.size.font }, (boxes) => {
+      this.names = boxes;
+      this.places = new Map(shown.map(({ no }, i) => [no, i]));
+      this.place();
+      this.go();
     });
   }
 
@@ -284,23 +263,11 @@ export class Engine {
     if (setting === null || renderer === null) return;
     const names = setting.winners.slice(0, HEROES).map(({ name }) => name);
     if (names.length === 0) return;
-    let boxes: readonly Box[] = [];
-    let filling: ReturnType<Renderer['filling']> | null = null;
-    this.stopHeroes = drawNames(
-      { names, em: heroSize(names.length), width: TEXTURE, font: this.size.font },
-      {
-        begin: (made, height) => {
-          boxes = made;
-          filling = renderer.filling(Math.min(height, TEXTURE));
-        },
-        strip: (image, top) => filling?.strip(image, top),
-        done: () => {
-          filling?.show('heroes');
-          this.heroes = boxes;
-          this.go();
-        },
-      },
-    );
+    const em = heroSize(names.length);
+    this.stopHeroes = fillTexture(renderer, { as: 'heroes', names, em, font: this.size.font }, (boxes) => {
+      this.heroes = boxes;
+      this.go();
+    });
   }
 
   private beat(): Beat | null {
