@@ -3,7 +3,7 @@
 //!
 //! Labels have few values each: no id, no name, no address of a person or a meeting.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 
 /// Answered HTTP requests, by method, route and status.
 pub const HTTP_REQUESTS: &str = "kaijiang_http_requests_total";
@@ -86,6 +86,11 @@ pub fn describe() {
     ];
     for (name, words) in counters {
         describe_counter!(name, words);
+    }
+    // Those without labels stand at nought from the start: of a number that appears with the first event, Prometheus would
+    // not see that event.
+    for name in [DELIVERIES, SLOW_READERS, PASSING_DROPS, BUS_DROPS, BUS_FAILURES, RESYNCS] {
+        counter!(name).increment(0);
     }
     let times = [
         (HTTP_SECONDS, "Time of an HTTP request, by method and route"),

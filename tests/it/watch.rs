@@ -40,16 +40,8 @@ async fn an_evening_leaves_every_number_that_is_listed() {
         rig.budget(1_000).await;
         let draw = rig.win(2, 100).await;
         rig.until(draw, "received").await;
-        // Nothing was too slow, so nobody counted that.
-        let rare = [
-            "kaijiang_slow_readers_total",
-            "kaijiang_bus_drops_total",
-            "kaijiang_bus_failures_total",
-            "kaijiang_resyncs_total",
-            "kaijiang_sockets_closed_total",
-            "kaijiang_passing_drops_total",
-            "kaijiang_delivery_seconds",
-        ];
+        // Nobody was sent away, and nobody watched.
+        let rare = ["kaijiang_sockets_closed_total", "kaijiang_delivery_seconds"];
         let wanted: BTreeSet<_> =
             listed().into_iter().filter(|name| !rare.contains(&name.as_str())).collect();
         // How late the event loop is shows after its first half second.
