@@ -1,19 +1,27 @@
 //! Files that people send: a folder of this machine, or S3 when there are several servers (`files.url`).
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
 use anyhow::Context;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt, local::LocalFileSystem, parse_url_opts, path::Path,
-    prefix::PrefixStore,
+    Error, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem,
+    path::Path, prefix::PrefixStore,
 };
 use url::Url;
 
-use crate::{app::App, config::Config, error::ApiResult, keys::short_id};
+use crate::{
+    app::App,
+    config::Config,
+    error::{ApiError, ApiResult},
+    keys::short_id,
+};
 
 type Store = Box<dyn ObjectStore>;
+
+/// S3 is asked again for so long: whoever waits for it should be told before their browser gives up.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Default)]
 struct Opened(OnceLock<Store>);
@@ -50,11 +58,13 @@ fn place(app: &App) -> anyhow::Result<Store> {
     let address = config.files.url.as_str();
     let url = Url::parse(address).with_context(|| format!("{address} is no address"))?;
     crate::wechat::tls::install_ring();
+    let retry = RetryConfig { max_retries: 3, retry_timeout: PATIENCE, ..RetryConfig::default() };
     // Key, region and endpoint as every tool for S3 takes them: AWS_ACCESS_KEY_ID, AWS_ENDPOINT and so on.
-    let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
-    let settings = settings.map(|(name, value)| (name.to_lowercase(), value));
-    let (store, prefix) = parse_url_opts(&url, settings).with_context(|| format!("cannot use {address}"))?;
-    Ok(Box::new(PrefixStore::new(store, prefix)))
+    let asked = AmazonS3Builder::from_env().with_url(address).with_retry(retry);
+    // We remove one file at a time; not every store that speaks S3 takes them by the list.
+    let store = asked.with_disable_bulk_delete(true).build();
+    let store = store.with_context(|| format!("cannot use {address}"))?;
+    Ok(Box::new(PrefixStore::new(store, Path::from_url_path(url.path())?)))
 }
 
 fn folder(path: &std::path::Path) -> anyhow::Result<Store> {
@@ -69,15 +79,18 @@ fn opened(app: &App) -> anyhow::Result<std::sync::Arc<Opened>> {
     Ok(app.kept::<Opened>())
 }
 
-/// Keeps a file; one of the same name is replaced.
+/// Keeps a file; one of the same name is replaced. 503 `unavailable` when its place is away.
 pub async fn put(app: &App, name: &str, bytes: Bytes) -> ApiResult<()> {
     let opened = opened(app)?;
     let store = opened.0.get().context("files are not open")?;
-    store
-        .put(&Path::from(name), bytes.into())
-        .await
-        .with_context(|| format!("a file was not kept: {name}"))?;
+    store.put(&Path::from(name), bytes.into()).await.map_err(|error| away(name, &error))?;
     Ok(())
+}
+
+/// 503: the folder is full or its disk is gone, or S3 does not answer.
+fn away(name: &str, error: &Error) -> ApiError {
+    tracing::warn!(name, %error, "the files' place is away");
+    ApiError::unavailable("文件现在存取不了，请稍后重试；如仍失败请联系管理员。")
 }
 
 /// Keeps a small file, reads it back and removes it: whether all three would work at the evening.
@@ -94,18 +107,16 @@ pub async fn probe(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads a file; `None` when there is none of this name.
+/// Reads a file; `None` when there is none of this name. 503 `unavailable` when its place is away.
 pub async fn get(app: &App, name: &str) -> ApiResult<Option<Bytes>> {
     let opened = opened(app)?;
     let store = opened.0.get().context("files are not open")?;
-    let found = match store.get(&Path::from(name)).await {
-        Ok(found) => found,
-        Err(Error::NotFound { .. }) => return Ok(None),
-        Err(error) => {
-            return Err(anyhow::Error::new(error).context(format!("a file was not read: {name}")).into());
-        }
-    };
-    Ok(Some(found.bytes().await.with_context(|| format!("a file was not read: {name}"))?))
+    let found = async { store.get(&Path::from(name)).await?.bytes().await };
+    match found.await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(away(name, &error)),
+    }
 }
 
 /// Removes a file; what cannot be removed stays and is logged.

@@ -5,6 +5,7 @@ mod alarms;
 mod backup;
 mod bad_input;
 mod binding;
+mod bucket;
 mod callbacks;
 mod checkin;
 mod cluster;

@@ -11,13 +11,13 @@ use crate::{
     voucher::{encoded, photo, picture},
 };
 
-async fn upload(host: &Api, meeting: &str, what: &str, bytes: Vec<u8>) -> (StatusCode, Value) {
+pub(crate) async fn upload(host: &Api, meeting: &str, what: &str, bytes: Vec<u8>) -> (StatusCode, Value) {
     let path = format!("/api/meetings/{meeting}/pictures?for={what}");
     let request = host.request(Method::POST, &path).header(header::CONTENT_TYPE, "application/octet-stream");
     answer(request.body(bytes)).await
 }
 
-async fn uploaded(host: &Api, meeting: &str, what: &str, bytes: Vec<u8>) -> String {
+pub(crate) async fn uploaded(host: &Api, meeting: &str, what: &str, bytes: Vec<u8>) -> String {
     let (status, body) = upload(host, meeting, what, bytes).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     body["id"].as_str().unwrap().to_owned()

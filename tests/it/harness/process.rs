@@ -18,6 +18,8 @@ const SIGABRT: i32 = 6;
 /// `kaijiang serve`; killed when dropped.
 pub(crate) struct Process {
     values: Value,
+    /// More of its environment.
+    more: Vec<(String, String)>,
     log: PathBuf,
     /// Where it answers.
     base: String,
@@ -42,9 +44,15 @@ fn environment(values: &Value) -> Vec<(String, String)> {
 impl Process {
     /// Takes the place of the server in this process.
     pub(crate) async fn take_over(evening: &mut TestApp) -> Self {
+        Self::take_over_with(evening, &[]).await
+    }
+
+    /// As [`Self::take_over`], with more in its environment.
+    pub(crate) async fn take_over_with(evening: &mut TestApp, more: &[(&str, &str)]) -> Self {
         let values = evening.hand_over().await;
         let (log, base) = (evening.dir.path().join("server.log"), evening.base.clone());
-        let mut server = Self { values, log, base, child: None, blocks: None };
+        let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut server = Self { values, more, log, base, child: None, blocks: None };
         server.start(evening, None).await;
         server
     }
@@ -55,7 +63,8 @@ impl Process {
         let mut values = values.clone();
         super::merge(&mut values, &serde_json::json!({ "server": { "listen": free } }));
         let log = evening.dir.path().join(format!("server-{number}.log"));
-        let mut server = Self { values, log, base: format!("http://{free}"), child: None, blocks: None };
+        let (more, base) = (Vec::new(), format!("http://{free}"));
+        let mut server = Self { values, more, log, base, child: None, blocks: None };
         server.start(evening, None).await;
         server
     }
@@ -88,6 +97,7 @@ impl Process {
         command
             .arg(env!("CARGO_BIN_EXE_kaijiang"))
             .envs(environment(&self.values))
+            .envs(self.more.iter().cloned())
             .env_remove("KAIJIANG_FAILPOINT");
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         if let Some(name) = failpoint {
