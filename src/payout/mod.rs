@@ -8,6 +8,7 @@ mod acts;
 mod ask;
 pub mod awards;
 pub mod bill_no;
+mod certificate;
 pub mod channel;
 mod claim;
 pub mod codes;

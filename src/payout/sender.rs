@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
-use super::{channel::Channels, codes, day, matching, skew::CLOCK_SKEW};
+use super::{certificate::CERTIFICATE, channel::Channels, codes, day, matching, skew::CLOCK_SKEW};
 use crate::{
     app::App,
     approval::Warrant,
@@ -221,6 +221,9 @@ fn detail(reason: &str) -> String {
         }
         NOT_STARTED => "发送程序还没能启动，正在每几秒重试；原因在服务器日志里，请技术人员检查。",
         BEHIND_MARK => "数据库比外部账本标记旧（可能恢复了旧备份）：这之后付过的款可能不在库里。请先逐个单号向微信核对，再恢复发送。",
+        CERTIFICATE => {
+            "商户证书（pay.cert_pem）已到期，或将在一天内到期：请在商户平台更换 API 证书，替换文件并重启服务，再恢复发送。到期之前也可以先恢复，继续发送。"
+        }
         CLOCK_SKEW => {
             "本机时钟与微信支付相差超过一分钟，每日限额和签名都靠不住：请打开时间同步（timedatectl set-ntp true），校准后恢复发送。"
         }

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use super::{
-    awards,
+    awards, certificate,
     channel::{Channel, Channels},
     claim,
     codes::Effect,
@@ -145,6 +145,7 @@ impl Worker {
         }
         skew::stop_if_wrong(&self.app).await?;
         let sender = Sender::load(self.app.db()).await?;
+        let sender = certificate::stop_before_its_end(&self.app, &self.channels, sender).await?;
         let sends = self.may_send(&sender).await?;
         // A far end that was just found to be the wrong one has stopped it.
         let paused = sender.paused || (sends.is_empty() && Sender::load(self.app.db()).await?.paused);

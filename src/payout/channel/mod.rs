@@ -106,6 +106,14 @@ impl Channel {
         }
     }
 
+    /// When the certificate ends that it shows the payer, ms; `None` where it shows none.
+    pub fn certificate_ends(&self) -> Option<Ms> {
+        match self {
+            Self::RedPacket(payer) => payer.certificate_ends(),
+            Self::Transfer(_) => None,
+        }
+    }
+
     /// Amounts that it can pay, fen, whatever else limits them.
     pub fn amounts(&self) -> RangeInclusive<i64> {
         match self {

@@ -9,6 +9,7 @@ use super::{
     read_query, read_send,
 };
 use crate::{
+    clock::Ms,
     config::Config,
     keys::random,
     payout::next::Outcome,
@@ -28,17 +29,19 @@ pub struct RedPacket {
     client_ip: String,
     scene_id: String,
     key: SecretString,
+    certificate_ends: Option<Ms>,
 }
 
 impl RedPacket {
     /// Reads the certificates and makes the client.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
         let pay = &config.pay;
-        let identity = if pay.cert_pem.as_os_str().is_empty() {
-            None
+        let (identity, certificate_ends) = if pay.cert_pem.as_os_str().is_empty() {
+            (None, None)
         } else {
             let (cert, key) = (file(&pay.cert_pem, "pay.cert_pem")?, file(&pay.key_pem, "pay.key_pem")?);
-            Some(tls::identity(&cert, &key).context("pay.cert_pem and pay.key_pem")?)
+            let identity = tls::identity(&cert, &key).context("pay.cert_pem and pay.key_pem")?;
+            (Some(identity), Some(tls::not_after_ms(&cert).context("pay.cert_pem")?))
         };
         let http = client(config, &pay.api_base, identity)?;
         Ok(Self {
@@ -49,7 +52,13 @@ impl RedPacket {
             client_ip: pay.client_ip.clone(),
             scene_id: pay.scene_id.clone(),
             key: SecretString::from(pay.api_key.expose()),
+            certificate_ends,
         })
+    }
+
+    /// When the merchant's certificate ends, ms.
+    pub fn certificate_ends(&self) -> Option<Ms> {
+        self.certificate_ends
     }
 
     /// The complete signed request: made once, stored, and sent again byte for byte.

@@ -2,6 +2,7 @@
 
 mod account;
 mod broken_db;
+mod certificate;
 mod fault_table;
 mod faults;
 mod four_eyes;
