@@ -130,7 +130,7 @@ async fn another_call_cannot_end_what_the_payer_holds() {
 
 /// The payer has an order under our number over another amount: it is nobody's to book, to send again or to renumber.
 #[tokio::test(flavor = "multi_thread")]
-async fn anothers_order_under_our_number_stays_with_a_person() {
+async fn an_order_of_others_under_our_number_stays_with_a_person() {
     for backend in both() {
         let rig = Rig::new(backend, 1).await;
         rig.budget(1_000).await;
