@@ -3,7 +3,8 @@ import { ElMessageBox } from 'element-plus';
 /** Asks before something that cannot be taken back; Esc means no. */
 export async function ask(question: string, yes: string, no: string): Promise<boolean> {
   try {
-    await ElMessageBox.confirm(question, {
+    // What it does is also the dialog's name.
+    await ElMessageBox.confirm(question, yes, {
       confirmButtonText: yes,
       cancelButtonText: no,
       confirmButtonClass: 'el-button--danger',
@@ -24,7 +25,7 @@ export async function askText(
   most: number,
 ): Promise<string | null> {
   try {
-    const { value } = await ElMessageBox.prompt(question, {
+    const { value } = await ElMessageBox.prompt(question, yes, {
       confirmButtonText: yes,
       cancelButtonText: no,
       confirmButtonClass: 'el-button--danger',
