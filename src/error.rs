@@ -191,6 +191,10 @@ impl ApiError {
             tracing::warn!(%error, "two transactions stood in each other's way");
             return Some(Self::unavailable("同时有另一个操作在修改同样的内容，这一步没有生效。请重试。"));
         }
+        if gave_up(&code) {
+            tracing::warn!(%error, "the database gave up a transaction or takes no more of us");
+            return Some(Self::unavailable("数据库暂时不可用，请稍后重试。"));
+        }
         None
     }
 }
@@ -210,6 +214,13 @@ fn takes_no_writes(code: &str) -> bool {
         Ok(number) if code.len() < 5 => matches!(number & 0xff, 8 | 10 | 13),
         _ => matches!(code, "25006" | "53100" | "57P01" | "57P02" | "57P03"),
     }
+}
+
+/// `PostgreSQL`: a time-out of a transaction, a statement, a lock or a session (our own after a server was frozen, or what
+/// its operator set), out of connections or memory, or the connection broken behind a pooler. Nothing was done.
+fn gave_up(code: &str) -> bool {
+    const CODES: [&str; 8] = ["25P03", "25P04", "57014", "55P03", "57P05", "53200", "53300", "53400"];
+    CODES.contains(&code) || code.len() == 5 && code.starts_with("08")
 }
 
 impl From<sqlx::Error> for ApiError {

@@ -6,9 +6,11 @@ use std::{
     process::{Command, Stdio},
 };
 
+use kaijiang::error::ApiError;
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sqlx::{Executor, Row};
 
 use crate::{
     harness::{Backend, Process, TestApp},
@@ -95,4 +97,27 @@ fn no_core_is_left_unless_it_is_asked_for() {
     let ours = rustix::process::getrlimit(rustix::process::Resource::Core);
     let (limits, _) = aborted("allow");
     assert_eq!(limits == "0 0", ours.maximum == Some(0), "the limit that the system gives is left alone");
+}
+
+/// PostgreSQL ends the transaction of a server that was frozen: whoever asked may repeat it, and the server goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_the_database_gave_up_is_to_be_repeated() {
+    let evening = TestApp::start(Backend::Heavy, json!({})).await;
+    let db = evening.app.db();
+    let mut frozen = db.begin().await.unwrap();
+    frozen.conn().execute("set idle_in_transaction_session_timeout = 50").await.unwrap();
+    let session: i32 = sqlx::query("select pg_backend_pid()").fetch_one(frozen.conn()).await.unwrap().get(0);
+    evening
+        .eventually("the end of the session", async || {
+            let ours = sqlx::query("select 1 from pg_stat_activity where pid = $1").bind(session);
+            ours.fetch_optional(db.read()).await.unwrap().is_none().then_some(())
+        })
+        .await;
+    let error = frozen.conn().execute("select 1").await.unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().unwrap(), "25P03");
+    let told = ApiError::from(error);
+    assert_eq!((told.status().as_u16(), told.code()), (503, "unavailable"), "{told}");
+    drop(frozen);
+    db.begin().await.unwrap().commit().await.unwrap();
+    evening.stop().await;
 }
