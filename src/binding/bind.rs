@@ -82,14 +82,21 @@ pub(super) async fn bind(
     let name = request.name.as_deref().map(registration::name).transpose()?;
     admitted(app, attendee, meeting_id, &[BindBy::Sms]).await?;
     let holder = otp::Holder::new(app, meeting_id, &attendee.openid, &phone);
-    if !otp::is_kept(app, &holder, &request.code).await? {
+    let kept = otp::is_kept(app, &holder, &request.code).await?;
+    if !kept {
         otp::redeem(app, &holder, &request.code).await?;
     }
     let wish = Wish { whom: Whom::Phone(phone), salt: request.salt.clone(), consent, name };
     let bound = join(app, attendee, meeting_id, wish).await;
-    if bound.as_ref().is_err_and(|error| error.code() == registration::NAME_NEEDED) {
-        // Only whoever owns the phone learns that it is not on the roster, and gives the name without another SMS.
-        otp::keep(app, &holder, &request.code).await?;
+    match &bound {
+        Ok(_) if kept => otp::forget(app, &holder).await?,
+        Ok(_) => {}
+        // Whoever owns the phone gives a missing name, or tries again when a draw or a fault of ours is over, without another
+        // SMS. What stood in the way is what they are told, also when the code cannot be kept.
+        Err(_) => {
+            let kept = otp::keep(app, &holder, &request.code).await;
+            kept.unwrap_or_else(|error| tracing::warn!(%error, "a code that was right has to be sent anew"));
+        }
     }
     bound
 }

@@ -159,7 +159,7 @@ fn kept(holder: &Holder) -> String {
     format!("otp:kept:{}", holder.code)
 }
 
-/// Keeps a right code good for one more answer of its owner, who has to add something.
+/// Keeps a right code that led to nothing yet good for its owner.
 pub(super) async fn keep(app: &App, holder: &Holder, code: &str) -> ApiResult<()> {
     Ok(app.store().set(&kept(holder), &holder.hash(app, code), CODE_LIFE).await?)
 }
@@ -167,6 +167,11 @@ pub(super) async fn keep(app: &App, holder: &Holder, code: &str) -> ApiResult<()
 /// Whether this code was right a moment ago and was kept. Nobody but who gave it can ask: it belongs to their openid.
 pub(super) async fn is_kept(app: &App, holder: &Holder, code: &str) -> ApiResult<bool> {
     Ok(app.store().get(&kept(holder)).await?.is_some_and(|hash| hash == holder.hash(app, code)))
+}
+
+/// A code that was kept has led to a place: it is used up.
+pub(super) async fn forget(app: &App, holder: &Holder) -> ApiResult<()> {
+    Ok(app.store().set(&kept(holder), "", CODE_LIFE).await?)
 }
 
 fn too_many(ms: Ms) -> ApiError {
