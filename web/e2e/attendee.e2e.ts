@@ -5,11 +5,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Wire } from '../src/wire';
 import { launch, open, PHONE } from './browser';
-import { seriousFindings } from './findings';
 import * as make from './fixtures';
 import { serveBuild } from './static';
+import { lookClosely, SHOTS } from './visit';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
 const M = `/api/meetings/${make.MEETING}`;
 
 const evening = make.gala();
@@ -61,12 +60,7 @@ describe('/m', () => {
     return { ...watched, far };
   }
 
-  /** Takes the picture and looks for what is wrong with every state. */
-  async function look(page: Page, name: string): Promise<void> {
-    await page.screenshot({ path: join(SHOTS, `me-${name}.png`), fullPage: true });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)).toBe(false);
-    expect(await seriousFindings(page)).toEqual([]);
-  }
+  const look = (page: Page, name: string): Promise<void> => lookClosely(page, `me-${name}`);
 
   const refused = make.problem(401, 'login', '请先登录');
 

@@ -1,58 +1,24 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Wire } from '../src/wire';
-import { HALL, LAPTOP, launch, open, PHONE, type Watched } from './browser';
-import { Demo } from './demo';
+import { HALL, PHONE } from './browser';
+import { asksWho, STEP_MS, Visit } from './visit';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
-const STEP_MS = 60_000;
 const WAY_MS = 240_000;
 const MOBILE = '19900000290';
 
-/** Before the log-in a page asks once who it is; the wrong codes below are refused. Nothing else may be. */
+/** The wrong codes below are refused. */
 const expected = (text: string): boolean =>
-  (/\b401\b/.test(text) && /\/(api\/session|me)$/.test(text)) ||
-  (/\b40[39]\b/.test(text) && /\/me\/(checkin|identify)$/.test(text));
+  asksWho(text) || (/\b40[39]\b/.test(text) && /\/me\/(checkin|identify)$/.test(text));
 
 describe('the door of a small meeting', () => {
-  let browser: Browser;
-  let demo: Demo;
-  const all: Watched[] = [];
+  let visit: Visit;
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
-    [demo, browser] = await Promise.all([Demo.start(), launch()]);
+    visit = await Visit.start('door');
   }, WAY_MS);
 
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
-
-  async function fresh(size: typeof PHONE, ...also: string[]): Promise<Page> {
-    const watched = await open(browser, size, demo.at.base, ...also);
-    watched.page.setDefaultTimeout(STEP_MS);
-    all.push(watched);
-    return watched.page;
-  }
-
-  async function look(page: Page, name: string, fullPage = true): Promise<void> {
-    await page.screenshot({ path: join(SHOTS, `door-${name}.png`), fullPage });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), name).toBe(false);
-  }
-
-  async function logIn(): Promise<Page> {
-    const page = await fresh(LAPTOP);
-    const { user, password } = demo.staff('host');
-    await page.goto(demo.at.pages.control);
-    await page.getByLabel('用户名').fill(user);
-    await page.getByLabel('密码').fill(password);
-    await page.getByRole('button', { name: '登录', exact: true }).click();
-    await page.getByRole('link', { name: '2026 年会（示例）' }).click();
-    return page;
-  }
+  afterAll(() => visit?.stop());
 
   /** Chooses in the settings how people prove who they are, and saves. */
   async function choose(control: Page, way: Wire['BindBy']): Promise<void> {
@@ -64,28 +30,15 @@ describe('the door of a small meeting', () => {
   }
 
   async function person(mobile: string): Promise<Wire['PersonView']> {
-    const { people } = await demo.call<Wire['PeoplePage']>('host', `GET /people?search=${mobile}`);
+    const { people } = await visit.demo.call<Wire['PeoplePage']>('host', `GET /people?search=${mobile}`);
     if (people[0] === undefined) throw new Error(`nobody has ${mobile}`);
     return people[0];
   }
 
-  /** From an address to the form, as a new follower. */
-  async function arrive(address: string): Promise<Page> {
-    const page = await fresh(PHONE, demo.sandboxOrigin);
-    await page.goto(address);
-    await page.waitForURL(/\/connect\/oauth2\/authorize/);
-    const mine = page.getByRole('button', { name: MOBILE });
-    const openid = (await mine.getAttribute('value')) ?? '';
-    await mine.click();
-    await page.getByText('先关注公众号').waitFor();
-    await demo.sandbox('/callbacks', { openid, event: 'subscribe' });
-    return page;
-  }
-
   async function pair(): Promise<Page> {
-    const { code } = await demo.call<Wire['Pairing']>('host', 'POST /pairing');
-    const screen = await fresh(HALL);
-    await screen.goto(demo.at.pages.screen);
+    const { code } = await visit.demo.call<Wire['Pairing']>('host', 'POST /pairing');
+    const { page: screen } = await visit.fresh(HALL);
+    await screen.goto(visit.demo.at.pages.screen);
     await screen.getByPlaceholder('0000 0000').fill(code);
     await screen.getByRole('button', { name: '连接' }).click();
     await screen.getByRole('heading', { name: '微信扫码签到' }).waitFor();
@@ -95,35 +48,36 @@ describe('the door of a small meeting', () => {
   it(
     'opens to a badge, and counts who is in the hall',
     async () => {
-      const control = await logIn();
+      const { page: control } = await visit.logIn('host');
       await choose(control, 'staff');
       const { id, name, staff_no } = await person(MOBILE);
-      const made = await demo.call<Wire['Badge']>('host', `POST /people/${id}/badge`);
+      const made = await visit.demo.call<Wire['Badge']>('host', `POST /people/${id}/badge`);
 
       // The form follows the setting: by staff number first, a wrong name says so, then by the badge.
-      const phone = await arrive(made.link);
+      const { page: phone } = await visit.phone();
+      await visit.follow(phone, MOBILE, { address: made.link });
       await phone.getByLabel('工号', { exact: true }).fill(staff_no);
       await phone.getByLabel('姓名', { exact: true }).fill('别人');
       await phone.getByRole('checkbox').check();
       await phone.getByRole('button', { name: '确认签到' }).click();
       await phone.getByRole('alert').getByText('与名单对不上').waitFor();
-      await look(phone, '1-staff-number');
+      await visit.look(phone, '1-staff-number');
       await control.getByText('须现场签到才能中奖').click();
       await choose(control, 'badge');
       await control.getByRole('button', { name: '导出胸牌（xlsx）' }).waitFor();
-      await look(control, '2-settings');
+      await visit.look(control, '2-settings');
       expect(new URL(phone.url()).hash).toBe('');
       await phone.getByRole('button', { name: '确认签到' }).click();
       const code = phone.getByLabel('胸牌码', { exact: true });
       await code.waitFor();
       expect(await code.inputValue()).toBe(made.code);
-      await look(phone, '3-badge');
+      await visit.look(phone, '3-badge');
       await phone.getByRole('checkbox').check();
       await phone.getByRole('button', { name: '确认签到' }).click();
       await phone.getByText('您已入池').waitFor();
       await phone.getByText(name).first().waitFor();
       await phone.getByText('还没有现场签到').waitFor();
-      await look(phone, '4-in');
+      await visit.look(phone, '4-in');
 
       // The screen's code, as a camera reads it.
       const screen = await pair();
@@ -131,30 +85,30 @@ describe('the door of a small meeting', () => {
       await control.getByRole('button', { name: '现场签到', exact: true }).click();
       await screen.getByRole('heading', { name: '微信扫码，现场签到' }).waitFor();
       await screen.getByRole('img', { name: '微信扫码，现场签到' }).waitFor();
-      await look(screen, '5-screen', false);
-      await look(control, '6-run');
-      await phone.goto(`${demo.at.pages.attendee}#checkin=AAAABBBBCCCCDDDD`);
+      await visit.look(screen, '5-screen', false);
+      await visit.look(control, '6-run');
+      await phone.goto(`${visit.demo.at.pages.attendee}#checkin=AAAABBBBCCCCDDDD`);
       await phone.getByRole('alert').getByText('签到码已变化').waitFor();
-      await look(phone, '7-old-code');
+      await visit.look(phone, '7-old-code');
       const token = await screen.evaluate(async (meeting) => {
         const answer = await fetch(`/api/meetings/${meeting}/checkin`);
         return ((await answer.json()) as { token: string }).token;
-      }, demo.at.meeting);
-      await phone.goto(`${demo.at.pages.attendee}#checkin=${token}`);
+      }, visit.demo.at.meeting);
+      await phone.goto(`${visit.demo.at.pages.attendee}#checkin=${token}`);
       await phone.getByText('已现场签到').waitFor();
       expect(new URL(phone.url()).hash).toBe('');
-      await look(phone, '8-here');
+      await visit.look(phone, '8-here');
       await expect.poll(() => screen.locator('.count strong').textContent(), { timeout: STEP_MS }).toBe('1');
 
       // The host sees it, and can take it back.
       await control.getByRole('link', { name: '名单', exact: true }).click();
       await control.getByLabel('搜姓名、手机号、部门、工号').fill(staff_no);
       await control.getByText('已签到', { exact: true }).waitFor();
-      await look(control, '9-people');
+      await visit.look(control, '9-people');
       await control.getByRole('button', { name: '撤销签到' }).click();
       await control.getByRole('dialog').getByRole('button', { name: '撤销签到' }).click();
       await phone.getByText('还没有现场签到').waitFor();
-      for (const { complaints } of all) expect(complaints.filter((one) => !expected(one))).toEqual([]);
+      expect(visit.complaints(expected)).toEqual([]);
     },
     WAY_MS,
   );
@@ -162,24 +116,24 @@ describe('the door of a small meeting', () => {
   it(
     'shows two hosts each other’s settings',
     async () => {
-      const control = await logIn();
+      const { page: control } = await visit.logIn('host');
       await control.getByRole('link', { name: '设置', exact: true }).click();
       await control.getByLabel('红包祝福语').fill('大家好运');
-      const seen = await demo.call<Wire['MeetingView']>('host', 'GET ');
+      const seen = await visit.demo.call<Wire['MeetingView']>('host', 'GET ');
       const settings = { ...seen.settings, act_name: '别人的活动' };
-      await demo.call('host', 'PATCH ', { version: seen.version, name: seen.name, settings });
+      await visit.demo.call('host', 'PATCH ', { version: seen.version, name: seen.name, settings });
       await control.getByText('别人刚刚改过这些设置').waitFor();
       expect(await control.getByRole('button', { name: '保存', exact: true }).isDisabled()).toBe(true);
-      await look(control, '10-stale');
+      await visit.look(control, '10-stale');
       await control.getByRole('button', { name: '载入最新内容' }).click();
       expect(await control.getByLabel('红包活动名称').inputValue()).toBe('别人的活动');
       expect(await control.getByLabel('红包祝福语').inputValue()).toBe(seen.settings.wishing);
-      const page = await fresh(PHONE);
+      const { page } = await visit.fresh(PHONE);
       await page.context().addCookies(await control.context().cookies());
       await page.goto(control.url());
       await page.getByLabel('红包祝福语').waitFor();
-      await look(page, '11-settings-phone');
-      for (const { complaints } of all) expect(complaints.filter((one) => !expected(one))).toEqual([]);
+      await visit.look(page, '11-settings-phone');
+      expect(visit.complaints(expected)).toEqual([]);
     },
     WAY_MS,
   );

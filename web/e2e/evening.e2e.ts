@@ -1,14 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { HALL, LAPTOP, launch, open, PHONE, type Watched } from './browser';
-import { BIN, Demo } from './demo';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
+import { HALL, LAPTOP, type Watched } from './browser';
+import { BIN } from './demo';
+import { asksWho, press as pressOn, SHOTS, STEP_MS, stages, Visit } from './visit';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
 const EVENING_MS = 480_000;
-const STEP_MS = 60_000;
 /** Two people at the end of the demo's roster; the sandbox's crowd takes those at its beginning. */
 const PEOPLE = ['19900000299', '19900000300'] as const;
 const CROWD = 30;
@@ -16,92 +14,55 @@ const CROWD = 30;
 const bare = (text: string): string => text.replace(/\s+/g, '');
 const texts = async (found: Locator): Promise<string[]> => (await found.allTextContents()).map(bare);
 
-/** Before the log-in a page asks once who it is; nothing else may be refused, and nothing at all afterwards. */
-const question = (text: string): boolean => /\b401\b/.test(text) && /\/(api\/session|me)$/.test(text);
+/** Nothing else is refused on the way in, and nothing at all afterwards. */
+function cameIn({ complaints }: Watched): void {
+  expect(complaints.filter((text) => !asksWho(text))).toEqual([]);
+  complaints.length = 0;
+}
 
 describe('the whole evening', () => {
-  let browser: Browser;
-  let demo: Demo;
+  let visit: Visit;
   let control: Watched;
   let screen: Watched;
   const phones: Watched[] = [];
 
-  /** What comes after a stage that failed could only repeat it. */
-  let broken = false;
-
-  function stage(name: string, play: () => Promise<void>): void {
-    it(name, { timeout: EVENING_MS }, async ({ skip }) => {
-      skip(broken, 'an earlier stage failed');
-      broken = true;
-      await play();
-      broken = false;
-    });
-  }
+  const stage = stages(EVENING_MS);
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
-    [demo, browser] = await Promise.all([Demo.start(), launch()]);
+    visit = await Visit.start('evening');
   }, EVENING_MS);
 
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
-
-  async function fresh(size: typeof HALL, ...also: string[]): Promise<Watched> {
-    const watched = await open(browser, size, demo.at.base, ...also);
-    watched.page.setDefaultTimeout(STEP_MS);
-    return watched;
-  }
+  afterAll(() => visit?.stop());
 
   /** One picture of every page. */
   async function look(stage: string): Promise<void> {
     const pages: [string, Page][] = [['control', control.page]];
     if (screen) pages.push(['screen', screen.page]);
     for (const [i, { page }] of phones.entries()) pages.push([`phone${i + 1}`, page]);
-    for (const [name, page] of pages) {
-      const fullPage = name !== 'screen';
-      await page.screenshot({ path: join(SHOTS, `evening-${stage}-${name}.png`), fullPage });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), name).toBe(false);
-    }
+    for (const [name, page] of pages) await visit.look(page, `${stage}-${name}`, name !== 'screen');
   }
 
   const big = (words: RegExp): Locator => control.page.locator('button.big').filter({ hasText: words });
 
-  /** Presses the big button until its words change: a press right after a change is taken for a double click. */
-  async function press(words: RegExp): Promise<void> {
-    const button = big(words);
-    await button.waitFor();
-    await vi.waitFor(
-      async () => {
-        if ((await button.count()) > 0 && (await button.isEnabled())) await button.click();
-        expect(await button.count()).toBe(0);
-      },
-      { timeout: STEP_MS, interval: 200 },
-    );
-  }
+  const press = (words: RegExp): Promise<void> => pressOn(control.page, words);
 
   async function logIn(): Promise<void> {
-    control = await fresh(LAPTOP);
-    const { page, complaints } = control;
-    const { user, password } = demo.staff('owner');
-    await page.goto(demo.at.pages.control);
-    await page.getByLabel('用户名').fill(user);
-    await page.getByLabel('密码').fill(password);
+    control = await visit.fresh(LAPTOP);
+    const { page } = control;
+    await visit.typeLogIn(page, visit.demo.staff('owner'));
     await look('01-login');
     await page.getByRole('button', { name: '登录', exact: true }).click();
     await page.getByRole('link', { name: '2026 年会（示例）' }).click();
     await page.getByRole('heading', { name: '接入大屏和手机' }).waitFor();
-    expect(complaints.filter((text) => !question(text))).toEqual([]);
-    complaints.length = 0;
+    cameIn(control);
   }
 
   async function pairScreen(): Promise<void> {
     await control.page.getByRole('button', { name: '大屏配对码' }).click();
     const digits = control.page.locator('.digits');
     await digits.waitFor();
-    screen = await fresh(HALL);
-    await screen.page.goto(demo.at.pages.screen);
+    screen = await visit.fresh(HALL);
+    await screen.page.goto(visit.demo.at.pages.screen);
     await screen.page.getByPlaceholder('0000 0000').fill((await digits.textContent()) ?? '');
     await look('02-pairing');
     await screen.page.getByRole('button', { name: '连接' }).click();
@@ -113,32 +74,17 @@ describe('the whole evening', () => {
 
   /** Through the page that stands in for WeChat's: the first picks a known person, the second makes a new one. */
   async function enter(i: number): Promise<void> {
-    const watched = await fresh(PHONE, demo.sandboxOrigin);
-    phones.push(watched);
-    const { page, complaints } = watched;
+    const phone = await visit.phone();
+    phones.push(phone);
+    const { page } = phone;
     const mobile = PEOPLE[i] ?? '';
-    await page.goto(demo.at.pages.attendee);
-    await page.waitForURL(/\/connect\/oauth2\/authorize/);
-    if (i === 0) {
-      const mine = page.getByRole('button', { name: mobile });
-      const openid = (await mine.getAttribute('value')) ?? '';
-      await mine.click();
-      await page.getByText('先关注公众号').waitFor();
-      await look('04-follow');
-      await demo.sandbox('/callbacks', { openid, event: 'subscribe' });
-    } else {
-      await page.getByPlaceholder('姓名').fill('新来的人');
-      await page.getByRole('button', { name: '新建并继续' }).click();
-    }
-    await page.getByLabel('手机号', { exact: true }).fill(mobile);
-    await page.getByRole('checkbox').check();
-    await page.getByRole('button', { name: '获取验证码' }).click();
-    await page.getByLabel('短信验证码').fill(await demo.code(mobile));
+    if (i === 0) await visit.follow(page, mobile, { meanwhile: () => look('04-follow') });
+    else await visit.comeAsNewcomer(page, '新来的人');
+    await visit.typeCode(page, mobile);
     await look(`05-code-${i + 1}`);
     await page.getByRole('button', { name: '确认签到' }).click();
     await page.getByText('您已入池').waitFor();
-    expect(complaints.filter((text) => !question(text))).toEqual([]);
-    complaints.length = 0;
+    cameIn(phone);
     await screen.page.getByText(`No.${i + 1} `).waitFor();
   }
 
@@ -284,14 +230,7 @@ describe('the whole evening', () => {
   });
 
   stage('the crowd comes, twenty win, one of them is absent and replaced', async () => {
-    const { base, meeting } = demo.at;
-    await demo.sandbox('/crowd', { base, meeting, count: CROWD, bind: true, tap: true, sockets: true });
-    const bound = async (): Promise<unknown> => {
-      const { bound, failed, last_error } = await demo.sandbox<Record<string, unknown>>('/crowd');
-      return { bound, failed, last_error };
-    };
-    const all = { bound: CROWD, failed: 0, last_error: '' };
-    await expect.poll(bound, { timeout: 120_000, interval: 500 }).toEqual(all);
+    await visit.crowd(CROWD);
     await control.page.locator('button').filter({ hasText: '签到墙' }).click();
     await screen.page
       .locator('.counts .big')
@@ -319,7 +258,10 @@ describe('the whole evening', () => {
     const first = await agree(20);
     await look('17-revealed');
 
-    await control.page.locator('.seat').nth(6).getByRole('button', { name: '缺席' }).click();
+    // Somebody of the crowd: on our two phones packets are waited for.
+    const mine = await Promise.all(phones.map(({ page }) => texts(page.locator('.winners li.me .name'))));
+    const absent = first.findIndex((name) => !mine.flat().includes(name));
+    await control.page.locator('.seat').nth(absent).getByRole('button', { name: '缺席' }).click();
     await press(/全部到场（19 人）/);
     await paid(19);
     await look('18-absent');
@@ -348,12 +290,12 @@ describe('the whole evening', () => {
       page.waitForEvent('download'),
       page.getByRole('button', { name: '下载全部凭据（JSON）' }).click(),
     ]);
-    const proof = join(demo.folder, 'proof.json');
+    const proof = join(visit.demo.folder, 'proof.json');
     await download.saveAs(proof);
     execFileSync(BIN, ['verify', proof]);
     await look('22-proof');
-    const verify = await fresh(LAPTOP);
-    await verify.page.goto(demo.at.pages.verify);
+    const verify = await visit.fresh(LAPTOP);
+    await verify.page.goto(visit.demo.at.pages.verify);
     await verify.page.locator('#proof-file').setInputFiles(proof);
     await verify.page.locator('.verdict.good').getByText('验证通过').waitFor();
     await verify.page.getByText('3 次抽奖、22 位中奖者').waitFor();

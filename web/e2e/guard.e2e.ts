@@ -1,12 +1,12 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page, Response } from 'playwright-core';
+import type { Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { LAPTOP, launch, open, PHONE } from './browser';
-import { Demo } from './demo';
+import { LAPTOP, PHONE } from './browser';
+import { SHOTS, Visit } from './visit';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
 const WAY_MS = 240_000;
+/** As long as Playwright waits by itself: nothing here takes longer. */
+const STEP_MS = 30_000;
 /** What nobody but the browser's own pages may do, in every answer. */
 const HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -15,41 +15,25 @@ const HEADERS = {
 };
 
 describe('what guards the pages', () => {
-  let browser: Browser;
-  let demo: Demo;
+  let visit: Visit;
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
     // The readiness page fails as no page should, so that it can be followed into the log.
-    [demo, browser] = await Promise.all([
-      Demo.start({ KAIJIANG_FAILPOINT: 'panic:checks', KAIJIANG_LOG: 'json' }),
-      launch(),
-    ]);
+    const env = { KAIJIANG_FAILPOINT: 'panic:checks', KAIJIANG_LOG: 'json' };
+    visit = await Visit.start('guard', { env, stepMs: STEP_MS });
   }, WAY_MS);
 
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
-
-  async function logIn(page: Page): Promise<void> {
-    const { user, password } = demo.staff('host');
-    await page.goto(demo.at.pages.control);
-    await page.getByLabel('用户名').fill(user);
-    await page.getByLabel('密码', { exact: true }).fill(password);
-    await page.getByRole('button', { name: '登录', exact: true }).click();
-    await page.getByRole('heading', { name: '活动' }).waitFor();
-  }
+  afterAll(() => visit?.stop());
 
   it('sends the same headers with every page, file and answer', async () => {
-    const { page } = await open(browser, PHONE, demo.at.base);
+    const { page } = await visit.fresh(PHONE);
     const answers: Response[] = [];
     page.on('response', (response) => answers.push(response));
-    for (const address of [...Object.values(demo.at.pages), `${demo.at.base}/api/nothing`]) {
+    for (const address of [...Object.values(visit.demo.at.pages), `${visit.demo.at.base}/api/nothing`]) {
       await page.goto(address);
       await page.waitForLoadState('networkidle');
     }
-    const ours = answers.filter((answer) => answer.url().startsWith(demo.at.base));
+    const ours = answers.filter((answer) => answer.url().startsWith(visit.demo.at.base));
     expect(ours.length).toBeGreaterThan(8);
     for (const answer of ours) {
       const headers = await answer.allHeaders();
@@ -66,8 +50,8 @@ describe('what guards the pages', () => {
   });
 
   it('runs no script that somebody smuggles in, and stands in no frame', async () => {
-    const { page } = await open(browser, LAPTOP, demo.at.base);
-    await page.goto(`${demo.at.base}/verify`);
+    const { page } = await visit.fresh(LAPTOP);
+    await page.goto(`${visit.demo.at.base}/verify`);
     const ran = await page.evaluate(() => {
       const script = document.createElement('script');
       script.textContent = 'window.smuggled = true';
@@ -89,33 +73,35 @@ describe('what guards the pages', () => {
       document.body.append(frame);
       await Promise.race([loaded, new Promise((done) => setTimeout(done, 3_000))]);
       return frame.contentDocument?.querySelector('#app') != null;
-    }, demo.at.pages.control);
+    }, visit.demo.at.pages.control);
     expect(framed).toBe(false);
   });
 
   it('keeps its cookies from scripts and from other sites', async () => {
-    const { page, context } = await open(browser, LAPTOP, demo.at.base);
-    await logIn(page);
+    const { page, context } = await visit.fresh(LAPTOP);
+    await visit.signIn(page, 'host');
     const cookies = await context.cookies();
     expect(cookies.map(({ name }) => name)).toEqual(['kj_staff']);
     for (const cookie of cookies) {
       expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });
       // Behind TLS it is __Host- and Secure; here it is plain http to this machine.
-      expect(cookie.secure).toBe(demo.at.base.startsWith('https:'));
+      expect(cookie.secure).toBe(visit.demo.at.base.startsWith('https:'));
     }
     expect(await page.evaluate(() => document.cookie)).toBe('');
     const before = cookies[0]?.value;
     await page.evaluate(() =>
       fetch('/api/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }),
     );
-    const stolen = await fetch(`${demo.at.base}/api/session`, { headers: { cookie: `kj_staff=${before}` } });
+    const stolen = await fetch(`${visit.demo.at.base}/api/session`, {
+      headers: { cookie: `kj_staff=${before}` },
+    });
     expect(stolen.status).toBe(401);
   });
 
   it('leads from an error on the page to its line in the log, and shows nothing else of it', async () => {
-    const { page } = await open(browser, LAPTOP, demo.at.base);
-    await logIn(page);
-    await page.goto(`${demo.at.base}/control#/checks`);
+    const { page } = await visit.fresh(LAPTOP);
+    await visit.signIn(page, 'host');
+    await page.goto(`${visit.demo.at.base}/control#/checks`);
     const told =
       (await page
         .getByText(/\(#[0-9a-z]{10}\)/)
@@ -126,8 +112,8 @@ describe('what guards the pages', () => {
     await page.getByRole('button', { name: new RegExp(`复制请求编号 ${id}`) }).click();
     await page.getByText('已复制').waitFor();
     expect(await page.locator('body').textContent()).not.toMatch(/panic|failpoint|\.rs\b/);
-    await vi.waitFor(() => expect(demo.log).toMatch(new RegExp(`"request".*${id}`)));
-    const lines: { level: string; fields: Record<string, unknown>; span?: { id?: string } }[] = demo.log
+    await vi.waitFor(() => expect(visit.demo.log).toMatch(new RegExp(`"request".*${id}`)));
+    const lines: { level: string; fields: Record<string, unknown>; span?: { id?: string } }[] = visit.demo.log
       .split('\n')
       .filter((line) => line.includes(id))
       .map((line) => JSON.parse(line));
@@ -135,6 +121,6 @@ describe('what guards the pages', () => {
     expect(lines.map(({ fields }) => fields.message)).toEqual(['panicked', 'request failed', 'request']);
     expect(lines[0]?.fields.place).toContain('failpoint.rs');
     expect(lines[2]?.fields).toMatchObject({ status: 500, code: 'internal', route: '/api/checks' });
-    expect(demo.log).not.toContain('a failpoint of the name');
+    expect(visit.demo.log).not.toContain('a failpoint of the name');
   });
 });

@@ -1,9 +1,9 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import type { Message } from '../src/shared/state';
-import { PHONE } from './browser';
 import type { Demo } from './demo';
+import type { Visit } from './visit';
 
 type Json = Record<string, unknown>;
 
@@ -27,19 +27,13 @@ export class LiedTo {
 
   private constructor(
     readonly page: Page,
-    private readonly demo: Demo,
+    private readonly visit: Visit,
   ) {}
 
-  static async open(browser: Browser, demo: Demo): Promise<LiedTo> {
-    const context = await browser.newContext({
-      viewport: PHONE,
-      locale: 'zh-CN',
-      timezoneId: 'Asia/Shanghai',
-    });
-    const page = await context.newPage();
-    page.setDefaultTimeout(60_000);
-    const phone = new LiedTo(page, demo);
-    const { meeting } = demo.at;
+  static async open(visit: Visit): Promise<LiedTo> {
+    const { page } = await visit.phone();
+    const phone = new LiedTo(page, visit);
+    const { meeting } = visit.demo.at;
     const call = (method: string, url: string): string =>
       `${method} ${new URL(url).pathname.replace(`/api/meetings/${meeting}`, '')}`;
     // Nobody in a test waits for the random moment.
@@ -72,27 +66,13 @@ export class LiedTo {
   }
 
   /** Follows and logs in; then the page asks for the phone number. */
-  async logIn(mobile: string): Promise<void> {
-    const { page, demo } = this;
-    await page.goto(demo.at.pages.attendee);
-    await page.waitForURL(/\/connect\/oauth2\/authorize/);
-    const mine = page.getByRole('button', { name: mobile });
-    const openid = (await mine.getAttribute('value')) ?? '';
-    await mine.click();
-    await page.getByText('先关注公众号').waitFor();
-    await demo.sandbox('/callbacks', { openid, event: 'subscribe' });
-    await page.getByLabel('手机号', { exact: true }).waitFor();
+  logIn(mobile: string): Promise<void> {
+    return this.visit.follow(this.page, mobile);
   }
 
   /** Binds, from the form that asks for the phone number. */
-  async bind(mobile: string): Promise<void> {
-    const { page, demo } = this;
-    await page.getByLabel('手机号', { exact: true }).fill(mobile);
-    await page.getByRole('checkbox').check();
-    await page.getByRole('button', { name: '获取验证码' }).click();
-    await page.getByLabel('短信验证码').fill(await demo.code(mobile));
-    await page.getByRole('button', { name: '确认签到' }).click();
-    await page.getByText('您已入池').waitFor();
+  bind(mobile: string): Promise<void> {
+    return this.visit.bind(this.page, mobile);
   }
 }
 

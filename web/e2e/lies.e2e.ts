@@ -1,14 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import type { DrawView, Message, SeatView } from '../src/shared/state';
 import type { Wire } from '../src/wire';
-import { launch } from './browser';
-import { Demo } from './demo';
 import { LiedTo, rewound } from './liar';
+import { SHOTS, stages, Visit } from './visit';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
 const STAGE_MS = 240_000;
 const SEEN_MS = 60_000;
 const CROWD = 3;
@@ -31,38 +27,24 @@ function toldDraws(alter: (draw: DrawView) => DrawView): (message: Message) => M
 const who = ({ pid, no, name }: SeatView) => ({ pid, no, name });
 
 describe('a server that lies to one phone', () => {
-  let browser: Browser;
-  let demo: Demo;
-  let broken = false;
-
-  /** What comes after a stage that failed could only repeat it. */
-  function stage(name: string, play: () => Promise<void>): void {
-    it(name, { timeout: STAGE_MS }, async ({ skip }) => {
-      skip(broken, 'an earlier stage failed');
-      broken = true;
-      await play();
-      broken = false;
-    });
-  }
+  let visit: Visit;
+  const stage = stages(STAGE_MS);
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
-    [demo, browser] = await Promise.all([Demo.start(), launch()]);
+    visit = await Visit.start('lie');
+    const { demo } = visit;
     await demo.sandbox('/crowd', { base: demo.at.base, meeting: demo.at.meeting, count: CROWD, tap: false });
     const bound = async (): Promise<void> =>
       expect((await demo.sandbox<{ bound: number }>('/crowd')).bound).toBe(CROWD);
     await vi.waitFor(bound, { timeout: SEEN_MS, interval: 200 });
   }, STAGE_MS);
 
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  afterAll(() => visit?.stop());
 
   let people = 0;
   async function enter(): Promise<LiedTo> {
     people += 1;
-    const phone = await LiedTo.open(browser, demo);
+    const phone = await LiedTo.open(visit);
     await phone.logIn(mobile(people));
     await phone.bind(mobile(people));
     return phone;
@@ -71,28 +53,28 @@ describe('a server that lies to one phone', () => {
   const place = async (phone: LiedTo): Promise<Wire['MyPlace']> =>
     phone.page.evaluate(
       (key) => JSON.parse(localStorage.getItem(key) ?? '{}').place,
-      `kaijiang.me.${demo.at.meeting}`,
+      `kaijiang.me.${visit.demo.at.meeting}`,
     );
 
   async function commit(name: string, seats: number): Promise<number> {
-    const prize = await demo.call<{ id: string }>('host', 'POST /prizes', {
+    const prize = await visit.demo.call<{ id: string }>('host', 'POST /prizes', {
       name,
       kind: 'goods',
       goods: name,
     });
-    const round = await demo.call<{ id: string }>('host', 'POST /rounds', {
+    const round = await visit.demo.call<{ id: string }>('host', 'POST /rounds', {
       prize_id: prize.id,
       seats,
       exclude: 'none',
     });
-    const { draw } = await demo.call<Wire['Committed']>('host', `POST /rounds/${round.id}/commit`);
+    const { draw } = await visit.demo.call<Wire['Committed']>('host', `POST /rounds/${round.id}/commit`);
     return draw;
   }
 
   async function close(draw: number, i: number, value?: unknown): Promise<void> {
     // The commit has to be shown for a while first.
     const closed = (): Promise<unknown> =>
-      demo.call('host', `POST /draws/${draw}/entropy`, { i, ...(value ? { value } : {}) }).then(
+      visit.demo.call('host', `POST /draws/${draw}/entropy`, { i, ...(value ? { value } : {}) }).then(
         () => '',
         (error: unknown) => String(error),
       );
@@ -101,7 +83,7 @@ describe('a server that lies to one phone', () => {
 
   async function reveal(draw: number): Promise<void> {
     await close(draw, 1, { rolls: DIGITS });
-    await demo.call('host', `POST /draws/${draw}/result`);
+    await visit.demo.call('host', `POST /draws/${draw}/result`);
   }
 
   /** The alarm stands above all else, with its code, why, and what to do; it fits the phone. */
@@ -111,10 +93,9 @@ describe('a server that lies to one phone', () => {
     await alarm.getByText('告诉主持人').waitFor();
     await alarm.getByRole('button', { name: '保存我的全部凭证' }).waitFor();
     await page.screenshot({ path: join(SHOTS, `lie-${shot}.png`) });
-    await page.screenshot({ path: join(SHOTS, `lie-${shot}-full.png`), fullPage: true });
+    await visit.look(page, `${shot}-full`);
     const box = await alarm.boundingBox();
     expect(box?.y).toBeLessThan(120);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)).toBe(false);
   }
 
   stage('is found out before the result: a forged path, a tap that was dropped or exchanged', async () => {
@@ -191,11 +172,11 @@ describe('a server that lies to one phone', () => {
 
   stage('is found out by the receipt: history written anew, somebody dropped, somebody moved', async () => {
     const witness = await enter();
-    const [dropped, moved] = [await LiedTo.open(browser, demo), await LiedTo.open(browser, demo)];
+    const [dropped, moved] = [await LiedTo.open(visit), await LiedTo.open(visit)];
     const [first, second, third] = [mobile(people + 1), mobile(people + 2), mobile(people + 3)];
     await dropped.logIn(first);
     await moved.logIn(second);
-    await rewound(demo, 'before', 'keep');
+    await rewound(visit.demo, 'before', 'keep');
 
     await dropped.bind(first);
     await moved.bind(second);
@@ -203,7 +184,7 @@ describe('a server that lies to one phone', () => {
     expect(mine.index).toBe(lost.index + 1);
     const asItWas = await dropped.page.evaluate(
       async (url): Promise<Wire['Me']> => (await fetch(url)).json(),
-      `/api/meetings/${demo.at.meeting}/me`,
+      `/api/meetings/${visit.demo.at.meeting}/me`,
     );
     await dropped.page.goto('about:blank');
     await moved.page.goto('about:blank');
@@ -211,17 +192,17 @@ describe('a server that lies to one phone', () => {
     await witness.page.getByText('第一份历史').first().waitFor();
 
     // The same server, the same key, and signatures that are all real.
-    await rewound(demo, 'before', 'restore');
+    await rewound(visit.demo, 'before', 'restore');
     await alarmed(witness, 'E_SHORT', '记录变短了', 'history-short');
     // It goes on telling the one that it has dropped that all is well.
     dropped.lies.answer = (call, body) => (call === 'GET /me' ? asItWas : body);
     dropped.lies.message = (message) => (message.type === 'me' ? { ...message, data: asItWas } : message);
-    await dropped.page.goto(demo.at.pages.attendee);
-    await moved.page.goto(demo.at.pages.attendee);
+    await dropped.page.goto(visit.demo.at.pages.attendee);
+    await moved.page.goto(visit.demo.at.pages.attendee);
     await moved.bind(second);
     expect((await place(moved)).index).toBe(mine.index);
     await alarmed(moved, 'E_IDENT', '与收据上的不一致', 'index-moved');
-    const other = await LiedTo.open(browser, demo);
+    const other = await LiedTo.open(visit);
     await other.logIn(third);
     await other.bind(third);
 

@@ -1,49 +1,34 @@
 import { join } from 'node:path';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { HALL, LAPTOP, launch, open, PHONE, type Watched } from './browser';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { HALL, LAPTOP, PHONE, type Watched } from './browser';
 import { CROWD, DATA, MINE, phoneOf, TYPED } from './cast';
-import { Demo } from './demo';
+import { press as pressOn, STEP_MS, stages, Visit } from './visit';
 import { Watcher } from './watcher';
 import { type Lang, wordsOf } from './words';
 
 const EVENING_MS = 480_000;
-const STEP_MS = 60_000;
 describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: Lang) => {
   const say = wordsOf(lang);
   const typed = TYPED[lang];
   const names = typed.people.slice(0, CROWD);
   const watcher = new Watcher(lang, DATA);
-  let browser: Browser;
-  let demo: Demo;
+  let visit: Visit;
   let control: Watched;
   let screen: Watched;
   let phone: Watched;
   let meeting = '';
-  let broken = false;
 
-  /** What comes after a stage that failed could only repeat it. */
-  function stage(name: string, play: () => Promise<void>): void {
-    it(name, { timeout: EVENING_MS }, async ({ skip }) => {
-      skip(broken, 'an earlier stage failed');
-      broken = true;
-      await play();
-      broken = false;
-    });
-  }
+  const stage = stages(EVENING_MS);
 
   beforeAll(async () => {
-    [demo, browser] = await Promise.all([Demo.start(), launch()]);
+    visit = await Visit.start('manual');
   }, EVENING_MS);
 
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
+  afterAll(() => visit?.stop());
 
   async function fresh(size: typeof HALL, ...also: string[]): Promise<Watched> {
-    const watched = await open(browser, size, demo.at.base, ...also);
-    watched.page.setDefaultTimeout(STEP_MS);
+    const watched = await visit.fresh(size, ...also);
     await watched.context.addInitScript((lang) => localStorage.setItem('kaijiang.lang', lang), lang);
     return watched;
   }
@@ -70,18 +55,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await dialog().waitFor({ state: 'hidden' });
   }
 
-  /** Presses the big button until its words change: a press right after a change is taken for a double click. */
-  async function press(words: string): Promise<void> {
-    const big = control.page.locator('button.big').filter({ hasText: words });
-    await big.waitFor();
-    await vi.waitFor(
-      async () => {
-        if ((await big.count()) > 0 && (await big.isEnabled())) await big.click();
-        expect(await big.count()).toBe(0);
-      },
-      { timeout: STEP_MS, interval: 200 },
-    );
-  }
+  const press = (words: string): Promise<void> => pressOn(control.page, words);
 
   /** The fixed words of a button before or after what it tells: `Everybody is here ({count})`. */
   const start = (path: string): string => say.control(path).split('{')[0]?.trim() ?? '';
@@ -89,8 +63,8 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
   async function logIn(): Promise<void> {
     control = await fresh(LAPTOP);
     const { page } = control;
-    const { user, password } = demo.staff('owner');
-    await page.goto(demo.at.pages.control);
+    const { user, password } = visit.demo.staff('owner');
+    await page.goto(visit.demo.at.pages.control);
     await page.getByLabel(say.control('login.user')).fill('somebody');
     await page.getByLabel(say.control('login.password')).fill('a wrong password');
     await button(page, say.control('login.submit')).click();
@@ -177,7 +151,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     await digits.waitFor();
     await show(page, 'pairing');
     screen = await fresh(HALL);
-    await screen.page.goto(`${demo.at.base}/screen/${meeting}`);
+    await screen.page.goto(`${visit.demo.at.base}/screen/${meeting}`);
     await screen.page.getByPlaceholder('0000 0000').fill('1234 5678');
     await button(screen.page, say.screen('pair.go')).click();
     await screen.page.getByRole('alert').waitFor();
@@ -196,22 +170,22 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
 
   /** From the stand-in for WeChat's log-in to the pool, with one wrong code on the way. */
   async function bind(): Promise<void> {
-    phone = await fresh(PHONE, demo.sandboxOrigin);
+    phone = await fresh(PHONE, visit.demo.sandboxOrigin);
     const { page } = phone;
-    await page.goto(`${demo.at.sandbox}?lang=${lang}`);
-    await page.goto(`${demo.at.base}/m/${meeting}`);
+    await page.goto(`${visit.demo.at.sandbox}?lang=${lang}`);
+    await page.goto(`${visit.demo.at.base}/m/${meeting}`);
     const mine = page.getByRole('button', { name: MINE });
     const openid = (await mine.getAttribute('value')) ?? '';
     await mine.click();
     await page.getByText(say.attendee('follow.title')).waitFor();
     await look(page, 'phone-follow');
     await reach(page, 'phone-follow');
-    await demo.sandbox('/callbacks', { openid, event: 'subscribe' });
+    await visit.demo.sandbox('/callbacks', { openid, event: 'subscribe' });
     await page.getByLabel(say.attendee('bind.phone'), { exact: true }).fill(MINE);
     await page.getByRole('checkbox').check();
     await button(page, say.attendee('bind.send')).click();
     const code = page.getByLabel(say.attendee('bind.code'));
-    const right = await demo.code(MINE);
+    const right = await visit.demo.code(MINE);
     // The picture is of what everybody sees; the wrong code comes after it.
     await code.fill(right);
     await watcher.album.take(page, 'phone-bind');
@@ -227,20 +201,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
   }
 
   async function gather(): Promise<void> {
-    await demo.sandbox('/crowd', {
-      base: demo.at.base,
-      meeting,
-      count: CROWD,
-      bind: true,
-      tap: true,
-      sockets: true,
-    });
-    const bound = async (): Promise<unknown> => {
-      const { bound, failed, last_error } = await demo.sandbox<Record<string, unknown>>('/crowd');
-      return { bound, failed, last_error };
-    };
-    const all = { bound: CROWD, failed: 0, last_error: '' };
-    await expect.poll(bound, { timeout: 120_000, interval: 500 }).toEqual(all);
+    await visit.crowd(CROWD, meeting);
     await screen.page
       .getByText(names[0] ?? '')
       .first()
@@ -291,9 +252,9 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
     const place = names.indexOf(winner);
     let { page } = phone;
     if (place >= 0) {
-      ({ page } = await fresh(PHONE, demo.sandboxOrigin));
-      await page.goto(`${demo.at.sandbox}?lang=${lang}`);
-      await page.goto(`${demo.at.base}/m/${meeting}`);
+      ({ page } = await fresh(PHONE, visit.demo.sandboxOrigin));
+      await page.goto(`${visit.demo.at.sandbox}?lang=${lang}`);
+      await page.goto(`${visit.demo.at.base}/m/${meeting}`);
       await page.getByRole('button', { name: phoneOf(place + 1) }).click();
     }
     const claim = page.locator('.wins .claim strong');
@@ -348,10 +309,10 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
       page.waitForEvent('download'),
       button(page, say.control('proof.downloadJson')).click(),
     ]);
-    const proof = join(demo.folder, `proof-${lang}.json`);
+    const proof = join(visit.demo.folder, `proof-${lang}.json`);
     await download.saveAs(proof);
     const verify = await fresh(LAPTOP);
-    await verify.page.goto(demo.at.pages.verify);
+    await verify.page.goto(visit.demo.at.pages.verify);
     await look(verify.page, 'verify-empty');
     await verify.page.locator('#proof-file').setInputFiles(proof);
     await verify.page.locator('.verdict.good').waitFor();
@@ -379,7 +340,7 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
       for (const path of pages) {
         // From nothing: a page that is still the one before would be looked at twice.
         await page.goto('about:blank');
-        await page.goto(`${demo.at.base}/control${path}`);
+        await page.goto(`${visit.demo.at.base}/control${path}`);
         await settled(page);
         const name = path.split('/').at(-1) || 'meetings';
         await look(page, `page-${name}-${size.width}`);
@@ -410,8 +371,8 @@ describe.each(['zh', 'en'] as const)('a host’s first evening, in %s', (lang: L
   stage('every page speaks one language', everyPage);
 
   stage('the stand-in speaks it too', async () => {
-    const { page } = await fresh(LAPTOP, demo.sandboxOrigin);
-    await page.goto(`${demo.at.sandbox}?lang=${lang}`);
+    const { page } = await fresh(LAPTOP, visit.demo.sandboxOrigin);
+    await page.goto(`${visit.demo.at.sandbox}?lang=${lang}`);
     // Names of made-up people and what was sent to them is data.
     await page.evaluate(() => {
       for (const cell of document.querySelectorAll('td')) cell.remove();

@@ -1,18 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Wire } from '../src/wire';
-import { LAPTOP, launch, open, PHONE, type Watched } from './browser';
-import { Demo } from './demo';
-import { seriousFindings } from './findings';
+import { launch, open, PHONE } from './browser';
 import * as make from './fixtures';
 import { serveBuild } from './static';
+import { lookClosely, SHOTS, Visit } from './visit';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
 const M = `/api/meetings/${make.MEETING}`;
 const LONG_MS = 240_000;
+/** As long as Playwright waits by itself: nothing here takes longer. */
+const STEP_MS = 30_000;
 /** Somebody at the end of the demo's roster. */
 const MOBILE = '19900000298';
 
@@ -37,12 +36,6 @@ const me: Wire['Me'] = {
   confirm: [waits],
   tapped: null,
 };
-
-async function look(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(SHOTS, `transfer-${name}.png`), fullPage: true });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)).toBe(false);
-  expect(await seriousFindings(page)).toEqual([]);
-}
 
 describe('the card where a transfer is confirmed', () => {
   let browser: Browser;
@@ -93,7 +86,7 @@ describe('the card where a transfer is confirmed', () => {
   it('opens WeChat’s own page, and is gone when the payer has paid', async () => {
     const { context, page, far, complaints } = await phone(true);
     await page.getByText('请在 2026-11-27 20:00 前确认').waitFor();
-    await look(page, 'card');
+    await lookClosely(page, 'transfer-card');
     await page.getByRole('button', { name: '确认收款' }).click();
     await page.getByText('已打开微信的收款页').waitFor();
     const asked = await page.evaluate(() => (window as unknown as { asked: [string, object][] }).asked);
@@ -112,87 +105,57 @@ describe('the card where a transfer is confirmed', () => {
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByRole('button', { name: 'Confirm' }).waitFor();
     await page.getByText('Open this page in WeChat').waitFor();
-    await look(page, 'outside-en');
+    await lookClosely(page, 'transfer-outside-en');
     await context.close();
   });
 });
 
 describe('a transfer in the demo', () => {
-  let browser: Browser;
-  let demo: Demo;
+  let visit: Visit;
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true });
-    [demo, browser] = await Promise.all([Demo.start(), launch()]);
+    visit = await Visit.start('transfer', { stepMs: STEP_MS });
   }, LONG_MS);
 
-  afterAll(async () => {
-    await browser?.close();
-    await demo?.stop();
-  });
-
-  async function enter(): Promise<Watched> {
-    const watched = await open(browser, PHONE, demo.at.base, demo.sandboxOrigin);
-    const { page } = watched;
-    await page.goto(demo.at.pages.attendee);
-    await page.waitForURL(/\/connect\/oauth2\/authorize/);
-    const mine = page.getByRole('button', { name: MOBILE });
-    const openid = (await mine.getAttribute('value')) ?? '';
-    await demo.sandbox('/callbacks', { openid, event: 'subscribe' });
-    await mine.click();
-    await page.getByLabel('手机号', { exact: true }).fill(MOBILE);
-    await page.getByRole('checkbox').check();
-    await page.getByRole('button', { name: '获取验证码' }).click();
-    await page.getByLabel('短信验证码').fill(await demo.code(MOBILE));
-    await page.getByRole('button', { name: '确认签到' }).click();
-    await page.getByText('您已入池').waitFor();
-    return watched;
-  }
-
-  async function finance(): Promise<Watched> {
-    const watched = await open(browser, LAPTOP, demo.at.base);
-    const { page } = watched;
-    const { user, password } = demo.staff('finance');
-    await page.goto(demo.at.pages.control);
-    await page.getByLabel('用户名').fill(user);
-    await page.getByLabel('密码').fill(password);
-    await page.getByRole('button', { name: '登录', exact: true }).click();
-    await page.getByRole('link', { name: '2026 年会（示例）' }).click();
-    await page.getByRole('link', { name: '资金' }).click();
-    return watched;
-  }
+  afterAll(() => visit?.stop());
 
   it(
     'is chosen by finance, confirmed by its receiver, and paid once',
     async () => {
-      const [phone, desk] = [await enter(), await finance()];
+      const [phone, desk] = [await visit.phone(), await visit.logIn('finance')];
+      await visit.comeAsFollower(phone.page, MOBILE);
+      await visit.bind(phone.page, MOBILE);
+      await desk.page.getByRole('link', { name: '资金' }).click();
       // A budget says for good how it is paid.
       await desk.page.getByRole('button', { name: '新建预算' }).click();
       const dialog = desk.page.getByRole('dialog');
       await dialog.getByLabel('预算名称').fill('转账奖金');
       await dialog.getByLabel('上限（元）').fill('100');
       await dialog.getByRole('combobox', { name: '付款方式' }).selectOption({ label: '商家转账' });
-      await look(desk.page, 'budget');
+      await visit.lookClosely(desk.page, 'budget');
       await dialog.getByRole('button', { name: '保存' }).click();
       await dialog.waitFor({ state: 'hidden' });
-      const budgets = await demo.call<Wire['BudgetView'][]>('finance', 'GET /budgets');
+      const budgets = await visit.demo.call<Wire['BudgetView'][]>('finance', 'GET /budgets');
       expect(budgets.find(({ name }) => name === '转账奖金')?.channel).toBe('transfer_v3');
 
-      const people = await demo.call<Wire['PeoplePage']>('host', `GET /people?search=${MOBILE.slice(-4)}`);
+      const people = await visit.demo.call<Wire['PeoplePage']>(
+        'host',
+        `GET /people?search=${MOBILE.slice(-4)}`,
+      );
       const body = { person_id: people.people[0]?.id, channel: 'transfer_v3' };
-      const { bill_no } = await demo.call<Wire['PacketView']>('finance', 'POST /trials', body);
+      const { bill_no } = await visit.demo.call<Wire['PacketView']>('finance', 'POST /trials', body);
       const card = phone.page.locator('section.confirm');
       await card.getByText('活动前试发').waitFor();
-      await look(phone.page, 'trial');
+      await visit.lookClosely(phone.page, 'trial');
       const opened = phone.context.waitForEvent('page');
       await card.getByRole('link', { name: '确认收款' }).click();
       const weChat = await opened;
       await weChat.getByRole('button', { name: '确认收款' }).click();
       await weChat.getByText('已收款').waitFor();
       await card.waitFor({ state: 'detached' });
-      const paid = await demo.call<Wire['PacketView']>('finance', `GET /packets/${bill_no}`);
+      const paid = await visit.demo.call<Wire['PacketView']>('finance', `GET /packets/${bill_no}`);
       expect([paid.state, paid.channel, paid.sends]).toEqual(['received', 'transfer_v3', 1]);
-      const books = await demo.sandbox<{ paid_count: number }>(`/packets?bill_no=${bill_no}`);
+      const books = await visit.demo.sandbox<{ paid_count: number }>(`/packets?bill_no=${bill_no}`);
       expect(books.paid_count).toBe(1);
       await phone.context.close();
       await desk.context.close();

@@ -4,9 +4,9 @@ import type { Page } from 'playwright-core';
 import { vi } from 'vitest';
 import { Album } from './album';
 import { seriousFindings } from './findings';
+import { SHOTS } from './visit';
 import { type Lang, strangers } from './words';
 
-const SHOTS = join(import.meta.dirname, '../../test-results');
 /** A browser that draws in software is now and then too busy for a picture. */
 const PICTURE_MS = 60_000;
 
