@@ -16,9 +16,10 @@ use crate::{
     wechat::account::{AccountError, Scope},
 };
 
-/// Log-ins of one address that WeChat or we refuse, in a minute: each costs a row and a question to WeChat. Phones of a
-/// whole hall that open an old page again stay below it.
-const FAILED: Often = Often { what: "oauth.failed", most: 300 };
+/// Of the log-ins that one address may end in a minute, one in so many may bring a code that WeChat refuses: each costs us
+/// rows and a question to WeChat. What we refuse ourselves, a state or code that came before, costs neither and does not
+/// count: a hall is one address, and phones open the same page twice.
+const REFUSED_SHARE: u32 = 10;
 
 /// What the virtual account of a snapshot page is answered.
 pub(super) const SNAPSHOT: &str = "snapshot_user";
@@ -58,10 +59,13 @@ pub(super) async fn finish(
     if code.is_empty() || code.len() > TEXT_MAX || !constant_time_eq(&expected, state) {
         return Err(restart());
     }
-    FAILED.look(app, from).map_err(busy)?;
-    let exchanged = exchange(app, code, state).await;
+    let most = app.config().limits.oauth_per_minute.div_ceil(REFUSED_SHARE);
+    let refused = Often { what: "oauth.refused", most };
+    refused.look(app, from).map_err(busy)?;
+    mark(app, code, state).await?;
+    let exchanged = exchange(app, code).await;
     if exchanged.as_ref().is_err_and(|error| error.code() == restart().code()) {
-        FAILED.take(app, from).map_err(busy)?;
+        refused.take(app, from).map_err(busy)?;
     }
     exchanged
 }
@@ -76,7 +80,8 @@ pub(super) fn busy(wait_s: i64) -> ApiError {
     ApiError::too_many("login_busy", "同时登录的人太多，请稍后再打开本页。", wait_s)
 }
 
-async fn exchange(app: &App, code: &str, state: &str) -> ApiResult<String> {
+/// Marks both as used; 400 when one was.
+async fn mark(app: &App, code: &str, state: &str) -> ApiResult<()> {
     let (now, texts) = (app.now(), [format!("state:{state}"), format!("code:{code}")]);
     let once = app.db().together(Locks::Own, move |tx| {
         async move {
@@ -87,7 +92,10 @@ async fn exchange(app: &App, code: &str, state: &str) -> ApiResult<String> {
         }
         .boxed()
     });
-    once.await?;
+    once.await
+}
+
+async fn exchange(app: &App, code: &str) -> ApiResult<String> {
     let user = official::account(app)?.exchange_code(code).await.map_err(|error| match error {
         AccountError::RestartLogin { .. } => restart(),
         other => official::refused(&other),
