@@ -5,6 +5,7 @@
 //! pool for both. Flows that must not overlap update a head row first (meeting, chain, budget), on both.
 
 mod group;
+mod learn;
 pub use group::Locks;
 
 use std::{collections::BTreeSet, str::FromStr, time::Duration};

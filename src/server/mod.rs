@@ -99,6 +99,8 @@ pub async fn start(app: App, listener: TcpListener) -> anyhow::Result<Running> {
     app.spawn(privacy::run(app.clone()));
     app.spawn(round::run_sweep(app.clone()));
     app.spawn(gauges::measure_lag(app.clone()));
+    let learning = app.clone();
+    app.spawn(async move { learning.db().keep_learning(learning.stopping()).await });
     let router = router(&app);
     let stopping = app.stopping().clone();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

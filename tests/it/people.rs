@@ -169,3 +169,25 @@ async fn the_roster_is_edited_person_by_person() {
         roster_flow(backend).await;
     }
 }
+
+/// Plans that PostgreSQL made while a table was empty read all of a meeting for each person in it; it comes to look by
+/// itself once a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_grew_is_looked_at_by_the_database_within_seconds() {
+    let evening = TestApp::start(Backend::Heavy, json!({})).await;
+    let host = evening.staff("host");
+    let meeting = meeting(&host, false).await;
+    let rows: String = (0..600).map(|number| format!("员工{number},139{number:08}\n")).collect();
+    let (status, report) = upload(&host, &meeting, format!("姓名,手机号\n{rows}").into_bytes()).await;
+    assert!(status.is_success(), "{report}");
+    let id = report["id"].as_str().unwrap();
+    host.post(&format!("/api/meetings/{meeting}/imports/{id}/accept"), json!({})).await;
+    // Counts only who was told to look, which the database's own upkeep is not.
+    let told = "select 1 from pg_stat_user_tables where relname = 'person' and analyze_count > 0 and n_mod_since_analyze = 0";
+    evening
+        .eventually("a look at the people", async || {
+            sqlx::query(told).fetch_optional(evening.app.db().read()).await.unwrap()
+        })
+        .await;
+    evening.stop().await;
+}

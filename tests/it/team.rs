@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use crate::harness::{Api, TestApp, both};
+use crate::harness::{Api, Process, TestApp, both};
 
 const NOON: i64 = 1_795_406_400_000;
 const PASSWORD: &str = "a long enough password";
@@ -118,6 +118,32 @@ async fn a_forgotten_password_is_replaced_and_everything_old_ends() {
         let (status, _) = team.edit("小李", json!({ "disabled": true })).await;
         assert!(status.is_success());
         assert_eq!(team.login("小李", "another long password", None).await.1["code"], "login_failed");
+        team.evening.stop().await;
+    }
+}
+
+/// Nobody knows a password any more: whoever may run commands on the server lets an owner in, while it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_on_the_server_lets_a_new_owner_in_once() {
+    for backend in both() {
+        let mut team = Team { evening: TestApp::start(backend, json!({})).await };
+        let mut server = Process::take_over(&mut team.evening).await;
+        let recover = || server.says(&["recover"]).split("#setup=").nth(1).unwrap().trim().to_owned();
+        let (first, last) = (recover(), recover());
+        let set_up = async |code: &str, user: &str| {
+            let body = json!({ "code": code, "user": user, "password": PASSWORD });
+            team.stranger().post_from_page("/api/setup", body).await
+        };
+        assert_eq!(set_up(&first, "迟到").await.1["code"], "setup_code", "the last one counts");
+        let (status, told) = set_up(&last, "新主人").await;
+        assert!(status.is_success(), "{told}");
+        assert_eq!(set_up(&last, "又一位").await.1["code"], "setup_code", "once");
+        assert_eq!(team.member("新主人").await["roles"], json!(["owner"]));
+        assert!(team.login("新主人", PASSWORD, None).await.0.is_success());
+        let trail = team.owner().get("/api/audit").await.to_string();
+        assert_eq!(trail.matches("staff.setup_link").count(), 2, "{trail}");
+        assert!(!trail.contains(&last));
+        server.kill();
         team.evening.stop().await;
     }
 }

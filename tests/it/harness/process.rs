@@ -88,6 +88,15 @@ impl Process {
         kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
     }
 
+    /// What a command of the program prints beside it, on the same data.
+    pub(crate) fn says(&self, command: &[&str]) -> String {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_kaijiang"));
+        let done =
+            program.args(command).envs(environment(&self.values)).stdin(Stdio::null()).output().unwrap();
+        assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     fn spawn(&self, failpoint: Option<&str>) -> Child {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut command = Command::new("sh");
