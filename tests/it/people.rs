@@ -177,8 +177,9 @@ async fn a_table_that_grew_is_looked_at_by_the_database_within_seconds() {
     let evening = TestApp::start(Backend::Heavy, json!({})).await;
     let host = evening.staff("host");
     let meeting = meeting(&host, false).await;
-    let rows: String = (0..600).map(|number| format!("员工{number},139{number:08}\n")).collect();
-    let (status, report) = upload(&host, &meeting, format!("姓名,手机号\n{rows}").into_bytes()).await;
+    let rows: Vec<_> = (0..600).map(|number| format!("员工{number},139{number:08}")).collect();
+    let file = format!("姓名,手机号\n{}", rows.join("\n"));
+    let (status, report) = upload(&host, &meeting, file.into_bytes()).await;
     assert!(status.is_success(), "{report}");
     let id = report["id"].as_str().unwrap();
     host.post(&format!("/api/meetings/{meeting}/imports/{id}/accept"), json!({})).await;
