@@ -90,13 +90,14 @@ pub(super) async fn bind(
     let bound = join(app, attendee, meeting_id, wish).await;
     match &bound {
         Ok(_) if kept => otp::forget(app, &holder).await?,
-        Ok(_) => {}
         // Whoever owns the phone gives a missing name, or tries again when a draw or a fault of ours is over, without another
-        // SMS. What stood in the way is what they are told, also when the code cannot be kept.
-        Err(_) => {
+        // SMS. What stood in the way is what they are told, also when the code cannot be kept. Kept once, not with each try:
+        // it has an end.
+        Err(_) if !kept => {
             let kept = otp::keep(app, &holder, &request.code).await;
             kept.unwrap_or_else(|error| tracing::warn!(%error, "a code that was right has to be sent anew"));
         }
+        _ => {}
     }
     bound
 }
