@@ -1,6 +1,6 @@
 //! The state of the whole sender: one row for all servers. Paused, it asks but sends nothing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -82,14 +82,29 @@ impl Sender {
     }
 }
 
-/// Whether the sender of this process could not start so far.
+/// Why the sender of this process does not run, whatever is stored; empty when it does.
 #[derive(Debug, Default)]
-pub(super) struct Off(AtomicBool);
+pub(super) struct Off(Mutex<&'static str>);
 
 impl Off {
-    pub(super) fn set(&self, off: bool) {
-        self.0.store(off, Ordering::SeqCst);
+    pub(super) fn set(&self, reason: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
+
+    fn reason(&self) -> Option<&'static str> {
+        let reason = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!reason.is_empty()).then_some(reason)
+    }
+}
+
+/// `running`, or why packets do not leave this process.
+pub async fn standing(app: &App) -> Result<String, sqlx::Error> {
+    let stored = Sender::load(app.db()).await?;
+    Ok(match app.kept::<Off>().reason() {
+        Some(reason) => reason.to_owned(),
+        None if stored.paused => stored.reason,
+        None => "running".to_owned(),
+    })
 }
 
 /// Stops the sender because of an answer or a finding; the first reason stays until somebody resumes, except that an
@@ -185,7 +200,7 @@ pub async fn view(app: &App) -> ApiResult<SenderView> {
     let stored = Sender::load(app.db()).await?;
     let channels = Channels::open(app.config());
     let off = channels.as_ref().map_or(Some("configuration"), Channels::off);
-    let off = off.or_else(|| app.kept::<Off>().0.load(Ordering::SeqCst).then_some(NOT_STARTED));
+    let off = off.or_else(|| app.kept::<Off>().reason());
     let reason = off.map_or(stored.reason, str::to_owned);
     let mut sandbox = false;
     for channel in PayChannel::ALL {

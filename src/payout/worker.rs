@@ -87,11 +87,11 @@ async fn opened(app: &App) -> Option<Arc<Worker>> {
     loop {
         match Worker::open(app).await {
             Ok(worker) => {
-                app.kept::<Off>().set(false);
+                app.kept::<Off>().set(worker.channels.off().unwrap_or_default());
                 return Some(Arc::new(worker));
             }
             Err(error) => {
-                app.kept::<Off>().set(true);
+                app.kept::<Off>().set(sender::NOT_STARTED);
                 tracing::error!(error = format!("{error:#}"), "the sender of packets cannot start yet");
             }
         }

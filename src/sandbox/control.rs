@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
@@ -60,7 +60,12 @@ struct Proposed {
 }
 
 async fn overview(State(sandbox): State<Shared>, lang: Lang, Query(proposed): Query<Proposed>) -> Response {
-    (lang.cookie(), Html(page::overview(lang, &sandbox, &proposed.meeting))).into_response()
+    let page = (lang.cookie(), Html(page::overview(lang, &sandbox, &proposed.meeting)));
+    if sandbox.with(|inner| inner.crowd.running) {
+        // Whoever sent the crowd in sees it come.
+        return ([(header::REFRESH, "1")], page).into_response();
+    }
+    page.into_response()
 }
 
 #[derive(Deserialize, Default)]

@@ -57,6 +57,8 @@ fn yes() -> bool {
 pub(super) struct Progress {
     /// Phones are still coming in.
     pub(super) running: bool,
+    /// The meeting that they were sent to.
+    pub(super) meeting: String,
     /// Phones that were asked for and are on the roster.
     pub(super) wanted: usize,
     /// Follow the account.
@@ -132,7 +134,8 @@ fn send(sandbox: &Shared, asked: Asked) -> Progress {
     let token = sandbox.shutdown.child_token();
     let progress = sandbox.with(|inner| {
         inner.crowd.stop.cancel();
-        inner.crowd = Progress { running: true, wanted, stop: token.clone(), ..Progress::default() };
+        let (meeting, stop) = (asked.meeting.clone(), token.clone());
+        inner.crowd = Progress { running: true, meeting, wanted, stop, ..Progress::default() };
         inner.crowd.clone()
     });
     let (shared, tracker) = (Arc::clone(sandbox), sandbox.tracker.clone());

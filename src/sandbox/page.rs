@@ -132,8 +132,8 @@ pub(super) fn confirm(lang: Lang, packet: &Packet, package: &str) -> String {
     frame(lang, title, &format!("<p>{}</p><p>{amount}</p>{state}", escape(&packet.remark)))
 }
 
-/// What every far end received.
-pub(super) fn overview(lang: Lang, sandbox: &Sandbox, meeting: &str) -> String {
+/// What every far end received. `proposed` is the meeting of the crowd's form; empty = where the last crowd went.
+pub(super) fn overview(lang: Lang, sandbox: &Sandbox, proposed: &str) -> String {
     let now = sandbox.now();
     let (packets, sms, people, messages, callbacks, faults, balance, crowd) = sandbox.with(|inner| {
         (
@@ -147,6 +147,7 @@ pub(super) fn overview(lang: Lang, sandbox: &Sandbox, meeting: &str) -> String {
             inner.crowd.clone(),
         )
     });
+    let meeting = if proposed.is_empty() { &crowd.meeting } else { proposed };
     let mut body =
         if sandbox.config.crowd.is_empty() { String::new() } else { crowd_form(lang, &crowd, meeting) };
     // What changes the evening first; below it the books, which grow long.

@@ -9,7 +9,7 @@ use std::{
 use metrics::{gauge, histogram};
 use sqlx::Row;
 
-use crate::{app::App, payout::sender::Sender, watch};
+use crate::{app::App, payout::sender, watch};
 
 /// Between two looks at how late the event loop is.
 const LAG_EVERY: Duration = Duration::from_millis(500);
@@ -119,9 +119,10 @@ async fn packets(app: &App) -> Result<(), sqlx::Error> {
     let oldest: Option<i64> = sqlx::query(text).fetch_one(app.db().read()).await?.try_get(0)?;
     let age = oldest.map_or(0, |at| (app.now() - at).max(0) / 1000);
     gauge!(watch::OLDEST_PACKET).set(number(age));
-    let sender = Sender::load(app.db()).await?;
+    let standing = sender::standing(app).await?;
     let mut paused = HashMap::from([("none".to_owned(), 0)]);
-    paused.extend(sender.paused.then_some((sender.reason, 1)));
+    // Who has no merchant pays by other means: nothing to wake somebody for.
+    paused.extend((!matches!(standing.as_str(), "running" | "not_configured")).then_some((standing, 1)));
     set_all(app, (watch::SENDER_PAUSED, "reason"), &paused);
     Ok(())
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::gauges;
-use crate::{app::App, payout::sender::Sender, watch, wire::Done};
+use crate::{app::App, payout::sender, watch, wire::Done};
 
 /// The metrics recorder is one per process by its nature.
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -62,12 +62,11 @@ async fn healthz() -> Json<Done> {
 async fn readyz(State(app): State<App>) -> impl IntoResponse {
     // The sender's row is the question to the database as well: a balancer asks every few seconds.
     let (sender, store) = tokio::join!(
-        tokio::time::timeout(gauges::PATIENCE, Sender::load(app.db())),
+        tokio::time::timeout(gauges::PATIENCE, sender::standing(&app)),
         gauges::answers(app.store().ping())
     );
     let (sql, sender) = match sender {
-        Ok(Ok(sender)) if sender.paused => (true, sender.reason),
-        Ok(Ok(_)) => (true, "running".to_owned()),
+        Ok(Ok(standing)) => (true, standing),
         Ok(Err(_)) | Err(_) => (false, "unknown".to_owned()),
     };
     let ok = sql && store;

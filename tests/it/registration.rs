@@ -99,6 +99,24 @@ async fn closed_and_open(backend: Backend) {
     evening.stop().await;
 }
 
+/// In this process's store alone: Redis has a clock of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_code_that_leads_to_nothing_has_an_end() {
+    let clock = Clock::fixed(NOON);
+    let evening = TestApp::start_at(Backend::Light, json!({}), clock.clone()).await;
+    let open = meeting(&evening.staff("host"), "open").await;
+    let guest = phone(&evening, &open, 3).await;
+    let digits = guest.code("13700137001").await;
+    assert_eq!(code(&register(&guest, "13700137001", &digits, None).await), (422, "name_needed"));
+    clock.advance(240_000);
+    assert_eq!(code(&register(&guest, "13700137001", &digits, None).await), (422, "name_needed"));
+    // Six minutes after it was right, two after it was tried: a try in between has not kept it longer.
+    clock.advance(120_000);
+    assert_eq!(code(&register(&guest, "13700137001", &digits, Some("来宾")).await), (400, "code_expired"));
+    assert_eq!(stored(&evening, &open).await, (0, 0, 0));
+    evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_registers_only_where_the_host_lets_them() {
     for backend in both() {

@@ -124,6 +124,22 @@ async fn without_the_database_the_numbers_still_come_and_say_so() {
     evening.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_merchant_does_not_say_that_its_sender_runs() {
+    let nobody = json!({ "pay": { "mch_id": "" }, "transfer": { "mch_id": "" } });
+    let evening = TestApp::start(Backend::Light, nobody).await;
+    let get = async |path: &str| reqwest::get(format!("{}{path}", evening.base)).await.unwrap();
+    let told = async || get("/readyz").await.json::<Value>().await.unwrap();
+    evening
+        .eventually("the sender has looked", async || (told().await["sender"] == "not_configured").then_some(()))
+        .await;
+    assert_eq!(told().await["ok"], true, "draws need no merchant");
+    let text = get("/metrics").await.text().await.unwrap();
+    let alarms = text.lines().filter(|line| line.starts_with("kaijiang_sender_paused{") && line.ends_with(" 1"));
+    assert_eq!(alarms.count(), 0, "{text}");
+    evening.stop().await;
+}
+
 #[test]
 fn dashboard_and_alarms_ask_only_for_numbers_that_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/watch");

@@ -76,8 +76,13 @@ export class Visit {
   /** Starts both; its pictures are called after `name`. */
   static async start(name: string, { env = {}, stepMs = STEP_MS }: StartOptions = {}): Promise<Visit> {
     mkdirSync(SHOTS, { recursive: true });
-    const [demo, browser] = await Promise.all([Demo.start(env), launch()]);
-    return new Visit(name, stepMs, demo, browser);
+    const browser = await launch();
+    try {
+      return new Visit(name, stepMs, await Demo.start(env), browser);
+    } catch (error) {
+      await browser.close();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {

@@ -173,6 +173,11 @@ async fn a_made_up_phone_follows_logs_in_binds_and_taps() {
     }
     assert_eq!((&progress["failed"], &progress["running"]), (&json!(0), &json!(false)));
 
+    // The page proposes the same meeting for the next ones.
+    let page = far.http.get(format!("{}/sandbox", far.running.base())).send().await.expect("an answer");
+    assert!(page.headers().get("refresh").is_none(), "nobody is on the way");
+    assert!(page.text().await.expect("a page").contains("name=\"meeting\" required value=\"gala\""));
+
     // Somebody who is bound already needs no second code.
     far.post("/sandbox/crowd", asked).await;
     taps.wait_for(|taps| *taps == 2).await.expect("the server lives");
