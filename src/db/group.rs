@@ -164,9 +164,9 @@ fn unknown(error: Arc<sqlx::Error>) -> ApiError {
     ApiError::of_database(&error).unwrap_or_else(|| anyhow::Error::new(error).into())
 }
 
-/// Whoever took this part along did not get to its commit.
+/// Whoever took this part along did not get to its commit: the database went away, which is in the log once for all of them.
 fn left_behind() -> ApiError {
-    anyhow::anyhow!("the transaction did not happen, or its outcome is not known").into()
+    ApiError::unavailable("数据库暂时不可用，请稍后重试。")
 }
 
 /// What became of the part before one.

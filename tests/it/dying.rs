@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use kaijiang::error::ApiError;
+use kaijiang::{db::Locks, error::ApiError};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -119,5 +119,32 @@ async fn a_transaction_that_the_database_gave_up_is_to_be_repeated() {
     assert_eq!((told.status().as_u16(), told.code()), (503, "unavailable"), "{told}");
     drop(frozen);
     db.begin().await.unwrap().commit().await.unwrap();
+    evening.stop().await;
+}
+
+/// Parts of one transaction whose session ends, and parts of one that cannot begin: nothing of them happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_shared_a_transaction_that_died_may_repeat_it() {
+    let evening = TestApp::start(Backend::Heavy, json!({})).await;
+    let db = evening.app.db();
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    // The first holds the turn until the others stand behind it; these two are taken along together.
+    let first = db.together(Locks::Own, |_| Box::pin(async { Ok(wait.await.is_ok()) }));
+    let second = db.together(Locks::Own, |tx| {
+        Box::pin(async {
+            let end = sqlx::query("select pg_terminate_backend(pg_backend_pid())");
+            Ok(end.execute(tx.conn()).await.map(drop)?)
+        })
+    });
+    let third = db.together(Locks::Own, |_| Box::pin(async { Ok(()) }));
+    let (first, second, third, told) = tokio::join!(first, second, third, async { go.send(()) });
+    assert!(first.unwrap() && told.is_ok());
+    for error in [second.unwrap_err(), third.unwrap_err()] {
+        assert_eq!((error.status().as_u16(), error.code()), (503, "unavailable"), "{error}");
+    }
+    db.together(Locks::Own, |_| Box::pin(async { Ok(()) })).await.unwrap();
+    db.close().await;
+    let error = db.together(Locks::Own, |_| Box::pin(async { Ok(()) })).await.unwrap_err();
+    assert_eq!((error.status().as_u16(), error.code()), (503, "unavailable"), "{error}");
     evening.stop().await;
 }
