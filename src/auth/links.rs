@@ -12,6 +12,7 @@ use crate::{
     app::App,
     audit::{self, Deed},
     clock::{DAY, Ms},
+    db::Tx,
     error::{ApiError, ApiResult},
     keys::{random, token_hash},
     wire::{JoinRequest, MeetingRoles, NewStaffLink, Role, StaffLink},
@@ -73,22 +74,37 @@ async fn make(
     Ok(StaffLink { url: format!("{}/control#join={code}", app.config().origin()), ends_at: now + LIFE })
 }
 
-/// Uses a link: 403 `staff_link` when it is wrong, used or too old.
+/// Whether a link's maker may still make one: nobody leaves doors open behind them. Locked, so that turning the account off
+/// comes before or after this.
+async fn is_owner(tx: &mut Tx, id: &str) -> ApiResult<bool> {
+    let row = sqlx::query("update staff set disabled = disabled where id = $1 and disabled = 0 returning roles")
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    Ok(roles_of(&row.try_get::<String, _>(0)?).contains(&Role::Owner))
+}
+
+/// Uses a link: 403 `staff_link` when it is wrong, used or too old, or made by somebody who is no owner any more.
 pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
     let (now, code) = (app.now(), token_hash(&request.code));
     let mut tx = app.db().begin().await?;
     let row = sqlx::query(
         "update staff_link set used_at = $1 where code_hash = $2 and used_at is null and ends_at > $1 \
-         returning staff_id, roles, meetings",
+         returning staff_id, roles, meetings, made_by",
     )
     .bind(now)
     .bind(code)
     .fetch_optional(tx.conn())
     .await?;
-    let Some(row) = row else {
+    let refuse = || {
         let detail = "这个链接无效、已使用或已过期，请向负责人要一个新的。";
-        return Err(ApiError::forbidden("staff_link", detail));
+        ApiError::forbidden("staff_link", detail)
     };
+    let row = row.ok_or_else(refuse)?;
+    if !is_owner(&mut tx, &row.try_get::<String, _>(3)?).await? {
+        return Err(refuse());
+    }
     let (id, roles): (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
     let roles = roles_of(&roles);
     let meetings: Vec<MeetingRoles> =
@@ -108,10 +124,11 @@ pub(super) async fn join(app: &App, request: &JoinRequest) -> ApiResult<Staff> {
                 .bind(&id)
                 .execute(tx.conn())
                 .await?;
-            // Whoever knew the old one may have made tokens with it.
+            // Whoever knew the old one may have made tokens and links with it.
             for text in [
                 "delete from staff_session where staff_id = $1",
                 "delete from staff_token where staff_id = $1",
+                "delete from staff_link where made_by = $1 and used_at is null",
             ] {
                 sqlx::query(text).bind(&id).execute(tx.conn()).await?;
             }

@@ -168,6 +168,40 @@ async fn somebody_can_always_let_others_in() {
     }
 }
 
+/// Links that an owner made, and another one's new password, hold no longer than that owner does.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_leaves_doors_open_behind_them() {
+    for backend in both() {
+        let team = Team::open(backend).await;
+        team.join(&team.invite(json!(["owner"])).await, "第二位").await;
+        team.join(&team.invite(json!(["host"])).await, "小李").await;
+        let path = async |user: &str| format!("/api/staff/{}", team.member(user).await["id"].as_str().unwrap());
+        let (second, host) = (path("第二位").await, path("小李").await);
+        let as_second = async || {
+            team.edit("第二位", json!({ "roles": ["owner"], "disabled": false })).await;
+            let token = team.owner().post(&format!("{second}/token"), json!({})).await;
+            let leaving = Api::new(&team.evening.base, token["token"].as_str().unwrap().to_owned());
+            let invited = leaving.post("/api/staff/links", json!({ "roles": ["owner"] })).await;
+            [code(&invited), code(&leaving.post(&format!("{host}/links"), json!({})).await)]
+        };
+        for change in [json!({ "roles": ["host"] }), json!({ "disabled": true })] {
+            let links = as_second().await;
+            team.edit("第二位", change).await;
+            for link in links {
+                assert_eq!(team.join(&link, "后门").await.1["code"], "staff_link");
+            }
+        }
+        // Somebody else knew the password: a new one ends what was made with the old one, too.
+        let links = as_second().await;
+        let renewed = team.owner().post(&format!("{second}/links"), json!({})).await;
+        assert!(team.join(&code(&renewed), "").await.0.is_success());
+        for link in links {
+            assert_eq!(team.join(&link, "后门").await.1["code"], "staff_link");
+        }
+        team.evening.stop().await;
+    }
+}
+
 /// A browser that is logged in: asks who it is with its cookie.
 struct Browser {
     cookie: String,
