@@ -48,6 +48,7 @@ pub mod config;
 pub mod error;
 pub mod failpoint;
 pub mod keys;
+pub mod letters;
 pub mod mutant;
 pub mod phone;
 pub mod watch;

@@ -242,6 +242,15 @@ pub async fn open(app: &App, staff: &Staff, id: &str) -> ApiResult<Request> {
     })
 }
 
+/// The meeting of a request, empty for one about the whole account; 404.
+pub async fn meeting_of(app: &App, id: &str) -> ApiResult<String> {
+    let row = sqlx::query("select coalesce(meeting_id, '') from money_request where id = $1")
+        .bind(id)
+        .fetch_optional(app.db().read())
+        .await?;
+    Ok(row.ok_or_else(|| ApiError::not_found("该申请"))?.try_get(0)?)
+}
+
 /// Ends an open request without doing it: refused by another person, withdrawn by whoever asked.
 pub async fn turn_down(app: &App, staff: &Staff, id: &str) -> ApiResult<RequestView> {
     let now = app.now();

@@ -77,10 +77,11 @@ async fn make(
 /// Whether a link's maker may still make one: nobody leaves doors open behind them. Locked, so that turning the account off
 /// comes before or after this.
 async fn is_owner(tx: &mut Tx, id: &str) -> ApiResult<bool> {
-    let row = sqlx::query("update staff set disabled = disabled where id = $1 and disabled = 0 returning roles")
-        .bind(id)
-        .fetch_optional(tx.conn())
-        .await?;
+    let row =
+        sqlx::query("update staff set disabled = disabled where id = $1 and disabled = 0 returning roles")
+            .bind(id)
+            .fetch_optional(tx.conn())
+            .await?;
     let Some(row) = row else { return Ok(false) };
     Ok(roles_of(&row.try_get::<String, _>(0)?).contains(&Role::Owner))
 }

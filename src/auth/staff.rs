@@ -15,6 +15,7 @@ use crate::{
     db::{Tx, hit},
     error::{ApiError, ApiResult},
     keys::{random, row_id, token_hash},
+    letters::is_invisible,
     wire::Role,
 };
 
@@ -42,7 +43,7 @@ pub struct NewStaff<'a> {
 /// Adds a member of staff; 422 when name or password cannot be taken, 409 `user_taken`.
 pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResult<Staff> {
     let user = new.user.trim();
-    if user.is_empty() || user.chars().count() > 64 || user.chars().any(char::is_control) {
+    if user.is_empty() || user.chars().count() > 64 || user.chars().any(is_invisible) {
         return Err(ApiError::invalid("user", "user", "用户名应为 1 到 64 个字符。"));
     }
     let (id, hash) = (row_id(), hash_password(new.password).await?);

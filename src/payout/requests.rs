@@ -58,7 +58,7 @@ async fn confirm(
     Path(id): Path<String>,
     _: Idem,
 ) -> ApiResult<Json<RequestView>> {
-    staff.need(&[Role::Finance])?;
+    let staff = where_it_belongs(&app, staff, &id).await?;
     let request = approval::open(&app, &staff, &id).await?;
     carry_out(&app, Warrant { staff: &staff, request: Some(&request) }, &request).await?;
     Ok(Json(approval::one(&app, &id).await?))
@@ -80,8 +80,16 @@ async fn refuse(
     Path(id): Path<String>,
     _: Idem,
 ) -> ApiResult<Json<RequestView>> {
-    staff.need(&[Role::Finance])?;
+    let staff = where_it_belongs(&app, staff, &id).await?;
     Ok(Json(approval::turn_down(&app, &staff, &id).await?))
+}
+
+/// Finance of the request's meeting, or of all where it is about the whole account: its address does not say which.
+async fn where_it_belongs(app: &App, staff: Staff, id: &str) -> ApiResult<Staff> {
+    let meeting = approval::meeting_of(app, id).await?;
+    let staff = if meeting.is_empty() { staff } else { staff.in_meeting(&meeting)? };
+    staff.need(&[Role::Finance])?;
+    Ok(staff)
 }
 
 async fn carry_out(app: &App, warrant: Warrant<'_>, request: &Request) -> ApiResult<()> {

@@ -121,7 +121,7 @@ async fn tapped(conn: &mut AnyConnection, meeting: &str, index: i64) -> ApiResul
 async fn wins(conn: &mut AnyConnection, meeting: &str, person: &str) -> ApiResult<Vec<MyWin>> {
     let rows = sqlx::query(
         "select s.n, s.rank, s.amount_fen, s.status, s.replaced_by, s.claim_code, z.name, z.kind, z.goods, \
-         a.state as award_state, k.state as packet_state, k.sent_at, h.at as handed_at from seat s \
+         a.state as award_state, k.state as packet_state, k.reason as packet_reason, k.sent_at, h.at as handed_at from seat s \
          join draw d on d.meeting_id = s.meeting_id and d.n = s.n join round r on r.id = d.round_id \
          join prize z on z.id = r.prize_id \
          left join award a on a.meeting_id = s.meeting_id and a.n = s.n and a.rank = s.rank and a.kind = 'cash' \
@@ -160,7 +160,8 @@ fn win(row: &AnyRow) -> ApiResult<MyWin> {
         open_by,
         story: String::new(),
     };
-    win.story = story(&win, replaced);
+    let unfollowed = row.try_get::<Option<String>, _>("packet_reason")?.as_deref() == Some("not_following");
+    win.story = story(&win, replaced, unfollowed);
     Ok(win)
 }
 
@@ -170,7 +171,7 @@ fn word<T: DeserializeOwned>(text: Option<String>) -> Option<T> {
 }
 
 /// What happens next, in one sentence for each part of the prize.
-fn story(win: &MyWin, replaced: bool) -> String {
+fn story(win: &MyWin, replaced: bool, unfollowed: bool) -> String {
     match win.status {
         SeatStatus::Waiting => return "恭喜中奖！请向主持人示意，等待现场确认。".to_owned(),
         SeatStatus::Absent if replaced => return "您当时不在现场，这个名额已补抽给其他人。".to_owned(),
@@ -181,7 +182,7 @@ fn story(win: &MyWin, replaced: bool) -> String {
     }
     let mut parts = Vec::new();
     if win.amount_fen.0 > 0 {
-        parts.push(cash_story(win));
+        parts.push(cash_story(win, unfollowed));
     }
     if let Some(at) = win.handed_at {
         parts.push(format!("{}已于 {} 领取。", win.goods, beijing_words(at)));
@@ -191,7 +192,7 @@ fn story(win: &MyWin, replaced: bool) -> String {
     if parts.is_empty() { "已确认中奖。".to_owned() } else { parts.concat() }
 }
 
-fn cash_story(win: &MyWin) -> String {
+fn cash_story(win: &MyWin, unfollowed: bool) -> String {
     let amount = yuan(win.amount_fen.0);
     match (win.packet, win.open_by) {
         (Some(PacketState::Sent), Some(by)) => {
@@ -203,6 +204,9 @@ fn cash_story(win: &MyWin) -> String {
         (Some(PacketState::Received), _) => format!("{amount} 元已领取。"),
         (Some(PacketState::Refunded), _) => {
             format!("{amount} 元红包超过 24 小时未领，已退回；请联系工作人员补发。")
+        }
+        (Some(PacketState::Held), _) if unfollowed => {
+            format!("{amount} 元红包在等您：请重新关注公众号，关注后随即发出。")
         }
         (Some(PacketState::Held), _) => format!("{amount} 元红包在排队，可能要等到明天，请留意微信通知。"),
         (Some(PacketState::Failed | PacketState::Cancelled | PacketState::Refused), _) => {

@@ -267,7 +267,9 @@ pub(super) async fn update(tx: &mut Tx, written: &Written<'_>) -> ApiResult<()> 
     let known = written.known;
     sqlx::query(
         "update person set name = $1, department = $2, staff_no = $3, grp = $4, weight = $5, removed = 0, \
-         refused = '', version = version + 1 where id = $6 and meeting_id = $7",
+         refused = '', version = version + 1, \
+         former_names = case when name = $1 then former_names else former_names || name || $8 end \
+         where id = $6 and meeting_id = $7",
     )
     .bind(&known.name)
     .bind(&known.department)
@@ -276,6 +278,7 @@ pub(super) async fn update(tx: &mut Tx, written: &Written<'_>) -> ApiResult<()> 
     .bind(known.weight)
     .bind(written.id)
     .bind(written.meeting)
+    .bind("\n")
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -297,13 +300,18 @@ pub(super) async fn set_phone(
     .bind(&index)
     .execute(tx.conn())
     .await?;
-    sqlx::query("update person set phone_sealed = $1, phone_index = $2, phone_mask = $3 where id = $4")
-        .bind(keys.seal(Purpose::Phone, written.id, phone.e164().as_bytes()))
-        .bind(index)
-        .bind(phone.mask())
-        .bind(written.id)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "update person set phone_sealed = $1, phone_index = $2, phone_mask = $3, \
+         former_masks = case when phone_mask in ('', $3) then former_masks else former_masks || phone_mask || $5 end \
+         where id = $4",
+    )
+    .bind(keys.seal(Purpose::Phone, written.id, phone.e164().as_bytes()))
+    .bind(index)
+    .bind(phone.mask())
+    .bind(written.id)
+    .bind("\n")
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

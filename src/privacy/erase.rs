@@ -26,7 +26,10 @@ const FILES: i64 = 200;
 pub(super) struct Marks {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) phone_mask: String,
+    /// The present name, and those before it.
+    pub(super) names: Vec<String>,
+    /// As lists show their number, and those before it.
+    pub(super) masks: Vec<String>,
     /// Phone numbers, as they are written.
     pub(super) phones: Vec<String>,
     pub(super) openids: Vec<String>,
@@ -38,7 +41,8 @@ impl Marks {
     /// None when the data was removed before; 404 for a person of another meeting.
     async fn load(app: &App, tx: &mut Tx, meeting: &str, id: &str) -> ApiResult<Option<Self>> {
         let row = sqlx::query(
-            "select name, phone_mask, phone_sealed, erased_at from person where meeting_id = $1 and id = $2",
+            "select name, phone_mask, phone_sealed, former_names, former_masks, erased_at from person \
+             where meeting_id = $1 and id = $2",
         )
         .bind(meeting)
         .bind(id)
@@ -63,11 +67,17 @@ impl Marks {
         let rows =
             sqlx::query("select idx from binding where person_id = $1").bind(id).fetch_all(tx.conn()).await?;
         let nos = rows.iter().map(|row| Ok(row.try_get::<i64, _>(0)? + 1));
+        let with_former = |now: &str, before: &str| -> Result<Vec<String>, sqlx::Error> {
+            let (now, before): (String, String) = (row.try_get(now)?, row.try_get(before)?);
+            let before = before.lines().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+            Ok([now].into_iter().chain(before).collect())
+        };
         let filled = |texts: Vec<String>| texts.into_iter().filter(|text| !text.is_empty()).collect();
         Ok(Some(Self {
             id: id.to_owned(),
             name: row.try_get("name")?,
-            phone_mask: row.try_get("phone_mask")?,
+            names: with_former("name", "former_names")?,
+            masks: with_former("phone_mask", "former_masks")?,
             phones: filled(bare.into_iter().chain([phone]).collect()),
             openids: filled(openids),
             nos: nos.collect::<Result<_, sqlx::Error>>()?,

@@ -19,7 +19,8 @@ use crate::{
     error::ApiResult,
     files,
     keys::Purpose,
-    meeting, voucher,
+    meeting::{self, pictures},
+    voucher,
 };
 
 /// Photos beyond this many bytes are named and left out.
@@ -46,9 +47,14 @@ pub(super) async fn archive(app: &App, staff: &Staff, meeting: &str, id: &str) -
     .bind(id)
     .fetch_all(&mut *conn)
     .await?;
+    let portrait = sqlx::query("select picture from person_photo where person_id = $1");
+    let portrait = portrait.bind(id).fetch_optional(&mut *conn).await?;
     drop(conn);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let left_out = photos_into(app, &mut zip, &photos).await?;
+    if let Some(row) = portrait {
+        portrait_into(app, &mut zip, &row.try_get::<String, _>(0)?).await?;
+    }
     let about = json!({
         "meeting": { "id": meeting, "name": held.name }, "made_at": app.now(), "phone": phone,
         "sections": sections, "photos_left_out": left_out,
@@ -97,6 +103,15 @@ fn readable(row: &AnyRow) -> ApiResult<Value> {
         out.insert(column.name().to_owned(), value);
     }
     Ok(Value::Object(out))
+}
+
+/// The photo that winners' cards show.
+async fn portrait_into(app: &App, zip: &mut ZipWriter<Cursor<Vec<u8>>>, picture: &str) -> ApiResult<()> {
+    if let Some(bytes) = files::get(app, &pictures::photo_file(picture)).await? {
+        zip.start_file("photos/portrait.jpg", SimpleFileOptions::default()).context("an archive")?;
+        zip.write_all(&bytes).context("an archive")?;
+    }
+    Ok(())
 }
 
 /// Puts the photos in; answers the names of those that were too much, or whose file is not there.

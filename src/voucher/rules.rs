@@ -7,6 +7,7 @@ use crate::{
     clock::Ms,
     config::LimitsConfig,
     error::{ApiError, ApiResult},
+    letters::is_blank,
     wire::{CampaignStatus, Fen, VoucherAmount, VoucherField, VoucherFields, VoucherRules},
 };
 
@@ -145,7 +146,7 @@ pub(super) fn complete(rules: &VoucherRules, fields: &VoucherFields) -> ApiResul
             VoucherField::Product => (fields.product.clone(), "fields.product", "请填写商品。"),
             VoucherField::Note => (fields.note.clone(), "fields.note", "请填写说明。"),
         };
-        if value.is_empty() {
+        if is_blank(&value) {
             return Err(ApiError::invalid("missing", field, words));
         }
     }

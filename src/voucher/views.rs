@@ -40,6 +40,8 @@ const BASE: &str = concat!(
     "p.phone_mask, l.username as locker, ",
     packet!("state"),
     " as packet, ",
+    packet!("reason"),
+    " as packet_reason, ",
     packet!("sent_at"),
     " as paid_at, (select cast(count(*) as bigint) from voucher o where o.campaign_id = v.campaign_id ",
     "and o.person_id = v.person_id and o.state = 'accepted' and o.id <> v.id) as before ",
@@ -70,12 +72,13 @@ fn voucher(row: &AnyRow, photos: Vec<VoucherPhoto>) -> ApiResult<VoucherView> {
         decided_at: row.try_get("decided_at")?,
         version: row.try_get("version")?,
     };
-    view.story = story(&view);
+    let unfollowed = row.try_get::<Option<String>, _>("packet_reason")?.as_deref() == Some("not_following");
+    view.story = story(&view, unfollowed);
     Ok(view)
 }
 
 /// What happens next, for the person.
-fn story(view: &VoucherView) -> String {
+fn story(view: &VoucherView, unfollowed: bool) -> String {
     let money = yuan(view.amount_fen.0);
     match (view.state, view.packet) {
         (VoucherState::Draft, _) => "还没有提交。".into(),
@@ -89,6 +92,9 @@ fn story(view: &VoucherView) -> String {
         (VoucherState::Accepted, Some(PacketState::Received)) => format!("{money} 元红包已领取。"),
         (VoucherState::Accepted, Some(PacketState::Refunded)) => {
             format!("{money} 元红包超过 24 小时未领，已退回；请联系工作人员补发。")
+        }
+        (VoucherState::Accepted, Some(PacketState::Held)) if unfollowed => {
+            format!("审核通过，{money} 元红包在等您：请重新关注公众号，关注后随即发出。")
         }
         (VoucherState::Accepted, Some(PacketState::Held)) => {
             format!("审核通过，{money} 元红包在排队，可能要等到明天，请留意微信通知。")

@@ -169,3 +169,34 @@ async fn a_token_has_what_it_was_given_and_no_more() {
         evening.stop().await;
     }
 }
+
+/// Where two persons are wanted, finance of one meeting is the second one there, and only there.
+#[tokio::test(flavor = "multi_thread")]
+async fn finance_of_a_meeting_confirms_what_was_asked_for_there() {
+    for backend in both() {
+        let house = House::open(backend, json!(["finance"])).await;
+        let (ours, theirs, first) =
+            (house.ours.as_str(), house.theirs.as_str(), house.evening.staff("finance"));
+        let ask = async |meeting: &str| {
+            first.post(&of(meeting, "/four-eyes"), json!({ "on": true })).await;
+            let made =
+                first.post(&of(meeting, "/budgets"), json!({ "name": "奖金", "cap_fen": 1_000 })).await;
+            let budget = of(meeting, &format!("/budgets/{}", made["id"].as_str().unwrap()));
+            let second = house.evening.staff("finance2");
+            let version = second.post(&format!("{budget}/approve"), json!({})).await["version"].clone();
+            let raise = json!({ "version": version, "cap_fen": 2_000 });
+            let (status, asked) = first.try_post(&format!("{budget}/cap"), raise).await;
+            assert_eq!(status, StatusCode::ACCEPTED, "{asked}");
+            let open = first.get(&of(meeting, "/requests")).await;
+            format!("/api/requests/{}", open[0]["id"].as_str().unwrap())
+        };
+        let (here, there) = (ask(ours).await, ask(theirs).await);
+        for deed in ["confirm", "refuse"] {
+            house.me().refused(&format!("{there}/{deed}"), json!({}), 404, "not_found").await;
+            house.evening.staff("host").refused(&format!("{here}/{deed}"), json!({}), 403, "role").await;
+        }
+        assert_eq!(house.me().post(&format!("{here}/confirm"), json!({})).await["status"], "confirmed");
+        assert_eq!(first.get(&of(ours, "/budgets")).await[0]["cap_fen"], 2_000);
+        house.evening.stop().await;
+    }
+}

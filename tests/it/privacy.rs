@@ -13,13 +13,13 @@ use kaijiang::{
     people::xlsx_out::demo_people,
     privacy,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Column, Row};
 
 use crate::{
     evening::verify,
-    harness::{Backend, TestApp, both, force},
+    harness::{Backend, TestApp, answer, both, force},
     payout::Rig,
     voucher::Desk,
 };
@@ -201,6 +201,46 @@ async fn after_removal_nothing_says_who_it_was() {
     }
 }
 
+/// A winner who is then renamed and gets another number, and who stood in a file with a wrong one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_was_called_before_goes_with_them() {
+    for backend in both() {
+        let rig = Rig::new(backend, 2).await;
+        rig.budget(1_000).await;
+        let draw = rig.win(2, 188).await;
+        rig.until(draw, "received").await;
+        let (old, person) = (names(&rig, 0).await, row(&rig, 0).await);
+        let file = format!("姓名,手机号,部门\n{},1380013,销售\n", old[0]);
+        let report = rig.host().import(&rig.meeting, "名单.csv", file.into_bytes()).await;
+        let accept = rig.path(&format!("/imports/{}/accept", report["id"].as_str().unwrap()));
+        rig.host().post(&accept, json!({ "skip_errors": true })).await;
+        let path = rig.path(&format!("/people/{}", person["id"].as_str().unwrap()));
+        let mut edit = json!({
+            "version": person["version"], "name": "百里新名", "department": "新部门", "staff_no": person["staff_no"],
+            "group": "", "phone": "13700137555",
+        });
+        let (status, told) = answer(rig.host().request(Method::PATCH, &path).json(&edit)).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        // Back and forth: each of the names is one that they had.
+        edit["version"] = told["version"].clone();
+        edit["name"] = json!("百里另名");
+        rig.host().request(Method::PATCH, &path).json(&edit).send().await.unwrap();
+        let texts =
+            [old[0].as_str(), &old[1], &old[2], "百里新名", "百里另名", "137****7555"].map(String::from);
+        let held = places(&dump(&rig.evening).await, &texts).join("\n");
+        for place in ["event.data", "roster_import.report", "idempotency.answer", "person.former_names"] {
+            assert!(held.contains(place), "the dump should find {place}: {held}");
+        }
+        let (record, _) = read_archive(rig.host().bytes(&format!("{path}/record")).await);
+        assert!(record.contains(&old[0]), "what they were called belongs in their record: {record}");
+        let owner = rig.evening.staff("owner");
+        owner.post(&format!("{path}/erase"), json!({ "confirm": "百里另名" })).await;
+        assert_eq!(places(&dump(&rig.evening).await, &texts), Vec::<String>::new(), "{backend:?}");
+        assert!(!places(&dump(&rig.evening).await, &names(&rig, 1).await).is_empty(), "others stay");
+        rig.evening.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_forgotten_while_their_money_moves() {
     for backend in both() {
@@ -279,6 +319,35 @@ async fn days_after_the_meeting_everybody_is_forgotten() {
         assert_eq!(lines.filter(|line| line["what"] == "people.erase").map(count).sum::<i64>(), 20);
         rig.evening.stop().await;
     }
+}
+
+/// Nobody thinks of closing a rehearsal, and it holds the real roster.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_in_which_nothing_happens_is_forgotten_by_itself() {
+    let rig = Rig::new(Backend::Light, 0).await;
+    let made = rig
+        .host()
+        .post("/api/meetings", json!({ "name": "排练", "rehearsal_of": rig.meeting.as_str() }))
+        .await;
+    let rehearsal = format!("/api/meetings/{}", made["id"].as_str().unwrap());
+    let app = &rig.evening.app;
+    app.clock().advance(100 * DAY);
+    let add = json!({ "name": "张三", "phone": "13800138999" });
+    rig.host().post(&format!("{rehearsal}/people"), add).await;
+    let view = async || rig.host().get(&format!("{rehearsal}/privacy")).await;
+    let people = view().await["people"].as_i64().unwrap();
+    assert!(people > 0);
+    // Half a year after it was made, and not after it was last used.
+    app.clock().advance(81 * DAY);
+    privacy::sweep(app).await.unwrap();
+    assert_eq!(view().await["erased"], 0);
+    app.clock().advance(100 * DAY);
+    privacy::sweep(app).await.unwrap();
+    let all = view().await;
+    assert_eq!((&all["erased"], &all["people"]), (&json!(people), &json!(0)), "{all}");
+    let real = rig.host().get(&rig.path("/privacy")).await;
+    assert_eq!(real["erased"], 0, "an open meeting keeps its people: {real}");
+    rig.evening.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

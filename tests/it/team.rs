@@ -175,7 +175,8 @@ async fn nobody_leaves_doors_open_behind_them() {
         let team = Team::open(backend).await;
         team.join(&team.invite(json!(["owner"])).await, "第二位").await;
         team.join(&team.invite(json!(["host"])).await, "小李").await;
-        let path = async |user: &str| format!("/api/staff/{}", team.member(user).await["id"].as_str().unwrap());
+        let path =
+            async |user: &str| format!("/api/staff/{}", team.member(user).await["id"].as_str().unwrap());
         let (second, host) = (path("第二位").await, path("小李").await);
         let as_second = async || {
             team.edit("第二位", json!({ "roles": ["owner"], "disabled": false })).await;

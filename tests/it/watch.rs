@@ -131,11 +131,14 @@ async fn a_server_without_a_merchant_does_not_say_that_its_sender_runs() {
     let get = async |path: &str| reqwest::get(format!("{}{path}", evening.base)).await.unwrap();
     let told = async || get("/readyz").await.json::<Value>().await.unwrap();
     evening
-        .eventually("the sender has looked", async || (told().await["sender"] == "not_configured").then_some(()))
+        .eventually("the sender has looked", async || {
+            (told().await["sender"] == "not_configured").then_some(())
+        })
         .await;
     assert_eq!(told().await["ok"], true, "draws need no merchant");
     let text = get("/metrics").await.text().await.unwrap();
-    let alarms = text.lines().filter(|line| line.starts_with("kaijiang_sender_paused{") && line.ends_with(" 1"));
+    let alarms =
+        text.lines().filter(|line| line.starts_with("kaijiang_sender_paused{") && line.ends_with(" 1"));
     assert_eq!(alarms.count(), 0, "{text}");
     evening.stop().await;
 }

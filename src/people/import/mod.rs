@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::table::RawRow;
 use crate::{
     keys::Keys,
+    letters::is_blank,
     phone::{self, Phone, PhoneError},
     wire::{ImportReport, ImportRow, ImportStatus, RowOutcome},
 };
@@ -141,11 +142,12 @@ fn tidy(text: &mut String, what: &str, most: usize) -> Option<(&'static str, Str
         .then(|| ("text_invalid", format!("{what}里有无法显示的控制字符，请重新输入。")))
 }
 
-/// White space of any kind inside becomes one space, the ends are trimmed. Everything else stays as written.
+/// White space of any kind inside becomes one space, the ends are trimmed. Everything else stays as written, unless there is
+/// nothing to see in it.
 pub fn tidy_text(text: &str) -> String {
     let spaced: String =
         text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }).collect();
-    spaced.trim().to_owned()
+    if is_blank(&spaced) { String::new() } else { spaced.trim().to_owned() }
 }
 
 fn weight(text: Option<&str>) -> Result<Option<i64>, ()> {

@@ -250,6 +250,9 @@ async fn who_does_not_follow_is_with_a_person_within_a_week() {
         rig.callback(&openid, "unsubscribe").await;
         rig.host().post(&rig.path(&format!("/draws/{draw}/seats")), json!({ "status": "present" })).await;
         let began = rig.evening.app.now();
+        rig.until(draw, "held").await;
+        let told = rig.phones[0].get("/me").await["wins"][0]["story"].clone();
+        assert!(told.as_str().unwrap().contains("重新关注公众号"), "{told}");
         let packet = rig.leap(draw, "refused", 12 * HOUR).await[0].clone();
         let waited = rig.evening.app.now() - began;
         assert!((5 * DAY..=7 * DAY).contains(&waited), "{waited}");
