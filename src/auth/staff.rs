@@ -21,6 +21,8 @@ use crate::{
 
 const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=256;
 const FAILURES: i64 = 5;
+/// Whoever runs the command on the server opens its link at once; later it is forgotten in a terminal.
+const RECOVERY: Ms = 60 * 60_000;
 const FAILURE_WINDOW: Ms = 15 * 60_000;
 /// Passwords that are compared at once: each takes 19 MiB, and all of a core.
 const TURNS: usize = 2;
@@ -95,14 +97,15 @@ async fn note_setup_code(app: &App, tx: &mut Tx) -> Result<(), sqlx::Error> {
     audit::record(tx, app.now(), &deed).await
 }
 
-/// Makes the one-time code of the set-up link; an earlier one stops working.
+/// Makes the one-time code of another set-up link, for an hour; an earlier one stops working.
 pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
     let code = hex::encode(random::<16>());
+    let until = app.now() + RECOVERY;
     let mut tx = app.db().begin().await?;
     sqlx::query(
         "insert into instance (name, value) values ('setup', $1) on conflict (name) do update set value = excluded.value",
     )
-    .bind(token_hash(&code))
+    .bind(format!("{}:{until}", token_hash(&code)))
     .execute(tx.conn())
     .await?;
     note_setup_code(app, &mut tx).await?;
@@ -110,17 +113,26 @@ pub async fn make_setup_code(app: &App) -> Result<String, sqlx::Error> {
     Ok(code)
 }
 
-/// Uses the set-up code to make the first owner.
+/// Whether this is the code, in time. That of the first start has no end: nobody knows when the machine will be set up.
+fn opens(stored: &str, code: &str, now: Ms) -> bool {
+    let (hash, until) = stored.split_once(':').unwrap_or((stored, ""));
+    hash == token_hash(code) && (until.is_empty() || until.parse::<Ms>().is_ok_and(|until| now < until))
+}
+
+/// Uses the set-up code to make the first owner, or another one.
 pub(super) async fn set_up(app: &App, code: &str, user: &str, password: &str) -> ApiResult<Staff> {
     let mut tx = app.db().begin().await?;
-    let spent = sqlx::query("delete from instance where name = 'setup' and value = $1")
-        .bind(token_hash(code))
-        .execute(tx.conn())
-        .await?;
-    if spent.rows_affected() == 0 {
+    let spent: Vec<String> = sqlx::query("delete from instance where name = 'setup' returning value")
+        .fetch_all(tx.conn())
+        .await?
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    // Dropped without a commit, it stays for whoever has the right one.
+    if !spent.iter().any(|stored| opens(stored, code, app.now())) {
         return Err(ApiError::forbidden(
             "setup_code",
-            "设置链接无效或已使用，请查看服务器启动时打印的最新链接。",
+            "设置链接无效、已使用或已过期，请查看服务器启动时打印的最新链接，或在服务器上运行 kaijiang recover。",
         ));
     }
     let owner = NewStaff { user, password, roles: &[Role::Owner], token: None };
@@ -298,4 +310,18 @@ pub(super) fn role_of(name: &str) -> Option<Role> {
     [Role::Owner, Role::Host, Role::Reviewer, Role::Finance, Role::Auditor]
         .into_iter()
         .find(|role| role_name(*role) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recovery_code_has_an_end_and_that_of_the_first_start_has_none() {
+        let hash = token_hash("code");
+        assert!(opens(&hash, "code", Ms::MAX));
+        let an_hour = format!("{hash}:3600000");
+        assert!(opens(&an_hour, "code", 3_599_999) && !opens(&an_hour, "code", 3_600_000));
+        assert!(!opens(&an_hour, "other", 0) && !opens(&format!("{hash}:soon"), "code", 0));
+    }
 }

@@ -63,7 +63,7 @@ pub(super) async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
 pub(super) async fn recover(file: Option<&Path>) -> anyhow::Result<()> {
     let app = App::open(super::existing(file)?, Clock::System).await?;
     let code = auth::make_setup_code(&app).await?;
-    println!("a new owner's account, once: {}/control#setup={code}", app.config().origin());
+    println!("a new owner's account, once, within an hour: {}/control#setup={code}", app.config().origin());
     app.stop().await;
     Ok(())
 }

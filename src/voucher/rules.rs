@@ -129,6 +129,11 @@ pub(super) fn fields(wrote: &VoucherFields) -> ApiResult<VoucherFields> {
         }
         Ok(text)
     };
+    // Other alphabets have letters that look like ours: each would make another number of the same order.
+    if wrote.order_no.nfkc().any(|letter| letter.is_alphanumeric() && !letter.is_ascii() && !is_han(letter)) {
+        let detail = "订单号里有不常见的字母或数字，请照着订单重新输入。";
+        return Err(ApiError::invalid("text", "fields.order_no", detail));
+    }
     Ok(VoucherFields {
         order_no: clean(&wrote.order_no, 64, "fields.order_no")?,
         shop: clean(&wrote.shop, 100, "fields.shop")?,
@@ -153,6 +158,10 @@ pub(super) fn complete(rules: &VoucherRules, fields: &VoucherFields) -> ApiResul
     Ok(())
 }
 
+fn is_han(letter: char) -> bool {
+    matches!(letter, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
+}
+
 /// An order number as it is compared: letters and digits only, whatever their width and case.
 pub(super) fn order_key(number: &str) -> String {
     number.nfkc().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_uppercase).collect()
@@ -166,6 +175,14 @@ mod tests {
     fn one_order_has_one_key_however_it_is_typed() {
         for typed in ["SO-2026 0001", " so20260001", "ＳＯ２０２６０００１", "SO_2026/0001"] {
             assert_eq!(order_key(typed), "SO20260001", "{typed}");
+        }
+        let wrote =
+            |order_no: &str| VoucherFields { order_no: order_no.to_owned(), ..VoucherFields::default() };
+        for typed in ["АВ20261", "AB٢٠٢٦١", "ΑB20261"] {
+            assert_eq!(fields(&wrote(typed)).unwrap_err().code(), "text", "{typed}");
+        }
+        for typed in ["AB20261", "ＡＢ２０２６１", "京东 2026-1", ""] {
+            fields(&wrote(typed)).unwrap();
         }
         assert_eq!(order_key("--- "), "");
         assert_ne!(order_key("SO1"), order_key("SO10"));
