@@ -142,7 +142,8 @@ pub(super) const PLACES: &[Place] = &[
         "id = $1",
         Then::Empty(
             "name = '已删除', phone_index = 'erased:' || id, phone_mask = '', department = '', staff_no = '', \
-            former_names = '', former_masks = '', badge_index = null, grp = '', weight = 0, removed = 1, waiting = 0, refused = '', version = version + 1",
+            former_names = '', former_masks = '', badge_index = null, grp = '', weight = 0, removed = 1, waiting = 0, \
+            refused = '', version = version + 1",
         ),
     ),
 ];

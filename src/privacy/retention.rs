@@ -128,15 +128,18 @@ const MAY_GO: &str = concat!(
 );
 
 /// A meeting that is over for long enough and still has somebody who may go, or that nobody has closed the book of. A rehearsal,
-/// which nobody thinks of closing, is over when nothing happens in it any more.
+/// which nobody thinks of closing, is over when nothing happens in it any more, and again after it was used once more; one that
+/// was left in the middle of a draw would stand in everybody's way.
 async fn due(app: &App) -> ApiResult<Option<String>> {
     let days = i64::from(app.config().privacy.keep_days);
     if days == 0 {
         return Ok(None);
     }
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "select m.id from meeting m where m.erased_at is null \
+        "select m.id from meeting m where (m.erased_at is null or (m.rehearsal = 1 \
+         and exists (select 1 from person p where p.meeting_id = m.id and p.erased_at is null))) \
          and ((m.status = 'closed' and m.closed_at <= $1) or (m.rehearsal = 1 and m.created_at <= $1 \
+         and not exists (select 1 from draw d where d.meeting_id = m.id and d.state = 'committed') \
          and not exists (select 1 from event e where e.meeting_id = m.id and e.at > $1) \
          and not exists (select 1 from person p where p.meeting_id = m.id and p.created_at > $1))) \
          and (exists (select 1 from person p where p.meeting_id = m.id and p.erased_at is null and {MAY_GO}) \

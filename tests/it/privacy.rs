@@ -345,6 +345,14 @@ async fn a_rehearsal_in_which_nothing_happens_is_forgotten_by_itself() {
     privacy::sweep(app).await.unwrap();
     let all = view().await;
     assert_eq!((&all["erased"], &all["people"]), (&json!(people), &json!(0)), "{all}");
+    // It is used once more.
+    let again = json!({ "name": "李四", "phone": "13800138998" });
+    rig.host().post(&format!("{rehearsal}/people"), again).await;
+    privacy::sweep(app).await.unwrap();
+    assert_eq!(view().await["people"], 1);
+    app.clock().advance(181 * DAY);
+    privacy::sweep(app).await.unwrap();
+    assert_eq!(view().await["people"], 0);
     let real = rig.host().get(&rig.path("/privacy")).await;
     assert_eq!(real["erased"], 0, "an open meeting keeps its people: {real}");
     rig.evening.stop().await;
