@@ -93,9 +93,10 @@ describe('the show', () => {
     const { context, page, complaints } = await hall({ scene: { name: 'draw', draw: 1 }, ...before });
     await page.getByText('正在揭晓').waitFor();
     await stage(page, 'moving');
-    expect(await page.locator('.winners ul').evaluate((one) => getComputedStyle(one).visibility)).toBe(
-      'hidden',
-    );
+    const cards = page.locator('.winners ul');
+    expect(
+      await cards.evaluate((one) => [getComputedStyle(one).opacity, one.getAttribute('aria-hidden')]),
+    ).toEqual(['0', 'true']);
     await page.reload();
     await page.getByText('正在揭晓').waitFor();
     await page.getByText('恭喜中奖').waitFor();
