@@ -81,7 +81,7 @@ impl Hall {
     }
 
     /// Everybody of these draws is paid, once: the payer's books and ours. What a server claimed and could not write down is
-    /// free after its lease, which is as long as this waits: that minute passes more often.
+    /// free after its lease, and what failed twice is tried after a minute, which is as long as this waits: minutes pass more often.
     async fn paid(&self, draws: &[i64]) {
         let mut released = tokio::time::Instant::now();
         for draw in draws {
@@ -233,12 +233,14 @@ Host: a
     }
 }
 
-/// A minute passes for what a server held that is gone.
+/// A minute passes: for what a server held that is gone, and for what is asked again after a minute when two tries came to
+/// nothing.
 async fn release(hall: &Hall) {
     const MINUTE: i64 = 61_000;
     let app = hall.rig.evening.another().await;
     for text in [
-        "update packet set lease_until = lease_until - $1, next_at = next_at - $1 where lease_until > 0",
+        "update packet set lease_until = lease_until - $1 where lease_until > 0",
+        "update packet set next_at = next_at - $1",
         "update idempotency set at = at - $1",
     ] {
         force(app.db(), text, &[MINUTE]).await;
