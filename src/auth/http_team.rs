@@ -283,11 +283,12 @@ struct TrailQuery {
     meeting: Option<String>,
 }
 
-/// Who did what, newest first; a hundred lines a page.
+/// Who did what, newest first; a hundred lines a page. An auditor of one meeting reads the lines of that one.
 #[utoipa::path(get, path = "/api/audit", tag = "staff", params(TrailQuery),
     security(("cookie" = []), ("bearer" = [])), responses(
     (status = 200, body = AuditPage),
     (status = 403, description = "`role`", body = ProblemBody),
+    (status = 404, description = "`not_found`: no role in this meeting", body = ProblemBody),
     (status = 422, description = "`query`, `text`", body = ProblemBody),
 ))]
 async fn trail(
@@ -295,11 +296,13 @@ async fn trail(
     staff: Staff,
     Query(query): Query<TrailQuery>,
 ) -> ApiResult<Json<AuditPage>> {
+    let meeting = query.meeting.as_deref();
+    at_most("meeting", meeting.unwrap_or_default(), 64)?;
+    let staff = if let Some(meeting) = meeting { staff.in_meeting(meeting)? } else { staff };
     staff.need(&[Role::Auditor])?;
     let before = query.before.unwrap_or(i64::MAX);
     if before < 0 {
         return Err(ApiError::invalid("query", "before", "before 不能是负数。"));
     }
-    at_most("meeting", query.meeting.as_deref().unwrap_or_default(), 64)?;
-    Ok(Json(audit::page(app.db(), before, query.meeting.as_deref()).await?))
+    Ok(Json(audit::page(app.db(), before, meeting).await?))
 }

@@ -96,6 +96,27 @@ async fn a_host_of_one_meeting_sees_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_of_one_meeting_reads_what_was_done_there_and_nothing_else() {
+    for backend in both() {
+        let house = House::open(backend, json!(["auditor"])).await;
+        let (me, host) = (house.me(), house.evening.staff("host"));
+        for meeting in [&house.ours, &house.theirs] {
+            host.post(&of(meeting, "/prizes"), json!({ "name": "三等奖", "kind": "cash" })).await;
+        }
+        let mine = me.get(&format!("/api/audit?meeting={}", house.ours)).await;
+        let lines = mine["lines"].as_array().unwrap();
+        assert!(lines.iter().any(|line| line["what"] == "prize.create"), "{mine}");
+        assert!(lines.iter().all(|line| line["meeting"] == json!(house.ours)), "{mine}");
+        me.refused_get(&format!("/api/audit?meeting={}", house.theirs), 404, "not_found").await;
+        for all in ["/api/audit", "/api/audit?before=5"] {
+            me.refused_get(all, 403, "role").await;
+        }
+        host.refused_get(&format!("/api/audit?meeting={}", house.ours), 403, "role").await;
+        house.evening.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_is_taken_back_ends_at_once() {
     for backend in both() {
         let house = House::open(backend, json!(["host", "auditor"])).await;

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who did what, newest first; a hundred lines a page. */
+        /** Who did what, newest first; a hundred lines a page. An auditor of one meeting reads the lines of that one. */
         get: operations["get_audit"];
         put?: never;
         post?: never;
@@ -6242,7 +6242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemBody"];
                 };
             };
-            /** @description No such thing. */
+            /** @description `not_found`: no role in this meeting */
             404: {
                 headers: {
                     [name: string]: unknown;

@@ -45,6 +45,8 @@ const zh = {
     meeting: '活动',
     note: '内容',
     more: '更早的',
+    none: '这一段没有记录。',
+    ofMeeting: '这场活动的操作记录',
   },
   account: {
     title: '我的账号',
@@ -120,6 +122,8 @@ const en: typeof zh = {
     meeting: 'Meeting',
     note: 'Details',
     more: 'Older',
+    none: 'Nothing in this part.',
+    ofMeeting: 'Audit trail of this meeting',
   },
   account: {
     title: 'My account',
