@@ -15,7 +15,7 @@ use crate::{
     db::{Tx, hit},
     error::{ApiError, ApiResult},
     keys::{random, row_id, token_hash},
-    letters::is_invisible,
+    letters::is_han,
     wire::Role,
 };
 
@@ -45,8 +45,15 @@ pub struct NewStaff<'a> {
 /// Adds a member of staff; 422 when name or password cannot be taken, 409 `user_taken`.
 pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResult<Staff> {
     let user = new.user.trim();
-    if user.is_empty() || user.chars().count() > 64 || user.chars().any(is_invisible) {
-        return Err(ApiError::invalid("user", "user", "用户名应为 1 到 64 个字符。"));
+    check_user(user)?;
+    let taken = || ApiError::conflict("user_taken", "该用户名已被使用，请换一个。");
+    // `Owner` beside `owner` would be one name to whoever reads the audit trail.
+    let alike = sqlx::query("select id from staff where lower(username) = lower($1)")
+        .bind(user)
+        .fetch_optional(tx.conn())
+        .await?;
+    if alike.is_some() {
+        return Err(taken());
     }
     let (id, hash) = (row_id(), hash_password(new.password).await?);
     let done = sqlx::query(
@@ -61,12 +68,23 @@ pub async fn create_staff(app: &App, tx: &mut Tx, new: &NewStaff<'_>) -> ApiResu
     .execute(tx.conn())
     .await?;
     if done.rows_affected() == 0 {
-        return Err(ApiError::conflict("user_taken", "该用户名已被使用，请换一个。"));
+        return Err(taken());
     }
     if let Some(token) = new.token {
         tokens::insert(tx, app.now(), (&id, "", &[]), token).await?;
     }
     Ok(Staff { id, user: user.to_owned(), roles: new.roles.to_vec(), grants: Vec::new(), limited: false })
+}
+
+/// 422 for a name that may look like another one: other alphabets have letters that look like ours.
+fn check_user(user: &str) -> ApiResult<()> {
+    let is_fine =
+        |letter: char| letter.is_ascii_alphanumeric() || " ._-@+·".contains(letter) || is_han(letter);
+    if (1..=64).contains(&user.chars().count()) && user.chars().all(is_fine) {
+        return Ok(());
+    }
+    let detail = "用户名应为 1 到 64 个字符，可用汉字、英文字母、数字和 . _ - @ +。";
+    Err(ApiError::invalid("user", "user", detail))
 }
 
 /// How many there are: none means that the server was just installed.

@@ -7,7 +7,7 @@ use crate::{
     clock::Ms,
     config::LimitsConfig,
     error::{ApiError, ApiResult},
-    letters::is_blank,
+    letters::{is_blank, is_han},
     wire::{CampaignStatus, Fen, VoucherAmount, VoucherField, VoucherFields, VoucherRules},
 };
 
@@ -156,10 +156,6 @@ pub(super) fn complete(rules: &VoucherRules, fields: &VoucherFields) -> ApiResul
         }
     }
     Ok(())
-}
-
-fn is_han(letter: char) -> bool {
-    matches!(letter, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
 }
 
 /// An order number as it is compared: letters and digits only, whatever their width and case.

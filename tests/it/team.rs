@@ -85,6 +85,19 @@ async fn a_link_makes_one_account_with_its_roles() {
         let user = if one.0.is_success() { "王芳" } else { "王芳二" };
         assert_eq!(team.member(user).await["roles"], json!(["finance", "reviewer"]));
         assert!(team.login(user, PASSWORD, None).await.0.is_success());
+        // Nobody is called what looks like somebody else; the link is still good afterwards.
+        let next = team.invite(json!(["host"])).await;
+        for (alike, refused) in [
+            ("\u{43e}wner", "user"),
+            ("owner\u{200b}", "user"),
+            ("\u{ff4f}wner", "user"),
+            ("\u{202e}王芳", "user"),
+            ("", "user"),
+            ("Owner", "user_taken"),
+        ] {
+            assert_eq!(team.join(&next, alike).await.1["code"], refused, "{alike:?}");
+        }
+        assert!(team.join(&next, "阿迪力·买买提 a.b_c-d@e+1").await.0.is_success());
         // Too old.
         let late = team.invite(json!(["host"])).await;
         team.evening.app.clock().advance(3 * 86_400_000 + 1);
