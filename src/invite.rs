@@ -166,8 +166,6 @@ pub struct Newcomer<'a> {
     pub person: &'a str,
     /// Phone.
     pub openid: &'a str,
-    /// What the phone made for this meeting: another phone has another one.
-    pub salt: &'a str,
     /// Phone number, where there is one.
     pub phone: Option<&'a Phone>,
 }
@@ -247,14 +245,18 @@ async fn was_bound(tx: &mut Tx, who: Newcomer<'_>) -> Result<bool, sqlx::Error> 
     Ok(row.is_some())
 }
 
-/// Another account was bound from the same browser.
+/// Another account was bound from the same browser: it had the same salt, which the page keeps, or the same mark, which
+/// the cookie hands on.
 async fn same_device(tx: &mut Tx, who: Newcomer<'_>) -> Result<bool, sqlx::Error> {
-    let row = sqlx::query("select id from binding where meeting_id = $1 and salt = $2 and openid <> $3")
-        .bind(who.meeting)
-        .bind(who.salt)
-        .bind(who.openid)
-        .fetch_optional(tx.conn())
-        .await?;
+    let row = sqlx::query(
+        "select b.id from binding mine join binding b on b.meeting_id = mine.meeting_id and b.openid <> mine.openid \
+         and (b.salt = mine.salt or (b.device = mine.device and b.device <> '')) \
+         where mine.meeting_id = $1 and mine.openid = $2 limit 1",
+    )
+    .bind(who.meeting)
+    .bind(who.openid)
+    .fetch_optional(tx.conn())
+    .await?;
     Ok(row.is_some())
 }
 

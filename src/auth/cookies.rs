@@ -83,11 +83,19 @@ struct Sealed {
     until: Ms,
     value: String,
     flag: bool,
+    /// Of an attendee: the browser's mark. Empty in a cookie of before there were marks.
+    #[serde(default)]
+    device: String,
 }
 
-fn seal(app: &App, name: Name, value: &str, flag: bool, ms: Ms) -> String {
-    let sealed = Sealed { until: app.now() + ms, value: value.to_owned(), flag };
-    let plain = serde_json::to_vec(&sealed).unwrap_or_default();
+impl Sealed {
+    fn new(app: &App, value: &str, ms: Ms) -> Self {
+        Self { until: app.now() + ms, value: value.to_owned(), flag: false, device: String::new() }
+    }
+}
+
+fn seal(app: &App, name: Name, sealed: &Sealed) -> String {
+    let plain = serde_json::to_vec(sealed).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(app.keys().seal(Purpose::Cookie, name.bare(), &plain))
 }
 
@@ -105,19 +113,22 @@ pub fn staff_cookie(app: &App, token: String) -> Cookie<'static> {
 
 /// The cookie that makes a phone an attendee.
 pub fn attendee_cookie(app: &App, attendee: &Attendee) -> Cookie<'static> {
-    let value = seal(app, Name::Me, &attendee.openid, attendee.after_snapshot, ATTENDEE_MS);
-    build(app, Name::Me, value, Some(ATTENDEE_MS / 1000))
+    let Attendee { openid, after_snapshot, device } = attendee;
+    let sealed =
+        Sealed { flag: *after_snapshot, device: device.clone(), ..Sealed::new(app, openid, ATTENDEE_MS) };
+    build(app, Name::Me, seal(app, Name::Me, &sealed), Some(ATTENDEE_MS / 1000))
 }
 
 /// The attendee of a request.
 pub(super) fn attendee(app: &App, parts: &Parts) -> Option<Attendee> {
     let sealed = unseal(app, parts, Name::Me)?;
-    Some(Attendee { openid: sealed.value, after_snapshot: sealed.flag })
+    Some(Attendee { openid: sealed.value, after_snapshot: sealed.flag, device: sealed.device })
 }
 
 /// Binds an OAuth state to the browser that began the log-in.
 pub fn oauth_cookie(app: &App, state: &str) -> Cookie<'static> {
-    build(app, Name::Oauth, seal(app, Name::Oauth, state, false, OAUTH_MS), Some(OAUTH_MS / 1000))
+    let sealed = Sealed::new(app, state, OAUTH_MS);
+    build(app, Name::Oauth, seal(app, Name::Oauth, &sealed), Some(OAUTH_MS / 1000))
 }
 
 /// The OAuth state that this browser began with.
@@ -127,7 +138,8 @@ pub fn oauth_state(app: &App, parts: &Parts) -> Option<String> {
 
 /// Remembers that WeChat showed this browser a snapshot page.
 pub fn snapshot_cookie(app: &App) -> Cookie<'static> {
-    build(app, Name::Snapshot, seal(app, Name::Snapshot, "", true, ATTENDEE_MS), Some(ATTENDEE_MS / 1000))
+    let sealed = Sealed::new(app, "", ATTENDEE_MS);
+    build(app, Name::Snapshot, seal(app, Name::Snapshot, &sealed), Some(ATTENDEE_MS / 1000))
 }
 
 /// WeChat showed this browser a snapshot page not long ago.

@@ -133,6 +133,20 @@ pub struct Attendee {
     /// WeChat had shown this browser a snapshot page before. The virtual account behind one is refused at log-in; the
     /// real account after it is served, and what it earns others is looked at by a person.
     pub after_snapshot: bool,
+    /// Random mark of this browser: whoever logs in here next has the same. Empty for a log-in of before there were marks.
+    pub device: String,
+}
+
+impl Attendee {
+    /// Somebody who logs in; `before` is who was logged in here.
+    pub fn new(openid: String, after_snapshot: bool, before: Option<&Self>) -> Self {
+        let device = before.map(|before| before.device.clone()).filter(|device| !device.is_empty());
+        Self {
+            openid,
+            after_snapshot,
+            device: device.unwrap_or_else(|| hex::encode(crate::keys::random::<16>())),
+        }
+    }
 }
 
 impl FromRequestParts<App> for Attendee {

@@ -38,6 +38,8 @@ pub(super) struct Wish {
     pub(super) whom: Whom,
     /// The phone's salt, hex.
     pub(super) salt: String,
+    /// The browser's mark.
+    pub(super) device: String,
     /// Version of the text that was agreed to.
     pub(super) consent: String,
     /// Who they say they are, for a meeting that lets people register.
@@ -86,7 +88,8 @@ pub(super) async fn bind(
     if !kept {
         otp::redeem(app, &holder, &request.code).await?;
     }
-    let wish = Wish { whom: Whom::Phone(phone), salt: request.salt.clone(), consent, name };
+    let (salt, device) = (request.salt.clone(), attendee.device.clone());
+    let wish = Wish { whom: Whom::Phone(phone), salt, device, consent, name };
     let bound = join(app, attendee, meeting_id, wish).await;
     match &bound {
         Ok(_) if kept => otp::forget(app, &holder).await?,
@@ -141,8 +144,8 @@ async fn joined(
     }
     // Whoever waits counts for who brought them once they are accepted.
     if outcome.first && !invited.waiting {
-        let (person, salt) = (&invited.id, wish.salt.as_str());
-        let who = Newcomer { meeting: meeting_id, person, openid, salt, phone: invited.phone.as_ref() };
+        let person = &invited.id;
+        let who = Newcomer { meeting: meeting_id, person, openid, phone: invited.phone.as_ref() };
         invite::count(app, tx, who).await?;
     }
     Ok((invited, outcome))
@@ -265,7 +268,7 @@ async fn store(
         Some(_) => return Err(taken_by_other()),
     };
     let mut outcome = match own {
-        Some(row) => again(app, tx, meeting, invited, &row).await?,
+        Some(row) => again(app, tx, meeting, (invited, wish), &row).await?,
         None => first(app, tx, meeting, invited, (openid, wish)).await?,
     };
     if let Some(Left { openid, change }) = left {
@@ -287,7 +290,7 @@ async fn again(
     app: &App,
     tx: &mut Tx,
     meeting: &Meeting,
-    invited: &Invited,
+    (invited, wish): (&Invited, &Wish),
     row: &AnyRow,
 ) -> ApiResult<Outcome> {
     let before = pool::member(row)?;
@@ -295,12 +298,13 @@ async fn again(
     let id: String = row.try_get("id")?;
     sqlx::query(
         "update binding set active = 1, present = 1, weight = $1, person_id = $2, consent_at = $3, bound_at = $3, \
-         checked_in_at = null, checked_in_by = '' where id = $4",
+         checked_in_at = null, checked_in_by = '', device = $5 where id = $4",
     )
     .bind(after.weight)
     .bind(&invited.id)
     .bind(app.now())
     .bind(id)
+    .bind(&wish.device)
     .execute(tx.conn())
     .await?;
     let change = pool::change(app, tx, &meeting.id, Some(&before), after).await?;
@@ -324,20 +328,20 @@ async fn first(
     let receipt =
         drawlog::sign_receipt(app, tx.conn(), (&meeting.id, index, &text, meeting.log_size)).await?;
     let place = MyPlace { index, pid: text, salt: wish.salt.clone(), identity, receipt };
-    insert(tx, app.now(), (invited, openid, &wish.consent), (&place, &change)).await?;
+    insert(tx, app.now(), (invited, openid, wish), (&place, &change)).await?;
     Ok(Outcome { place, changes: vec![change], left: None, first: true })
 }
 
 async fn insert(
     tx: &mut Tx,
     now: i64,
-    (invited, openid, consent): (&Invited, &str, &str),
+    (invited, openid, wish): (&Invited, &str, &Wish),
     (place, change): (&MyPlace, &Change),
 ) -> ApiResult<()> {
     let done = sqlx::query(
         "insert into binding (id, meeting_id, person_id, openid, idx, pid, salt, identity, weight, receipt_size, \
-         receipt_sig, consent_at, bound_at, consent_version, pool_rev) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14) on conflict do nothing",
+         receipt_sig, consent_at, bound_at, consent_version, pool_rev, device) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15) on conflict do nothing",
     )
     .bind(keys::row_id())
     .bind(change.meeting())
@@ -351,8 +355,9 @@ async fn insert(
     .bind(place.receipt.size)
     .bind(&place.receipt.sig)
     .bind(now)
-    .bind(consent)
+    .bind(&wish.consent)
     .bind(change.rev())
+    .bind(&wish.device)
     .execute(tx.conn())
     .await?;
     // Cannot be under the row lock; the constraints are there in case it can.

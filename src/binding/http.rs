@@ -157,7 +157,7 @@ async fn login_back(
             return Ok((jar, answer));
         }
     };
-    let attendee = Attendee { openid, after_snapshot: auth::saw_snapshot(&app, &parts) };
+    let attendee = Attendee::new(openid, auth::saw_snapshot(&app, &parts), known.as_ref().ok());
     let jar =
         jar.add(auth::attendee_cookie(&app, &attendee)).add(auth::clear_cookie(&app, auth::Name::Oauth));
     Ok((jar, found(&format!("/m/{meeting}"))?))

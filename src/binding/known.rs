@@ -48,7 +48,8 @@ pub(super) async fn identify(
         Claim::Badge(code) => badge::holder(app, meeting_id, code).await?,
     };
     let Some(person) = person else { return Err(not_matched(&claim)) };
-    let wish = Wish { whom: Whom::Person(person), salt: request.salt.clone(), consent, name: None };
+    let (salt, device) = (request.salt.clone(), attendee.device.clone());
+    let wish = Wish { whom: Whom::Person(person), salt, device, consent, name: None };
     bind::join(app, attendee, meeting_id, wish).await
 }
 

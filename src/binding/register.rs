@@ -33,20 +33,19 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// A binding, as it concerns the one who registered.
 struct Seated {
     openid: String,
-    salt: String,
     no: i64,
 }
 
 async fn seated(tx: &mut Tx, meeting: &str, person: &str) -> ApiResult<Option<Seated>> {
     let row = sqlx::query(
-        "select openid, salt, idx from binding where meeting_id = $1 and person_id = $2 and active = 1",
+        "select openid, idx from binding where meeting_id = $1 and person_id = $2 and active = 1",
     )
     .bind(meeting)
     .bind(person)
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(Seated { openid: row.try_get(0)?, salt: row.try_get(1)?, no: row.try_get::<i64, _>(2)? + 1 }))
+    Ok(Some(Seated { openid: row.try_get(0)?, no: row.try_get::<i64, _>(1)? + 1 }))
 }
 
 /// People who registered themselves and wait to be accepted.
@@ -83,9 +82,9 @@ async fn accept(
         return Ok(Json(Done::OK));
     };
     let seat = seated(&mut tx, &meeting, &id).await?;
-    if let Some(Seated { openid, salt, .. }) = &seat {
+    if let Some(Seated { openid, .. }) = &seat {
         let phone = judged.phone.as_ref();
-        let who = Newcomer { meeting: &meeting, person: &id, openid, salt, phone };
+        let who = Newcomer { meeting: &meeting, person: &id, openid, phone };
         invite::count(&app, &mut tx, who).await?;
     }
     finish(&app, tx, &staff, ("person.accept", &meeting, &id, ""), (&judged.changes, seat.as_ref())).await?;

@@ -284,7 +284,7 @@ pub(super) async fn update(tx: &mut Tx, written: &Written<'_>) -> ApiResult<()> 
     Ok(())
 }
 
-/// Gives a person another phone.
+/// Gives a person another phone. What was sent to the one before is nobody's: it would stay when the person is removed.
 pub(super) async fn set_phone(
     tx: &mut Tx,
     keys: &Keys,
@@ -292,6 +292,15 @@ pub(super) async fn set_phone(
     phone: &Phone,
 ) -> ApiResult<()> {
     let index = phone.index(keys, written.meeting);
+    sqlx::query(
+        "update sms_send set phone_index = '', openid_index = '' where meeting_id = $1 \
+         and phone_index = (select phone_index from person where id = $2 and phone_index <> $3)",
+    )
+    .bind(written.meeting)
+    .bind(written.id)
+    .bind(&index)
+    .execute(tx.conn())
+    .await?;
     // Somebody who was taken off the roster may still stand there with this number.
     sqlx::query(
         "update person set phone_index = 'freed:' || id where meeting_id = $1 and phone_index = $2 and removed = 1",

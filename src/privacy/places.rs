@@ -134,7 +134,7 @@ pub(super) const PLACES: &[Place] = &[
         "binding",
         "绑定与同意记录",
         "person_id = $1",
-        Then::Empty("openid = 'erased:' || id, identity = '', salt = ''"),
+        Then::Empty("openid = 'erased:' || id, identity = '', salt = '', device = ''"),
     ),
     place(
         "person",

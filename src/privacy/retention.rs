@@ -169,6 +169,7 @@ async fn finish(app: &App, meeting: &str) -> ApiResult<()> {
     for text in [
         "delete from roster_import where meeting_id = $1",
         "delete from referral_scan where meeting_id = $1",
+        "update sms_send set phone_index = '', openid_index = '' where meeting_id = $1",
         "delete from idempotency where scope like '%' || $1 || '%'",
     ] {
         sqlx::query(text).bind(meeting).execute(tx.conn()).await?;

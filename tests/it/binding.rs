@@ -137,7 +137,7 @@ async fn codes_end_after_five_tries_and_tell_nothing_of_the_roster() {
 /// A phone that is logged in and has a code for a number, without the limits of sending.
 async fn with_code(evening: &TestApp, meeting: &str, openid: &str, number: &str) -> Phone {
     let app = &evening.app;
-    let attendee = Attendee { openid: openid.to_owned(), after_snapshot: false };
+    let attendee = Attendee::new(openid.to_owned(), false, None);
     let mut phone = Phone::new(evening, meeting, openid);
     phone.cookie = auth::attendee_cookie(app, &attendee).stripped().to_string();
     let mac = |parts: &[&[u8]]| hex::encode(app.keys().mac(Purpose::Otp, parts));

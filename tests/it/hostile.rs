@@ -47,8 +47,7 @@ async fn a_forged_cookie_ticket_or_token_opens_nothing() {
     let evening = TestApp::start(Backend::Light, json!({})).await;
     let made = evening.staff("host").post("/api/meetings", json!({ "name": "年会" })).await;
     let meeting = made["id"].as_str().unwrap();
-    let cookie =
-        auth::attendee_cookie(&evening.app, &Attendee { openid: "oGuest".into(), after_snapshot: false });
+    let cookie = auth::attendee_cookie(&evening.app, &Attendee::new("oGuest".into(), false, None));
     let state = auth::oauth_cookie(&evening.app, "state");
     let http = Client::builder().no_proxy().build().unwrap();
     let me = format!("{}/api/meetings/{meeting}/me", evening.base);

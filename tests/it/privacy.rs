@@ -11,6 +11,7 @@ use kaijiang::{
     chain::{self, Chain},
     db::Dialect,
     people::xlsx_out::demo_people,
+    phone::Phone,
     privacy,
 };
 use reqwest::{Method, StatusCode};
@@ -210,6 +211,13 @@ async fn what_somebody_was_called_before_goes_with_them() {
         let draw = rig.win(2, 188).await;
         rig.until(draw, "received").await;
         let (old, person) = (names(&rig, 0).await, row(&rig, 0).await);
+        let number = Phone::parse(&demo_people(20)[0].phone).unwrap();
+        let index = [number.index(rig.evening.app.keys(), &rig.meeting)];
+        let held = places(&dump(&rig.evening).await, &index).join("\n");
+        assert!(
+            held.contains("sms_send.phone_index"),
+            "the dump should find what the code was sent to: {held}"
+        );
         let file = format!("姓名,手机号,部门\n{},1380013,销售\n", old[0]);
         let report = rig.host().import(&rig.meeting, "名单.csv", file.into_bytes()).await;
         let accept = rig.path(&format!("/imports/{}/accept", report["id"].as_str().unwrap()));
@@ -235,7 +243,8 @@ async fn what_somebody_was_called_before_goes_with_them() {
         assert!(record.contains(&old[0]), "what they were called belongs in their record: {record}");
         let owner = rig.evening.staff("owner");
         owner.post(&format!("{path}/erase"), json!({ "confirm": "百里另名" })).await;
-        assert_eq!(places(&dump(&rig.evening).await, &texts), Vec::<String>::new(), "{backend:?}");
+        let all = [&texts[..], &index].concat();
+        assert_eq!(places(&dump(&rig.evening).await, &all), Vec::<String>::new(), "{backend:?}");
         assert!(!places(&dump(&rig.evening).await, &names(&rig, 1).await).is_empty(), "others stay");
         rig.evening.stop().await;
     }

@@ -290,6 +290,14 @@ async fn what_looks_bought_waits_for_a_reviewer() {
         let all = club.until("review", 1).await;
         assert_eq!(all[0]["signals"], json!(["same_device"]), "{all:?}");
         club.rig.pass(CALM);
+        // The page's memory was cleared in between, the cookies were not.
+        let mut cleared = club.phone("oSameCookiesAgain00001");
+        cleared.cookie.clone_from(&same.cookie);
+        club.event(&cleared.openid, "subscribe", &format!("r_{code}")).await;
+        assert_eq!(club.bind(&mut cleared, 8).await.0, StatusCode::OK);
+        let all = club.until("review", 2).await;
+        assert!(all.iter().all(|one| one["signals"] == json!(["same_device"])), "{all:?}");
+        club.rig.pass(CALM);
         // Neighbouring numbers within minutes; a delay of nothing would have paid the first ones already.
         let rules = club.rig.host().get(&club.rig.path("/referral-rules")).await;
         let mut slower = rules["rules"].clone();
@@ -300,7 +308,7 @@ async fn what_looks_bought_waits_for_a_reviewer() {
         for at in [5, 6, 7] {
             club.bring(&code, at).await;
         }
-        let all = club.until("review", 4).await;
+        let all = club.until("review", 5).await;
         assert!(all[..3].iter().all(|one| one["signals"] == json!(["phone_burst"])), "{all:?}");
         club.rig.pass(2 * HOUR);
         let reviewer = club.rig.evening.staff("reviewer");

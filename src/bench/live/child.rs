@@ -85,7 +85,7 @@ async fn begin(app: &App, folder: &Path, listen: &str) -> anyhow::Result<Value> 
         .execute(tx.conn())
         .await?;
     tx.commit().await?;
-    let cookie = auth::attendee_cookie(app, &Attendee { openid: OPENID.into(), after_snapshot: false });
+    let cookie = auth::attendee_cookie(app, &Attendee::new(OPENID.into(), false, None));
     let kept = json!({
         "listen": listen, "meeting": meeting, "ticket": ticket,
         "cookie": format!("{}={}", cookie.name(), cookie.value()), "origin": app.config().origin(),

@@ -45,8 +45,7 @@ impl Door {
     }
 
     pub(crate) fn attendee(app: &App, base: &str, meeting: &str, openid: &str) -> Self {
-        let cookie =
-            auth::attendee_cookie(app, &Attendee { openid: openid.to_owned(), after_snapshot: false });
+        let cookie = auth::attendee_cookie(app, &Attendee::new(openid.to_owned(), false, None));
         Self {
             headers: vec![
                 ("cookie", format!("{}={}", cookie.name(), cookie.value())),
