@@ -74,6 +74,12 @@ describe('staff', () => {
       await owner.getByText('staff.join').first().waitFor();
       await owner.getByText('staff.totp').first().waitFor();
       await visit.look(owner, 'trail');
+      // Of one meeting, from its proof: nothing of accounts.
+      await owner.goto(`${visit.demo.at.base}/control#/m/${visit.demo.at.meeting}/proof`);
+      await owner.getByRole('link', { name: '这场活动的操作记录' }).click();
+      await owner.getByText('meeting.create').first().waitFor();
+      expect(await owner.getByText('staff.join').count()).toBe(0);
+      await visit.look(owner, 'trail-of-one');
       await owner.goto(`${visit.demo.at.base}/control#/checks`);
       await owner.getByText('试抽', { exact: true }).waitFor();
       await visit.look(owner, 'checks');
