@@ -111,6 +111,16 @@ proptest! {
 }
 
 #[test]
+fn a_workbook_on_which_the_parser_gives_up_is_refused() {
+    let (index, (_, sheet)) =
+        PARTS.iter().enumerate().find(|(_, (name, _))| name.ends_with("sheet1.xml")).unwrap();
+    let far = format!("r=\"{}1\"", "Z".repeat(20));
+    let sheet = String::from_utf8(sheet.clone()).unwrap().replacen("r=\"A1\"", &far, 1);
+    assert!(sheet.contains(&far), "{sheet}");
+    judge(&workbook(index, sheet.as_bytes()));
+}
+
+#[test]
 fn the_good_ones_are_read() {
     assert_eq!(table::read(&workbook(usize::MAX, b""), true).unwrap().rows.len(), 3);
     assert_eq!(table::read(TABLE.as_bytes(), true).unwrap().rows.len(), 2);

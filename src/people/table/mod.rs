@@ -3,9 +3,8 @@
 //! Nothing in a file is believed: its type is told by content, the size of what it inflates to is counted before a
 //! parser sees it, cells are read one by one, so that a lone cell in the last corner costs nothing.
 
-use std::io::{Cursor, Read};
+mod workbook;
 
-use calamine::{DataRef, Reader as _, SheetVisible, Xlsx, XlsxError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
@@ -14,10 +13,6 @@ use crate::error::ApiError;
 pub const MAX_FILE: usize = 10 * 1024 * 1024;
 /// Most rows with something in them.
 pub const MAX_ROWS: usize = 200_000;
-/// Most bytes that a workbook may inflate to.
-const MAX_INFLATED: u64 = 128 * 1024 * 1024;
-/// Most files inside a workbook.
-const MAX_ENTRIES: usize = 2_000;
 /// The header stands within this many rows that hold anything.
 const HEADER_WITHIN: usize = 50;
 /// Columns further right are not looked at.
@@ -87,7 +82,7 @@ pub fn read(bytes: &[u8], phones: bool) -> Result<Table, ApiError> {
         return Err(too_large("文件超过 10 MiB，请删去图片和多余的工作表，或分成几个文件导入。"));
     }
     if bytes.starts_with(b"PK\x03\x04") {
-        return read_xlsx(bytes, phones);
+        return workbook::read(bytes, phones);
     }
     read_csv(&decode(bytes)?, phones)
 }
@@ -99,100 +94,6 @@ pub fn too_large(detail: &str) -> ApiError {
 
 fn wrong_type(detail: &str) -> ApiError {
     ApiError::new(http::StatusCode::UNSUPPORTED_MEDIA_TYPE, "file_type", detail)
-}
-
-// Workbooks -----------------------------------------------------------------------------------------------------------
-
-fn read_xlsx(bytes: &[u8], phones: bool) -> Result<Table, ApiError> {
-    check_inflated(bytes)?;
-    let broken = |_| wrong_type("这个文件不是可读的 .xlsx 工作簿，请用表格软件打开后另存为 .xlsx 再导入。");
-    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
-    let sheets: Vec<String> = book
-        .sheets_metadata()
-        .iter()
-        .filter(|sheet| sheet.visible == SheetVisible::Visible)
-        .map(|sheet| sheet.name.clone())
-        .collect();
-    for sheet in sheets {
-        let lines = sheet_lines(&mut book, &sheet)?;
-        if let Some(found) = find_header(&lines, phones) {
-            return table(&lines, &found?);
-        }
-    }
-    Err(no_header(phones))
-}
-
-/// Counts entries and sizes as declared, then inflates into nothing to see whether the declaration lied.
-fn check_inflated(bytes: &[u8]) -> Result<(), ApiError> {
-    let bomb = || too_large("文件解压后过大，可能已损坏；请另存为新的 .xlsx 再导入。");
-    let broken = |_| wrong_type("这个文件不是可读的 .xlsx 工作簿，请用表格软件打开后另存为 .xlsx 再导入。");
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-    if archive.len() > MAX_ENTRIES {
-        return Err(bomb());
-    }
-    let mut declared = 0_u64;
-    for index in 0..archive.len() {
-        declared = declared.saturating_add(archive.by_index_raw(index).map_err(broken)?.size());
-        if declared > MAX_INFLATED {
-            return Err(bomb());
-        }
-    }
-    let mut left = MAX_INFLATED;
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(broken)?;
-        let unreadable = |_| wrong_type("这个工作簿已损坏，请用表格软件打开后另存为 .xlsx 再导入。");
-        let read = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink()).map_err(unreadable)?;
-        left = left.checked_sub(read).ok_or_else(bomb)?;
-    }
-    Ok(())
-}
-
-/// The rows of a sheet that hold anything; none of a sheet without cells (a chart).
-fn sheet_lines(book: &mut Xlsx<Cursor<&[u8]>>, sheet: &str) -> Result<Vec<Line>, ApiError> {
-    let broken = |_| wrong_type("这个工作簿已损坏，请用表格软件打开后另存为 .xlsx 再导入。");
-    let mut cells = match book.worksheet_cells_reader(sheet) {
-        Ok(cells) => cells,
-        Err(XlsxError::NotAWorksheet(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(broken(error)),
-    };
-    let mut lines: Vec<Line> = Vec::new();
-    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(broken)? {
-        let column = usize::try_from(cell.pos.1).unwrap_or(usize::MAX);
-        let text = value_text(&cell.value);
-        let failed = matches!(cell.value, DataRef::Error(_));
-        let unknown = failed || (cell.formula.is_some() && text.is_empty());
-        if column >= MAX_COLUMNS || (text.is_empty() && !unknown) {
-            continue;
-        }
-        let row = i64::from(cell.pos.0) + 1;
-        if lines.last().is_none_or(|(last, _)| *last != row) {
-            if lines.len() >= MAX_ROWS + HEADER_WITHIN {
-                return Err(too_many_rows());
-            }
-            lines.push((row, Vec::new()));
-        }
-        if let Some((_, line)) = lines.last_mut() {
-            if line.len() <= column {
-                line.resize_with(column + 1, Cell::default);
-            }
-            line[column] = Cell { text, unknown };
-        }
-    }
-    Ok(lines)
-}
-
-fn value_text(value: &DataRef<'_>) -> String {
-    let text = match value {
-        DataRef::Int(number) => number.to_string(),
-        // Whole numbers print without a fraction; phone numbers are far below 2^53.
-        DataRef::Float(number) => format!("{number}"),
-        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(value) => value.to_string(),
-        DataRef::DateTime(value) => format!("{}", value.as_f64()),
-        DataRef::Error(_) | DataRef::Empty => String::new(),
-    };
-    cut(&text)
 }
 
 // Text tables ---------------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+use std::io::{Cursor, Read};
+
 use rust_xlsxwriter::{Formula, Workbook};
 
 use super::{read as read_any, *};
