@@ -29,8 +29,7 @@ impl Club {
         let rig = Rig::new(backend, guests).await;
         let finance = rig.finance();
         let body = json!({ "name": "推荐奖金", "cap_fen": fen, "purpose": "campaign" });
-        let budget = finance.post(&rig.path("/budgets"), body).await;
-        let budget = budget["id"].as_str().unwrap().to_owned();
+        let budget = finance.post(&rig.path("/budgets"), body).await["id"].as_str().unwrap().to_owned();
         finance.post(&rig.path(&format!("/budgets/{budget}/approve")), json!({})).await;
         let mut rules = json!({
             "open": true, "fen": 300, "every": 1, "daily": 5, "total": 10, "delay_ms": HOUR, "budget_id": budget,
@@ -38,10 +37,16 @@ impl Club {
         for (key, value) in over.as_object().unwrap() {
             rules[key] = value.clone();
         }
-        let request = rig.host().request(Method::PUT, &rig.path("/referral-rules"));
-        let (status, body) = answer(request.json(&json!({ "version": 0, "rules": rules }))).await;
-        assert_eq!(status, StatusCode::OK, "{body}");
-        Self { rig, budget }
+        let club = Self { rig, budget };
+        assert_eq!(club.put(&json!(0), &rules).await.0, 200);
+        club
+    }
+
+    /// Puts rules in place of those of a version: the status, and the code of a refusal.
+    async fn put(&self, version: &Value, rules: &Value) -> (u16, Value) {
+        let put = self.rig.host().request(Method::PUT, &self.rig.path("/referral-rules"));
+        let (status, body) = answer(put.json(&json!({ "version": version, "rules": rules }))).await;
+        (status.as_u16(), body["code"].clone())
     }
 
     /// The code of a guest.
@@ -282,29 +287,26 @@ async fn what_looks_bought_waits_for_a_reviewer() {
     for backend in both() {
         let club = Club::new(backend, 1, json!({ "delay_ms": 0 })).await;
         let code = club.code(0).await;
-        // The same browser as the referrer's.
-        let mut same = club.phone("oSameBrowserAgain00001");
-        same.salt.clone_from(&club.rig.phones[0].salt);
-        club.event(&same.openid, "subscribe", &format!("r_{code}")).await;
-        assert_eq!(club.bind(&mut same, 4).await.0, StatusCode::OK);
-        let all = club.until("review", 1).await;
-        assert_eq!(all[0]["signals"], json!(["same_device"]), "{all:?}");
-        club.rig.pass(CALM);
-        // The page's memory was cleared in between, the cookies were not.
-        let mut cleared = club.phone("oSameCookiesAgain00001");
-        cleared.cookie.clone_from(&same.cookie);
-        club.event(&cleared.openid, "subscribe", &format!("r_{code}")).await;
-        assert_eq!(club.bind(&mut cleared, 8).await.0, StatusCode::OK);
-        let all = club.until("review", 2).await;
-        assert!(all.iter().all(|one| one["signals"] == json!(["same_device"])), "{all:?}");
-        club.rig.pass(CALM);
+        // The referrer's browser, and once more with the page's memory cleared: its cookies are the same.
+        let mut cookie = String::new();
+        for (count, openid, person) in [(1, "oSameBrowserAgain00001", 4), (2, "oSameCookiesAgain00001", 8)] {
+            let mut same = club.phone(openid);
+            same.cookie = cookie;
+            if count == 1 {
+                same.salt.clone_from(&club.rig.phones[0].salt);
+            }
+            club.event(&same.openid, "subscribe", &format!("r_{code}")).await;
+            assert_eq!(club.bind(&mut same, person).await.0, StatusCode::OK);
+            let all = club.until("review", count).await;
+            assert!(all.iter().all(|one| one["signals"] == json!(["same_device"])), "{all:?}");
+            club.rig.pass(CALM);
+            cookie = same.cookie;
+        }
         // Neighbouring numbers within minutes; a delay of nothing would have paid the first ones already.
         let rules = club.rig.host().get(&club.rig.path("/referral-rules")).await;
         let mut slower = rules["rules"].clone();
         slower["delay_ms"] = json!(HOUR);
-        let put = club.rig.host().request(Method::PUT, &club.rig.path("/referral-rules"));
-        let body = json!({ "version": rules["version"], "rules": slower });
-        assert_eq!(answer(put.json(&body)).await.0, StatusCode::OK);
+        assert_eq!(club.put(&rules["version"], &slower).await.0, 200);
         for at in [5, 6, 7] {
             club.bring(&code, at).await;
         }
@@ -377,8 +379,7 @@ async fn at_once_from_many_sides_one_code_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_rules_are_named() {
     let club = Club::new(Backend::Light, 1, json!({})).await;
-    let path = club.rig.path("/referral-rules");
-    let now = club.rig.host().get(&path).await;
+    let now = club.rig.host().get(&club.rig.path("/referral-rules")).await;
     for (key, value, code) in [
         ("fen", json!(99), "amount_range"),
         ("fen", json!(1.5), "amount_precision"),
@@ -391,14 +392,9 @@ async fn bad_rules_are_named() {
     ] {
         let mut rules = now["rules"].clone();
         rules[key] = value;
-        let put = club.rig.host().request(Method::PUT, &path);
-        let (status, body) = answer(put.json(&json!({ "version": now["version"], "rules": rules }))).await;
-        assert_eq!((status.as_u16(), &body["code"]), (422, &json!(code)), "{key}: {body}");
+        assert_eq!(club.put(&now["version"], &rules).await, (422, json!(code)), "{key}");
     }
-    let put = club.rig.host().request(Method::PUT, &path);
-    let (status, body) = answer(put.json(&json!({ "version": 0, "rules": now["rules"] }))).await;
-    assert_eq!((status.as_u16(), &body["code"]), (409, &json!("stale")), "{body}");
-    let (status, body) = club.phone("oNobody").try_post("/me/referral", json!({})).await;
-    assert_eq!(status, StatusCode::UNAUTHORIZED, "{body}");
+    assert_eq!(club.put(&json!(0), &now["rules"]).await, (409, json!("stale")));
+    assert_eq!(club.phone("oNobody").try_post("/me/referral", json!({})).await.0, StatusCode::UNAUTHORIZED);
     club.rig.evening.stop().await;
 }
