@@ -69,7 +69,7 @@ impl App {
             stopping: stopping.clone(),
             sockets,
             sockets_per_session: config.limits.sockets_per_session,
-        });
+        })?;
         let pay_wake = Notify::new();
         let inner = Inner {
             config,

@@ -97,10 +97,10 @@ pub struct Seat {
 }
 
 impl Hub {
-    /// Starts the hub and its tasks.
-    pub fn start(parts: HubParts) -> Self {
+    /// Starts the hub, its threads and its tasks.
+    pub fn start(parts: HubParts) -> std::io::Result<Self> {
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
-        let shards = Shards::start(&parts.tasks, &parts.stopping);
+        let shards = Shards::start()?;
         let server = hex::encode(keys::random::<8>());
         let inner =
             Inner { parts, server, rooms: Mutex::default(), open: Mutex::default(), shards, outgoing };
@@ -110,7 +110,7 @@ impl Hub {
             hub.spawn(hub.clone().listen());
             hub.spawn(hub.clone().speak(waiting));
         }
-        hub
+        Ok(hub)
     }
 
     pub(super) fn parts(&self) -> &HubParts {

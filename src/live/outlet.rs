@@ -3,11 +3,12 @@
 
 use std::{
     collections::VecDeque,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use rustix::net::SendFlags;
 use socket2::SockRef;
 use tokio::{net::TcpStream, sync::Notify};
 
@@ -201,14 +202,17 @@ impl Out {
     /// Writes a frame if nothing waits before it; true when all of it went out. Nearly every frame does, so it costs
     /// no place in a queue, and no count of who shares its bytes, which all threads would change at once.
     fn at_once(&mut self, io: &TcpStream, bytes: &[u8]) -> bool {
-        self.state == State::Open && self.queue.is_empty() && self.write(io, bytes)
+        // Past what tokio notes of the socket, which would be one more place in memory for each of ten thousand. The
+        // socket's own task looks again before it waits for room.
+        let send = |part: &[u8]| Ok(rustix::net::send(io, part, SendFlags::DONTWAIT)?);
+        self.state == State::Open && self.queue.is_empty() && self.write(bytes, send)
     }
 
     /// Writes what waits; true when nothing waits any more.
     fn flush(&mut self, io: &TcpStream) -> bool {
         while let Some(frame) = self.queue.front() {
             let bytes = frame.bytes.clone();
-            if !self.write(io, &bytes) {
+            if !self.write(&bytes, |part| io.try_write(part)) {
                 return false;
             }
             self.queue.pop_front();
@@ -219,9 +223,9 @@ impl Out {
     }
 
     /// Writes a frame from where it stands; true when it is done.
-    fn write(&mut self, io: &TcpStream, bytes: &[u8]) -> bool {
+    fn write(&mut self, bytes: &[u8], send: impl Fn(&[u8]) -> io::Result<usize>) -> bool {
         while self.offset < bytes.len() {
-            match io.try_write(&bytes[self.offset..]) {
+            match send(&bytes[self.offset..]) {
                 Ok(count) if count > 0 => {
                     self.offset += count;
                     self.written += u64::try_from(count).unwrap_or(0);

@@ -1,23 +1,28 @@
-//! Tasks that write one frame to many sockets. Waking a task per socket would cost more than the writing.
+//! Threads that write one frame to many sockets. Waking a task per socket would cost more than the writing, and threads of
+//! their own can go before the rest of the process.
 
 use std::{
+    io,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Instant,
 };
 
 use metrics::{counter, histogram};
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{frames::Frame, outlet::Outlet};
 use crate::watch;
 
-/// Shards of a room, and tasks of the process.
+/// Shards of a room, and threads of the process.
 const SHARDS: usize = 2;
-/// Sockets written to before other tasks get their turn.
+/// Sockets written to before others may come or go.
 const CHUNK: usize = 128;
-/// Frames that may wait for a shard's task; then the room waits.
+/// Frames that may wait for a shard's thread; then the room waits.
 const BACKLOG: usize = 256;
+/// Niceness of the threads, if the system allows it (`RLIMIT_NICE`). The hall sees a result at once even while a table is
+/// imported or a picture is encoded; what else runs keeps a quarter of a processor that the threads want whole.
+const NICE: i32 = -5;
 
 /// The sockets of one room.
 #[derive(Debug, Default)]
@@ -90,7 +95,7 @@ impl Crowd {
     }
 }
 
-/// The tasks.
+/// The threads. They end when this is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Shards {
     queues: [mpsc::Sender<Job>; SHARDS],
@@ -100,20 +105,14 @@ pub(super) struct Shards {
 type Job = (Arc<Crowd>, Frame, Instant);
 
 impl Shards {
-    /// Starts the tasks.
-    pub(super) fn start(tasks: &TaskTracker, stopping: &CancellationToken) -> Self {
-        let queues = std::array::from_fn(|shard| {
+    /// Starts the threads.
+    pub(super) fn start() -> io::Result<Self> {
+        let start = |shard| -> io::Result<_> {
             let (sender, receiver) = mpsc::channel(BACKLOG);
-            let stopping = stopping.clone();
-            tasks.spawn(async move {
-                tokio::select! {
-                    () = stopping.cancelled() => {}
-                    () = work(shard, receiver) => {}
-                }
-            });
-            sender
-        });
-        Self { queues }
+            thread::Builder::new().name(format!("fan-out-{shard}")).spawn(move || work(shard, receiver))?;
+            Ok(sender)
+        };
+        Ok(Self { queues: [start(0)?, start(1)?] })
     }
 
     /// Sends a frame to everybody in a room. Frames reach each socket in the order of these calls.
@@ -126,24 +125,41 @@ impl Shards {
     }
 }
 
-async fn work(shard: usize, mut jobs: mpsc::Receiver<Job>) {
+/// Whether this thread goes before the others from now on. Others keep their priority (on Linux it is each thread's own).
+fn go_first() -> bool {
+    rustix::process::setpriority_process(None, NICE).is_ok()
+}
+
+fn work(shard: usize, mut jobs: mpsc::Receiver<Job>) {
+    tracing::debug!(shard, first = go_first(), "a thread for sockets");
     let mut chunk = Vec::with_capacity(CHUNK);
     let (given, late) = (counter!(watch::DELIVERIES), histogram!(watch::DELIVERY_SECONDS));
-    while let Some((crowd, frame, sent)) = jobs.recv().await {
-        let mut from = 0;
-        loop {
+    while let Some((crowd, frame, sent)) = jobs.blocking_recv() {
+        let (mut from, mut more) = (0, true);
+        while more {
             // Who joins meanwhile takes its snapshot later, and that tells of this event.
-            let more = crowd.chunk(shard, from, &mut chunk);
+            more = crowd.chunk(shard, from, &mut chunk);
             given.increment(chunk.len().try_into().unwrap_or_default());
             for outlet in chunk.drain(..) {
                 outlet.push(&frame);
             }
-            if !more {
-                break;
-            }
             from += CHUNK;
-            tokio::task::yield_now().await;
         }
         late.record(sent.elapsed());
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    #[test]
+    fn only_its_own_thread_goes_first() {
+        let before = getpriority_process(None).unwrap();
+        let other = thread::spawn(|| (go_first(), getpriority_process(None).unwrap())).join().unwrap();
+        assert!(other == (true, NICE) || other == (false, before), "{other:?}");
+        assert_eq!(getpriority_process(None).unwrap(), before);
     }
 }

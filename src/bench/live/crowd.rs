@@ -1,4 +1,4 @@
-//! The viewers: each a task that reads its socket, notes when a message came, and comes back when it is sent away.
+//! The viewers: each a task that reads its socket, notes when a message was there, and comes back when it is sent away.
 
 use std::{
     collections::HashSet,
@@ -23,10 +23,7 @@ use tokio_tungstenite::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    child::nanos,
-    door::{Door, Socket, connect, settings},
-};
+use super::door::{Door, Socket, connect, settings};
 use crate::keys::random;
 
 /// Handshakes under way at once.
@@ -40,7 +37,7 @@ const BACK_MS: u64 = 500;
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// When the last message came.
+    /// When the system had the last message.
     at: AtomicU64,
     /// Number of the last event.
     seq: AtomicI64,
@@ -191,7 +188,7 @@ impl Crowd {
             };
             match next {
                 Some(Ok(Message::Text(text))) => {
-                    if let Some(asked) = self.take(id, text.as_str()) {
+                    if let Some(asked) = self.take(id, text.as_str(), socket.get_ref().came()) {
                         within = asked;
                     }
                     if std::mem::take(&mut first) {
@@ -228,8 +225,8 @@ impl Crowd {
     }
 
     /// Notes a message; the time within which the server wants to see us again, when it says so.
-    fn take(&self, id: usize, text: &str) -> Option<u64> {
-        let (seen, now) = (&self.seen[id], nanos());
+    fn take(&self, id: usize, text: &str, came: u64) -> Option<u64> {
+        let seen = &self.seen[id];
         let Some(seq) = number(text) else {
             let bye = text.contains(r#""type":"bye""#).then(|| serde_json::from_str::<Value>(text).ok());
             return bye.flatten()?["data"]["within_ms"].as_u64();
@@ -252,7 +249,7 @@ impl Crowd {
         if last != 0 {
             self.missing.fetch_add(u64::try_from(seq - last - 1).unwrap_or(0), SeqCst);
         }
-        seen.at.store(now, SeqCst);
+        seen.at.store(came, SeqCst);
         seen.seq.store(seq, SeqCst);
         if !self.is_cold(id) && self.got.fetch_add(1, SeqCst) + 1 == self.expected() {
             self.changed.notify_one();
@@ -368,18 +365,18 @@ mod tests {
     #[test]
     fn what_is_missing_or_doubled_is_noticed() {
         let crowd = Crowd::new(1);
-        crowd.take(0, r#"{"seq":7,"at":1,"type":"snapshot","data":{}}"#);
+        crowd.take(0, r#"{"seq":7,"at":1,"type":"snapshot","data":{}}"#, 1);
         for seq in [8, 9, 9, 12] {
-            crowd.take(0, &event(seq));
+            crowd.take(0, &event(seq), 1);
         }
-        crowd.take(0, r#"{"at":1,"type":"counts","data":{}}"#);
+        crowd.take(0, r#"{"at":1,"type":"counts","data":{}}"#, 1);
         assert_eq!(crowd.faults(), serde_json::json!({ "missing": 2, "doubled": 1 }));
     }
 
     #[test]
     fn the_server_says_when_to_come_back() {
         let crowd = Crowd::new(1);
-        assert_eq!(crowd.take(0, r#"{"at":1,"type":"bye","data":{"within_ms":5000}}"#), Some(5000));
+        assert_eq!(crowd.take(0, r#"{"at":1,"type":"bye","data":{"within_ms":5000}}"#, 1), Some(5000));
     }
 
     #[test]
@@ -387,7 +384,7 @@ mod tests {
         let crowd = Crowd::new(3);
         crowd.freeze(1);
         for id in 0..3 {
-            crowd.take(id, &event(1));
+            crowd.take(id, &event(1), 1);
         }
         assert_eq!((crowd.got.load(super::SeqCst), crowd.received().len()), (2, 2));
     }

@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest, protocol::WebSocketConfig},
 };
 
-use super::child::nanos;
+use super::{child::nanos, line::Line};
 use crate::keys;
 
 /// From so many addresses viewers come.
@@ -28,7 +28,7 @@ pub(in crate::bench) struct Door {
 }
 
 /// An open socket.
-pub(in crate::bench) type Socket = WebSocketStream<TcpStream>;
+pub(in crate::bench) type Socket = WebSocketStream<Line>;
 
 /// Small buffers: twenty thousand of the usual ones would be the benchmark's own burden.
 pub(super) fn settings() -> WebSocketConfig {
@@ -59,24 +59,24 @@ impl Door {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) async fn connect(address: &str) -> anyhow::Result<TcpStream> {
-    Ok(TcpStream::connect(address).await?)
+pub(super) async fn connect(address: &str) -> anyhow::Result<Line> {
+    Ok(Line::new(TcpStream::connect(address).await?)?)
 }
 
 /// Viewers on this machine come from several of its own addresses: from a single one, the search of the system for a free
 /// port takes longer than all that is measured once half of the ports are in use.
 #[cfg(target_os = "linux")]
-pub(super) async fn connect(address: &str) -> anyhow::Result<TcpStream> {
+pub(super) async fn connect(address: &str) -> anyhow::Result<Line> {
     let server = tokio::net::lookup_host(address).await?.next().context("an address")?;
     if server.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
-        return Ok(TcpStream::connect(server).await?);
+        return Ok(Line::new(TcpStream::connect(server).await?)?);
     }
     let socket = TcpSocket::new_v4()?;
     let [from] = keys::random::<1>();
     // Bound to a port as well, thousands of them would take that port away from every other connection of this machine.
     nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
     socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 1 + from % ADDRESSES), 0)))?;
-    Ok(socket.connect(server).await?)
+    Ok(Line::new(socket.connect(server).await?)?)
 }
 
 /// One person's phone.

@@ -1,10 +1,12 @@
-//! How quickly, and at what cost, many viewers see an event: the server is a process of its own, so that time and
-//! memory counted for it are its own, and the bare sending of the same bytes is measured beside it in the same run.
+//! How quickly, and at what cost, many viewers get an event: the server is a process of its own, so that time and memory
+//! counted for it are its own, and the bare sending of the same bytes is measured beside it in the same run. A viewer has
+//! a message when its system has it (`SO_TIMESTAMPNS`).
 
 mod child;
 mod crowd;
 mod door;
 mod host;
+mod line;
 mod peer;
 pub(super) mod soak;
 mod stage;
