@@ -22,9 +22,12 @@ describe('the grid of winners', () => {
     [1, 1, 1],
     [2, 2, 1],
     [5, 5, 1],
-    [6, 5, 2],
+    [6, 3, 2],
+    [7, 4, 2],
+    [11, 4, 3],
     [20, 5, 4],
-    [21, 10, 3],
+    [21, 7, 3],
+    [31, 8, 4],
     [100, 10, 10],
   ])('%i on 16:9: %i columns, %i rows', (count, columns, rows) => {
     expect(winnersGrid(count, 16 / 9)).toEqual({ columns, rows });
@@ -177,6 +180,7 @@ describe('a name', () => {
     const { lines } = fitText('阿卜杜勒·热合曼·买买提江·伊敏', narrow);
     expect(lines.length).toBeGreaterThan(1);
     expect(lines.filter((line) => line.startsWith('·'))).toEqual([]);
+    expect(lines.slice(0, -1).filter((line) => !line.endsWith('·'))).toEqual([]);
     expect(fitText('Featherstonehaugh-Wolfeschlegel', { ...narrow, width: 260 }).lines).toEqual([
       'Featherstonehaugh-',
       'Wolfeschlegel',

@@ -60,8 +60,9 @@ export function winnersGrid(count: number, aspect: number): Grid {
   const band = aspect >= BAND;
   let columns = band ? 20 : 10;
   if (count <= 20) columns = band ? 10 : 5;
-  columns = Math.min(columns, count);
-  return { columns, rows: Math.ceil(count / columns) };
+  // As many rows as that takes, filled alike: six stand three by three, and nobody alone in the last row.
+  const rows = Math.ceil(count / columns);
+  return { columns: Math.ceil(count / rows), rows };
 }
 
 /** Each page of all winners stands for so long, ms: time for a photograph that is evidence. */
@@ -178,9 +179,13 @@ const WORD = String.raw`[\u0021-\u002c\u002e-\u00b6\u00b8-\u052f\u1e00-\u1fff\u2
 const TAIL = String.raw`[\u00b7\u2022\u2027\u2010\u2011\u30fb\u002d]`;
 const PIECE = new RegExp(`(?:(?:${WORD})+|\\S\\p{M}*)${TAIL}*\\s*|\\s+`, 'gu');
 
-/** Pieces between which a line may break: words of Latin with their space, single characters otherwise. */
+/** Names in parts with dots between them, 古丽娜扎尔·拜合提亚尔: read part by part, whatever their script. */
+const DOTTED = /\S[\u00b7\u2022\u2027\u30fb]\S/u;
+const PART = new RegExp(`(?:(?!${TAIL})\\S)+${TAIL}*\\s*|${TAIL}+\\s*|\\s+`, 'gu');
+
+/** Pieces between which a line may break: words of Latin with their space, parts of a name, single characters otherwise. */
 function pieces(text: string): string[] {
-  return text.match(PIECE) ?? [];
+  return text.match(DOTTED.test(text) ? PART : PIECE) ?? [];
 }
 
 function wrap(text: string, ems: number, measure: (text: string) => number, split: boolean): string[] {
