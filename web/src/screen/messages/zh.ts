@@ -23,7 +23,7 @@ export const zh = {
   },
   checkin: {
     scan: '微信扫码，现场签到',
-    why: '签到后才能参加抽奖。二维码每 15 秒更换一次。',
+    why: '签到后才能参加抽奖。\n二维码每 15 秒更换一次。',
     here: '已签到',
     of: '/ 已绑定 {bound} 人',
     none: '签到码马上就来……',
@@ -41,7 +41,7 @@ export const zh = {
   },
   rule: {
     all: '全体已签到者',
-    only: '仅限 {list}',
+    only: '仅限{list}',
     seen: '仅限已现场签到的人',
     none: '中过奖的也可再中',
     group: '同组中过奖的不再参加',
