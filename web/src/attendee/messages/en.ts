@@ -55,7 +55,7 @@ export const en: typeof zh = {
     test: 'Test, does not count',
     seats: '{k} winners',
     checking: 'Checking your ticket…',
-    in: 'You are in this draw, ticket {ticket} / {tickets}',
+    in: 'You are in this draw, ticket {ticket}\u00a0/\u00a0{tickets}',
     inMany: 'You are in this draw, tickets {first}–{last} of {tickets}',
     checked: 'Checked on this phone',
     unproved: 'Your ticket cannot be fetched yet; trying again.',
@@ -132,6 +132,7 @@ export const en: typeof zh = {
   },
   win: {
     title: 'My prizes',
+    cheer: 'You have won!',
     seat: {
       waiting: 'Waiting for the host: show that you are here',
       present: 'confirmed',
