@@ -1,6 +1,7 @@
 import { approval } from './approval';
 import { charts } from './charts';
 import { checks } from './checks';
+import { deeds } from './deeds';
 import { finance } from './finance';
 import { goods } from './goods';
 import { money } from './money';
@@ -31,6 +32,7 @@ const zh = {
   ...approval.zh,
   ...payout.zh,
   ...checks.zh,
+  ...deeds.zh,
   ...staff.zh,
   ...voucher.zh,
   ...referral.zh,
@@ -54,6 +56,7 @@ const en: typeof zh = {
   ...approval.en,
   ...payout.en,
   ...checks.en,
+  ...deeds.en,
   ...staff.en,
   ...voucher.en,
   ...referral.en,

@@ -1,0 +1,268 @@
+/** What the audit trail's deeds are called, by the server's names of them; one that is not here shows its name. */
+const zh = {
+  deed: {
+    award: {
+      collect: '领取奖励',
+    },
+    budget: {
+      create: '新建预算',
+      edit: '修改预算',
+      cap: '调整预算上限',
+      approve: '批准预算',
+      withdraw: '撤回预算批准',
+    },
+    draw: {
+      entropy: '填入公开随机数',
+      result: '揭晓结果',
+      void: '作废抽奖',
+      redraw: '补抽',
+    },
+    finance: {
+      accounting: '导出账目',
+      statement: '核对对账单',
+    },
+    meeting: {
+      create: '新建活动',
+      copy: '复制活动',
+      rehearse: '新建彩排',
+      edit: '修改活动设置',
+      close: '结束活动',
+      export: '导出表格',
+      audit: '导出核查名单',
+      erased: '清除个人信息',
+      four_eyes: '双人复核',
+    },
+    notice: {
+      retry: '重发通知',
+    },
+    official: {
+      menu: '设置公众号菜单',
+    },
+    packet: {
+      trial: '试发红包',
+      retry: '用原单号再试',
+      reissue: '换号重发',
+      resolve: '认定付款结果',
+      cancel: '取消付款',
+    },
+    people: {
+      import: '导入名单',
+      erase: '删除全部个人信息',
+    },
+    person: {
+      add: '添加人员',
+      edit: '修改人员',
+      remove: '删除人员',
+      photo: '更换照片',
+      badge: '制作工牌码',
+      unbind: '解绑',
+      move: '换绑',
+      checkin: '手动签到',
+      checkout: '撤销签到',
+      accept: '通过报名',
+      reject: '拒绝报名',
+      export: '导出个人信息',
+      erase: '删除个人信息',
+    },
+    picture: {
+      upload: '上传图片',
+    },
+    prize: {
+      create: '新建奖项',
+      edit: '修改奖项',
+      order: '调整奖项顺序',
+      remove: '删除奖项',
+    },
+    referral: {
+      rules: '修改推荐规则',
+      allow: '推荐计入',
+      refuse: '推荐不计',
+      export: '导出推荐',
+    },
+    request: {
+      ask: '提出复核申请',
+      refuse: '驳回复核申请',
+      withdraw: '撤回复核申请',
+    },
+    round: {
+      create: '新建轮次',
+      edit: '修改轮次',
+      remove: '删除轮次',
+      commit: '封存名单与规则',
+      test: '演示一次',
+      leave: '空缺不补抽',
+    },
+    screen: {
+      pairing: '生成大屏配对码',
+      paired: '大屏接入',
+    },
+    seat: {
+      mark: '标记到场情况',
+      confirm_all: '全部到场',
+    },
+    sender: {
+      pause: '暂停发送',
+      resume: '恢复发送',
+    },
+    staff: {
+      login: '登录',
+      invite: '邀请工作人员',
+      join: '工作人员加入',
+      edit: '修改工作人员',
+      password: '更改密码',
+      reset: '重设密码',
+      setup: '设置账号',
+      setup_link: '发出设置链接',
+      token: '新建 API 令牌',
+      token_end: '停用 API 令牌',
+      totp: '开启两步验证',
+      totp_off: '关闭两步验证',
+    },
+    track: {
+      upload: '上传音乐',
+    },
+    voucher: {
+      campaign: '修改凭证活动',
+      accept: '通过凭证',
+      reject: '退回凭证',
+      export: '导出凭证',
+    },
+    scene: '切换大屏画面',
+    show: '修改舞台样式',
+  },
+};
+
+const en: typeof zh = {
+  deed: {
+    award: {
+      collect: 'Award collected',
+    },
+    budget: {
+      create: 'Budget made',
+      edit: 'Budget changed',
+      cap: 'Cap changed',
+      approve: 'Budget approved',
+      withdraw: 'Approval withdrawn',
+    },
+    draw: {
+      entropy: 'Randomness entered',
+      result: 'Result revealed',
+      void: 'Draw made void',
+      redraw: 'Redraw',
+    },
+    finance: {
+      accounting: 'Accounts exported',
+      statement: 'Statement compared',
+    },
+    meeting: {
+      create: 'Meeting made',
+      copy: 'Meeting copied',
+      rehearse: 'Rehearsal made',
+      edit: 'Settings changed',
+      close: 'Meeting closed',
+      export: 'Tables exported',
+      audit: 'Audit list handed out',
+      erased: 'Personal data erased',
+      four_eyes: 'Second person',
+    },
+    notice: {
+      retry: 'Notice sent again',
+    },
+    official: {
+      menu: 'Menu of the account set',
+    },
+    packet: {
+      trial: 'Test packet',
+      retry: 'Tried again, same number',
+      reissue: 'Sent anew, new number',
+      resolve: 'Payment decided by hand',
+      cancel: 'Payment cancelled',
+    },
+    people: {
+      import: 'People imported',
+      erase: 'All personal data erased',
+    },
+    person: {
+      add: 'Person added',
+      edit: 'Person changed',
+      remove: 'Person removed',
+      photo: 'Photo changed',
+      badge: 'Badge code made',
+      unbind: 'Unbound',
+      move: 'Moved to another phone',
+      checkin: 'Checked in by hand',
+      checkout: 'Check-in taken back',
+      accept: 'Registration accepted',
+      reject: 'Registration refused',
+      export: 'Personal data exported',
+      erase: 'Personal data erased',
+    },
+    picture: {
+      upload: 'Picture uploaded',
+    },
+    prize: {
+      create: 'Prize made',
+      edit: 'Prize changed',
+      order: 'Prizes reordered',
+      remove: 'Prize removed',
+    },
+    referral: {
+      rules: 'Referral rules changed',
+      allow: 'Referral counted',
+      refuse: 'Referral not counted',
+      export: 'Referrals exported',
+    },
+    request: {
+      ask: 'Asked for a second person',
+      refuse: 'Request refused',
+      withdraw: 'Request withdrawn',
+    },
+    round: {
+      create: 'Round made',
+      edit: 'Round changed',
+      remove: 'Round removed',
+      commit: 'List and rules sealed',
+      test: 'Shown once, does not count',
+      leave: 'Free seats left free',
+    },
+    screen: {
+      pairing: 'Pairing code made',
+      paired: 'Screen connected',
+    },
+    seat: {
+      mark: 'Seat marked',
+      confirm_all: 'All confirmed',
+    },
+    sender: {
+      pause: 'Sending paused',
+      resume: 'Sending resumed',
+    },
+    staff: {
+      login: 'Logged in',
+      invite: 'Staff invited',
+      join: 'Staff joined',
+      edit: 'Staff changed',
+      password: 'Password changed',
+      reset: 'Password reset',
+      setup: 'Account set up',
+      setup_link: 'Set-up link made',
+      token: 'API token made',
+      token_end: 'API token ended',
+      totp: 'Two-step log-in on',
+      totp_off: 'Two-step log-in off',
+    },
+    track: {
+      upload: 'Music uploaded',
+    },
+    voucher: {
+      campaign: 'Voucher campaign changed',
+      accept: 'Voucher accepted',
+      reject: 'Voucher refused',
+      export: 'Vouchers exported',
+    },
+    scene: 'Screen’s scene',
+    show: 'Look of the screen',
+  },
+};
+
+export const deeds = { zh, en };
