@@ -112,7 +112,7 @@ describe('the whole evening', () => {
   /** Out of its order from the list, or with the big button when it is the next one anyway. */
   async function introduce(round: string, next: boolean): Promise<void> {
     const row = control.page.locator('li').filter({ hasText: round });
-    if (next) await press(new RegExp(`在大屏介绍「${round}」`));
+    if (next) await press(new RegExp(`在大屏介绍“${round}”`));
     else await row.getByRole('button', { name: '抽这一轮' }).click();
     await screen.page.getByText('即将开奖').waitFor();
     await screen.page.getByRole('heading', { name: round.slice(0, 2) }).waitFor();
@@ -275,7 +275,7 @@ describe('the whole evening', () => {
     await look('19-redraw');
     await press(/全部到场（1 人）/);
     await paid(1);
-    await control.page.locator('button').filter({ hasText: '全部获奖者' }).click();
+    await control.page.locator('button').filter({ hasText: '全部中奖者' }).click();
     await screen.page.getByText('中奖名单').waitFor();
     await look('20-summary');
   });

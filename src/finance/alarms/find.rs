@@ -74,9 +74,9 @@ async fn packets(app: &App) -> ApiResult<Vec<Alarm>> {
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let what = match state.as_str() {
             "needs_human" => "结果需要人工核对，可能已付款，请先在商户平台按单号查账",
-            "refused" if row.try_get::<i64, _>(4)? == 0 => "多日不满足发放条件，从未发出，请联系获奖者后再试",
+            "refused" if row.try_get::<i64, _>(4)? == 0 => "多日不满足发放条件，从未发出，请联系中奖者后再试",
             "refused" => "被微信明确拒绝，没有付款，请看原因后处理",
-            _ => "确认失败，没有付款，获奖者还没拿到钱",
+            _ => "确认失败，没有付款，中奖者还没拿到钱",
         };
         let fen: i64 = row.try_get(3)?;
         let cause = match codes::cause(&reason) {

@@ -1,9 +1,9 @@
 const zh = {
   brand: '开奖',
   language: 'English',
-  loading: '正在加载…',
+  loading: '正在加载……',
   retry: '重试',
-  offline: '网络已断开，正在重新连接…',
+  offline: '网络已断开，正在重新连接……',
   rehearsal: '彩排，不是正式抽奖',
   sandbox: '沙箱，不会真的付款',
   error: '出错了',

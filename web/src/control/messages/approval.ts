@@ -22,7 +22,7 @@ const zh = {
     evidence: '依据：{note}',
     earlier: '已处理的申请',
     kinds: {
-      budget_raise: '把预算「{name}」的上限提高到 {money}',
+      budget_raise: '把预算“{name}”的上限提高到 {money}',
       reissue: '给 {name} 的红包 {money}（{target}）换号重发',
       cancel: '取消给 {name} 的红包 {money}（{target}）',
       resolve: '把给 {name} 的红包 {money}（{target}）处理为：{verdict}',

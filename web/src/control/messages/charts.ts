@@ -4,7 +4,7 @@ const zh = {
     people: '签到人数',
     time: '时间',
     total: '累计',
-    said: '共 {total}；最多 {step} 分钟内 {most}（{time} 起）',
+    said: '累计 {total}；最多的 {step} 分钟里有 {most}（{time} 起）',
     nobody: '还没有人签到。',
     payouts: '发放情况',
     packets: '{count} 个红包',

@@ -25,7 +25,7 @@ const zh = {
     title: '核对微信账单',
     help: '从商户平台下载资金账单或红包明细（CSV），在这里逐行核对。只比较，不改动任何数据。',
     choose: '选择账单文件',
-    reading: '正在核对…',
+    reading: '正在核对……',
     done: '{lines} 行红包记录：{matched} 行一致，付款 {paid}，退回 {returned}；另有 {others} 行与红包无关。',
     clean: '没有差异。',
     differ: '{count} 处差异',

@@ -3,7 +3,7 @@ const zh = {
     title: '奖项',
     add: '新建奖项',
     edit: '编辑奖项',
-    empty: '还没有奖项。先建一个，例如「一等奖」。',
+    empty: '还没有奖项。先建一个，例如“一等奖”。',
     name: '奖项名称',
     namePlaceholder: '例如：一等奖',
     kind: '奖励类型',
@@ -14,7 +14,7 @@ const zh = {
     picture: '奖品图片',
     code: '日志名',
     drag: '拖动排序',
-    removeAsk: '删除奖项「{name}」？',
+    removeAsk: '删除奖项“{name}”？',
   },
   round: {
     title: '轮次',
@@ -55,7 +55,7 @@ const zh = {
     cost: '花费',
     rules: '规则',
     fixed: '已抽过的轮次不能修改',
-    removeAsk: '删除轮次「{name}」？',
+    removeAsk: '删除轮次“{name}”？',
     limited: '限 {who}',
   },
 };

@@ -1,14 +1,14 @@
 const zh = {
   proof: {
     exports: '导出表格',
-    winners: '获奖名单',
-    winnersHelp: '奖项、获奖者、到场与补抽情况',
+    winners: '中奖名单',
+    winnersHelp: '奖项、中奖者、到场与补抽情况',
     payments: '付款明细',
     paymentsHelp: '每个红包的单号、金额、状态，供财务入账',
     roster: '人员名单',
     rosterHelp: '含完整手机号，仅主持人可导出，请妥善保管',
     download: '下载 xlsx',
-    working: '正在生成…',
+    working: '正在生成……',
     title: '抽奖凭据',
     help: '凭据是公开数据，任何人都能用它重算每一次抽奖。请在散场前让现场的人记下凭据码。',
     code: '当前凭据码',

@@ -36,7 +36,7 @@ const zh = {
     choose: '选择图片',
     change: '换一张',
     remove: '移除',
-    sending: '上传中…',
+    sending: '上传中……',
     tooLarge: '图片不能超过 8 MiB，请缩小后再上传。',
   },
 };

@@ -39,7 +39,7 @@ export const en: typeof zh = {
   },
   compare: {
     label: 'Compare a log code',
-    hint: 'Type the 24 letters that you saw or photographed',
+    hint: 'Type the 24 letters and digits that you saw or photographed',
     final: 'It agrees: this is the log code at the end of the record.',
     draw: 'It agrees: this is the log code when the rules of draw {draw} were fixed.',
     none: 'This record has no such log code. If you copied it correctly, the record is not what was shown.',

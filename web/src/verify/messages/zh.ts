@@ -20,7 +20,7 @@ export const zh = {
     broken: '验证程序出错：{detail}',
   },
   verdict: {
-    running: '正在验证…',
+    running: '正在验证……',
     good: '验证通过',
     goodText: '{draws} 次抽奖、{winners} 位中奖者，全部重新算出，与记录一致。',
     goodPart:
@@ -30,14 +30,14 @@ export const zh = {
     unreadable: '无法读取',
     source: '来源：{name}',
     code: '凭据码',
-    codeHint: '请与大屏幕上最后显示的凭据码核对，一个字母都不应不同。',
+    codeHint: '请与大屏幕上最后显示的凭据码核对，一个字符都不应不同。',
     open: '活动仍在进行，之后还会有新的记录。',
     closed: '活动记录已经关闭。',
     lines: '共 {n} 行记录',
   },
   compare: {
     label: '核对凭据码',
-    hint: '输入您在现场看到或拍到的 24 个字母',
+    hint: '输入您在现场看到或拍到的 24 个字母和数字',
     final: '一致：这就是记录末尾的凭据码。',
     draw: '一致：这是第 {draw} 次抽奖锁定规则时的凭据码。',
     none: '这份记录里没有这个凭据码。若您抄写无误，说明记录和现场看到的不同。',
