@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{QrScene, jssdk, menu, qr};
 use crate::{
     app::App,
-    auth::Staff,
+    auth::{Attendee, Staff},
     error::{ApiError, ApiResult, ProblemBody},
     http::{Body, Path, Query},
     meeting,
@@ -26,6 +26,7 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(menu_now, save_menu))
         .routes(routes!(meeting_code))
+        .routes(routes!(follow_code))
         .routes(routes!(sign_page))
         .routes(routes!(newest))
 }
@@ -67,11 +68,29 @@ async fn meeting_code(
     Path(id): Path<String>,
 ) -> ApiResult<Json<QrView>> {
     staff.need(&[Role::Host])?;
-    let meeting = {
-        let mut conn = app.db().read().acquire().await?;
-        meeting::load(&mut conn, &id).await?
-    };
-    qr::code(&app, &QrScene::Meeting(meeting.id)).await.map(Json)
+    qr::code(&app, &QrScene::Meeting(known(&app, &id).await?)).await.map(Json)
+}
+
+/// The same code for somebody who is asked to follow: to be pressed long on the page that asks.
+#[utoipa::path(get, path = "/api/meetings/{meeting}/me/follow", tag = "attendee",
+    params(("meeting" = String, Path, description = "Id of the meeting.")),
+    security(("me" = [])), responses(
+    (status = 200, body = QrView),
+    (status = 404, description = "`not_found`", body = ProblemBody),
+    (status = 503, description = "`unavailable`: WeChat does not answer now", body = ProblemBody),
+))]
+async fn follow_code(
+    State(app): State<App>,
+    _attendee: Attendee,
+    Path(id): Path<String>,
+) -> ApiResult<Json<QrView>> {
+    qr::for_hall(&app, known(&app, &id).await?).await.map(Json)
+}
+
+/// The meeting's id; 404.
+async fn known(app: &App, id: &str) -> ApiResult<String> {
+    let mut conn = app.db().read().acquire().await?;
+    Ok(meeting::load(&mut conn, id).await?.id)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -25,6 +25,9 @@ pub fn account(app: &App) -> ApiResult<&Account> {
     })
 }
 
+/// What people read while the platform does not answer.
+const AWAY: &str = "暂时无法连接微信，请稍后重试。";
+
 /// What a failed call means to the person who waits.
 pub fn refused(error: &AccountError) -> ApiError {
     if matches!(error, AccountError::Config { .. }) {
@@ -32,5 +35,5 @@ pub fn refused(error: &AccountError) -> ApiError {
     } else {
         tracing::warn!(%error, "the service account did not answer");
     }
-    ApiError::unavailable("暂时无法连接微信，请稍后重试。")
+    ApiError::unavailable(AWAY)
 }

@@ -3,10 +3,20 @@
 //! `m_<meeting>` leads to a meeting, `r_<referral>` names a referrer. They are temporary ones: of permanent codes an
 //! account has a hundred thousand for its whole life.
 
-use crate::{app::App, clock::DAY, error::ApiResult, wire::QrView};
+use tokio::sync::Mutex;
+
+use super::AWAY;
+use crate::{
+    app::App,
+    clock::{DAY, Ms},
+    error::{ApiError, ApiResult},
+    wire::QrView,
+};
 
 /// The longest life that the platform gives.
 const LIFE_S: i64 = 30 * 86_400;
+/// A hall does not ask again sooner after the platform refused, ms.
+const PAUSE: Ms = 5_000;
 
 /// What a code stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +46,25 @@ impl QrScene {
             _ => None,
         }
     }
+}
+
+/// One question of a whole hall at a time, and when the next may be asked after a refusal.
+#[derive(Debug, Default)]
+struct Asking(Mutex<Ms>);
+
+/// A meeting's code for those who do not follow yet: a hall of people asks for it within seconds, and the platform is
+/// asked once.
+pub(super) async fn for_hall(app: &App, meeting: String) -> ApiResult<QrView> {
+    let asking = app.kept::<Asking>();
+    let mut not_before = asking.0.lock().await;
+    if app.now() < *not_before {
+        return Err(ApiError::unavailable(AWAY));
+    }
+    let made = code(app, &QrScene::Meeting(meeting)).await;
+    if made.is_err() {
+        *not_before = app.now() + PAUSE;
+    }
+    made
 }
 
 /// The code of a scene. The same one is given for most of its life, so that a page that is opened often costs one call.

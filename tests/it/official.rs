@@ -114,6 +114,25 @@ async fn a_meetings_code_leads_to_that_meeting() {
     evening.stop().await;
 }
 
+/// Whoever opens the page without following is shown where to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hall_that_does_not_follow_yet_gets_one_code_and_costs_one_call() {
+    let evening = TestApp::start(Backend::Light, json!({})).await;
+    let host = evening.staff("host");
+    let meeting = meeting(&host, true).await;
+    let nobody = Phone::new(&evening, &meeting, "oHallGuestNumber000000");
+    let refused = nobody.request(Method::GET, "/me/follow").send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let mut hall: Vec<Phone> = (1..=30)
+        .map(|guest| Phone::new(&evening, &meeting, &format!("oHallGuestNumber{guest:06}")))
+        .collect();
+    join_all(hall.iter_mut().map(Phone::log_in)).await;
+    let codes = join_all(hall.iter().map(|phone| phone.get("/me/follow"))).await;
+    assert_eq!(codes[0]["scene"], format!("m_{meeting}"));
+    assert!(codes.iter().all(|code| code == &codes[0]), "each call makes another one: {codes:?}");
+    evening.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_our_own_pages_are_signed_and_the_ticket_is_fetched_once() {
     let evening = TestApp::start(Backend::Heavy, json!({})).await;

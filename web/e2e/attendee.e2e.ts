@@ -96,14 +96,38 @@ describe('/m', () => {
 
   it('says what to do while the account is not followed, and goes on by itself', async () => {
     let me: Wire['Me'] = { ...bound, step: 'follow', place: null, name: '', phone: '' };
-    const { context, page, complaints } = await phone({ [`GET ${M}/me`]: () => ({ body: me }) });
+    const follow = {
+      scene: `m_${make.MEETING}`,
+      url: 'http://weixin.qq.com/q/02abcdEFGH1JKLMNopqrst',
+      expires_at: 1,
+    };
+    const { context, page, complaints } = await phone({
+      [`GET ${M}/me`]: () => ({ body: me }),
+      [`GET ${M}/me/follow`]: { body: follow },
+    });
     await page.getByText('先关注公众号').waitFor();
+    // A picture, for only that can be pressed long.
+    await page.getByRole('img', { name: '公众号的二维码' }).waitFor();
+    await page.getByText('长按识别二维码').waitFor();
+    expect(await page.getByText('回到微信').count()).toBe(0);
     await page.getByRole('button', { name: '我已关注' }).click();
     await page.getByText('还没有查到').waitFor();
     await look(page, 'follow');
     me = { ...me, step: 'bind' };
     await page.getByText('验证手机号').waitFor();
     expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it('says in words how to follow while the account gives no code', async () => {
+    const me: Wire['Me'] = { ...bound, step: 'follow', place: null, name: '', phone: '' };
+    const { context, page } = await phone({
+      [`GET ${M}/me`]: { body: me },
+      [`GET ${M}/me/follow`]: make.problem(503, 'unavailable', '暂时无法连接微信，请稍后重试。'),
+    });
+    await page.getByText('回到微信，关注主办方的公众号').waitFor();
+    expect(await page.getByRole('img').count()).toBe(0);
+    await look(page, 'follow-words');
     await context.close();
   });
 
@@ -209,9 +233,10 @@ describe('/m', () => {
       { [`GET ${M}/me/proof/5`]: { body: proof(5) }, [`GET ${M}/draws/5/proof`]: { body: evening.bundle } },
       { draws },
     );
-    await page.getByText('本轮未中奖').waitFor();
+    await page.getByText('您不在本轮抽奖中').waitFor();
     await page.getByText('已在本机验证').waitFor();
     await page.getByText('您此前已中奖').waitFor();
+    expect(await page.getByText('本轮未中奖').count()).toBe(0);
     await look(page, 'lost');
     expect(complaints).toEqual([]);
     await context.close();

@@ -163,7 +163,7 @@ describe('the whole evening', () => {
       const won = (await page.locator('section.draw .winners li.me').count()) > 0;
       await page
         .locator('section.draw .result .big')
-        .getByText(won ? '恭喜中奖' : '本轮未中奖')
+        .getByText(won ? '恭喜中奖' : /本轮未中奖|您不在本轮抽奖中/)
         .waitFor();
       await page.locator('section.draw .proof.good').getByText('已在本机验证').waitFor();
     }

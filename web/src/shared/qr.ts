@@ -27,3 +27,20 @@ export function qrRuns(text: string): { runs: Run[]; size: number } {
   }
   return { runs, size: count + QUIET * 2 };
 }
+
+/** Paints a code into a white square, in whole pixels for every module: a blurred edge is what cameras stumble over. */
+export function paintCode(
+  to: CanvasRenderingContext2D,
+  text: string,
+  { x, y, width }: { x: number; y: number; width: number },
+): void {
+  const { runs, size } = qrRuns(text);
+  const pixel = Math.max(1, Math.floor(width / size));
+  const gap = Math.round((width - pixel * size) / 2);
+  to.fillStyle = '#fff';
+  to.fillRect(x, y, width, width);
+  to.fillStyle = '#000';
+  for (const run of runs) {
+    to.fillRect(x + gap + run.x * pixel, y + gap + run.y * pixel, run.length * pixel, pixel);
+  }
+}

@@ -1,4 +1,4 @@
-import { qrRuns } from '../../shared/qr';
+import { paintCode } from '../../shared/qr';
 
 /** What stands on a poster. */
 export interface Poster {
@@ -20,7 +20,7 @@ export const HEIGHT = 1120;
 
 const NAME_LINES = 3;
 const NAME_PX = 68;
-const CODE_PX = 460;
+const CODE_PX = 484;
 const MARGIN = 64;
 
 /**
@@ -68,18 +68,6 @@ function backdrop(to: CanvasRenderingContext2D): void {
   to.strokeRect(38, 38, WIDTH - 76, HEIGHT - 76);
 }
 
-function code(to: CanvasRenderingContext2D, text: string, top: number): void {
-  const { runs, size } = qrRuns(text);
-  // Whole pixels for every module: a blurred edge is what cameras stumble over.
-  const pixel = Math.floor(CODE_PX / size);
-  const side = pixel * size;
-  const left = Math.round((WIDTH - side) / 2);
-  to.fillStyle = '#fff';
-  to.fillRect(left - 12, top - 12, side + 24, side + 24);
-  to.fillStyle = '#000';
-  for (const { x, y, length } of runs) to.fillRect(left + x * pixel, top + y * pixel, length * pixel, pixel);
-}
-
 /** Draws a poster; `font` is the page's own family. */
 export function paint(to: CanvasRenderingContext2D, poster: Poster, font: string): void {
   backdrop(to);
@@ -99,7 +87,7 @@ export function paint(to: CanvasRenderingContext2D, poster: Poster, font: string
   name.forEach((line, at) => {
     say(line, first + at * step, NAME_PX, '#f6c65b', 700);
   });
-  code(to, poster.code, 470);
+  paintCode(to, poster.code, { x: (WIDTH - CODE_PX) / 2, y: 458, width: CODE_PX });
   say(poster.hint, 984, 36, '#fff6e4', 600);
   say(poster.foot, 1042, 26, '#ffd9a0');
 }
