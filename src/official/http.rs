@@ -68,7 +68,8 @@ async fn meeting_code(
     Path(id): Path<String>,
 ) -> ApiResult<Json<QrView>> {
     staff.need(&[Role::Host])?;
-    qr::code(&app, &QrScene::Meeting(known(&app, &id).await?)).await.map(Json)
+    let meeting = meeting::view(&app, &id).await?;
+    qr::code(&app, &QrScene::Meeting(meeting.id)).await.map(Json)
 }
 
 /// The same code for somebody who is asked to follow: to be pressed long on the page that asks.
@@ -84,13 +85,8 @@ async fn follow_code(
     _attendee: Attendee,
     Path(id): Path<String>,
 ) -> ApiResult<Json<QrView>> {
-    qr::for_hall(&app, known(&app, &id).await?).await.map(Json)
-}
-
-/// The meeting's id; 404.
-async fn known(app: &App, id: &str) -> ApiResult<String> {
-    let mut conn = app.db().read().acquire().await?;
-    Ok(meeting::load(&mut conn, id).await?.id)
+    let meeting = meeting::view(&app, &id).await?;
+    qr::for_hall(&app, meeting.id).await.map(Json)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
