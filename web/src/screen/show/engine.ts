@@ -8,7 +8,7 @@ import { globePlace, globeShape, globeStart } from './globe';
 import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, turn, way } from './motion';
 import type { Box } from './names';
 import { Quads } from './quads';
-import { partOf, regionAt } from './regions';
+import { regionAt } from './regions';
 import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
 import type { Surface } from './surface';
 import { fillTexture } from './textures';
@@ -185,8 +185,6 @@ export class Engine {
   set(next: Setting): void {
     const before = this.setting;
     this.setting = next;
-    // The page hides the canvas when its part of the frame changes, until there is a frame for it.
-    if (next.pace !== before?.pace) this.on = false;
     if (next.theme !== before?.theme) {
       this.colors = colorsOf(next.theme);
       this.backdrop();
@@ -355,7 +353,7 @@ export class Engine {
       fly(quads, scene, setting.cards.map(target), start, { plate: paper, name });
     const alpha = leaving(beat);
     const look = { ...shape.look(aspect), turn: angle, tilt: shape.tilt, alpha };
-    renderer.draw(partOf(beat.pace), region, style === 'sphere' && alpha > 0.11 ? look : null, quads);
+    renderer.draw(region, style === 'sphere' && alpha > 0.11 ? look : null, quads);
   }
 
   /** Place on the globe of winner `i`; −1 when the globe does not have that name. */

@@ -1,5 +1,5 @@
 import { type Quads, STRIDE } from './quads';
-import { BACK_FRAGMENT, BACK_VERTEX, FRAGMENT, VERTEX } from './shaders';
+import { BACK_FRAGMENT, BACK_VERTEX, FRAGMENT, SECTORS, VERTEX } from './shaders';
 import type { Surface } from './surface';
 
 /** Two triangles of a quad. */
@@ -17,8 +17,8 @@ export interface Look {
   alpha: number;
 }
 
-/** Half of the longest name and its letters' height beside the outline of the globe, in em where it is nearest. */
-const OVERHANG = 3.6;
+/** How far names stand over the outline of the globe, where they are turned aside, in em. */
+const OVERHANG = 1.6;
 /** Outline of the globe under its perspective, as a part of its radius. */
 const OUTLINE = 0.8;
 
@@ -34,9 +34,13 @@ interface Left {
   view: readonly [number, number, number];
   /** Quads that were of that frame alone: they are still in the buffer. */
   count: number;
-  /** Pixels of the globe from the bottom left, if there was one. */
-  globe: readonly [number, number, number, number] | null;
+  /** Ellipse that held the globe, if there was one: middle and radii, from −1 to 1 over the canvas. */
+  globe: Ellipse | null;
 }
+
+type Ellipse = readonly [number, number, number, number];
+/** Holds the corners of the canvas. */
+const EVERYWHERE: Ellipse = [0, 0, 1.5, 1.5];
 
 /** Part of the frame that the stage takes, from the top left, each from 0 to 1. */
 export interface Region {
@@ -49,6 +53,12 @@ export interface Region {
 /** Middle and scale of a region, in half heights of the frame. */
 export function viewOf({ x, y, width, height }: Region, aspect: number): [number, number, number] {
   return [(2 * x + width - 1) * aspect, 1 - 2 * y - height, height];
+}
+
+/** The ellipse that holds the globe and what stands over its outline. */
+function around({ across, up, em }: Look, [x, y, scale]: Left['view'], aspect: number): Ellipse {
+  const half = (radius: number): number => (OUTLINE * radius + OVERHANG * em) * scale + 0.005;
+  return [x / aspect, y, half(across) / aspect, half(up)];
 }
 
 function compiled(gl: WebGL2RenderingContext, type: number, source: string): WebGLShader {
@@ -75,10 +85,10 @@ export class Renderer {
   private back: WebGLTexture;
   private names: WebGLTexture;
   private heroes: WebGLTexture;
+  private backWidth = 1;
+  private backHeight = 1;
   private namesHeight = 1;
   private heroesHeight = 1;
-  private backWidth = 0;
-  private backHeight = 0;
   /** Quads that stay from frame to frame, at the front of the buffer. */
   private fixed = 0;
   private room = 0;
@@ -209,76 +219,39 @@ export class Renderer {
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, order, gl.STATIC_DRAW);
   }
 
-  /** Gives the canvas the size of its part of the frame, in pixels of the background. */
-  private cover(part: Region): Region {
-    const { canvas, backWidth: w, backHeight: h } = this;
-    const x = Math.round(part.x * w);
-    const y = Math.round(part.y * h);
-    const width = Math.max(1, Math.min(w, Math.round((part.x + part.width) * w)) - x);
-    const height = Math.max(1, Math.min(h, Math.round((part.y + part.height) * h)) - y);
-    if (canvas.width !== width || canvas.height !== height) {
-      canvas.width = width;
-      canvas.height = height;
-      this.left = null;
-    }
-    return { x: x / w, y: y / h, width: width / w, height: height / h };
-  }
-
-  /** Pixels of the canvas that the globe may touch, from the bottom left. */
-  private globeBox(
-    { across, up, em }: Look,
-    [x, y, scale]: Left['view'],
-    [boxX, boxY, wide, high]: readonly [number, number, number, number],
-  ): NonNullable<Left['globe']> {
-    const { width, height } = this.canvas;
-    const half = (radius: number): number => (OUTLINE * radius + OVERHANG * em) * scale;
-    const span = (middle: number, reach: number, most: number): [number, number] => {
-      const from = Math.max(0, Math.floor((0.5 + (middle - reach) / 2) * most) - 2);
-      const to = Math.min(most, Math.ceil((0.5 + (middle + reach) / 2) * most) + 2);
-      return [from, Math.max(0, to - from)];
-    };
-    const [left, broad] = span((x - boxX) / wide, half(across) / wide, width);
-    const [low, tall] = span((y - boxY) / high, half(up) / high, height);
-    return [left, low, broad, tall];
-  }
-
   /** Puts the background back where the last frame drew, or everywhere when nothing is known of it. */
-  private wipe(place: readonly number[], part: readonly number[]): void {
+  private wipe(aspect: number): void {
     const { gl, left } = this;
-    gl.useProgram(this.backProgram.made);
-    gl.uniform4fv(this.backProgram.at('part'), part);
-    if (left === null) {
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
-      return;
+    const globe = left === null ? EVERYWHERE : left.globe;
+    if (globe !== null) {
+      gl.useProgram(this.backProgram.made);
+      gl.uniform4fv(this.backProgram.at('ellipse'), globe);
+      gl.drawArrays(gl.TRIANGLE_FAN, 0, SECTORS + 2);
     }
-    if (left.globe !== null) {
-      gl.enable(gl.SCISSOR_TEST);
-      gl.scissor(...left.globe);
-      gl.drawArrays(gl.TRIANGLES, 0, 3);
-      gl.disable(gl.SCISSOR_TEST);
-    }
-    if (left.count === 0) return;
+    if (left === null || left.count === 0) return;
     gl.useProgram(this.wipeProgram.made);
-    gl.uniform4fv(this.wipeProgram.at('part'), part);
-    gl.uniform4fv(this.wipeProgram.at('box'), place);
+    gl.uniform1f(this.wipeProgram.at('aspect'), aspect);
     gl.uniform3fv(this.wipeProgram.at('view'), left.view);
     gl.drawElements(gl.TRIANGLES, left.count * 6, gl.UNSIGNED_INT, this.fixed * 24);
   }
 
   /** One frame: the background, then everything else in one call; without `look` the quads that stay are left out. */
-  draw(part: Region, region: Region, look: Look | null, quads: Quads): void {
+  draw(region: Region, look: Look | null, quads: Quads): void {
     const { gl, canvas } = this;
-    const box = this.cover(part);
-    const aspect = this.backWidth / this.backHeight;
-    const [boxX, boxY, high] = viewOf(box, aspect);
-    const place = [boxX, boxY, box.width * aspect, high] as const;
+    // Pixel on pixel with the background; only now, for a canvas of another size is empty.
+    if (canvas.width !== this.backWidth || canvas.height !== this.backHeight) {
+      canvas.width = this.backWidth;
+      canvas.height = this.backHeight;
+      this.left = null;
+    }
+    const aspect = canvas.width / canvas.height;
     const view = viewOf(region, aspect);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.activeTexture(gl.TEXTURE2);
     gl.bindTexture(gl.TEXTURE_2D, this.back);
-    this.wipe(place, [box.x, 1 - box.y - box.height, box.width, box.height]);
+    this.wipe(aspect);
     const count = Math.min(quads.count, this.room - this.fixed);
-    const globe = look !== null && this.fixed > 0 ? this.globeBox(look, view, place) : null;
+    const globe = look !== null && this.fixed > 0 ? around(look, view, aspect) : null;
     this.left = { view, count, globe };
     const first = look === null ? this.fixed : 0;
     if (this.fixed + count <= first) return;
@@ -296,7 +269,7 @@ export class Renderer {
     gl.uniform4f(at('stage'), 1 / TEXTURE, 1 / this.namesHeight, Math.max(0.0022, em * 0.12), 0);
     gl.uniform2f(at('hero'), 1 / TEXTURE, 1 / this.heroesHeight);
     gl.uniform3fv(at('view'), view);
-    gl.uniform4fv(at('box'), place);
+    gl.uniform1f(at('aspect'), aspect);
     gl.enable(gl.BLEND);
     gl.drawElements(gl.TRIANGLES, (this.fixed + count - first) * 6, gl.UNSIGNED_INT, first * 24);
     gl.disable(gl.BLEND);

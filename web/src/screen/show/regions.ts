@@ -1,5 +1,5 @@
 import type { Region } from './gl';
-import { type Beat, type Pace, smooth } from './motion';
+import { type Beat, smooth } from './motion';
 
 const GROW_MS = 700;
 
@@ -20,9 +20,4 @@ export function regionAt({ pace, now, since }: Beat): Region {
     width: mix(SIDE.wait.width, ALL.width),
     height: mix(SIDE.wait.height, ALL.height),
   };
-}
-
-/** Part of the frame that the canvas covers: what does not move is not drawn anew. */
-export function partOf(pace: Pace): Region {
-  return pace === 'reveal' ? { x: 0, y: 0, width: 1, height: 1 } : SIDE[pace];
 }

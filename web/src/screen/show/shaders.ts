@@ -10,8 +10,7 @@ uniform vec4 globe;  // radius across, radius up, em, alpha
 uniform vec4 stage;  // 1 / size of the names' texture; half a far dot
 uniform vec2 hero;   // 1 / size of the winners' texture
 uniform vec3 view;   // middle of the stage in the frame, and its scale
-uniform vec4 box;    // middle and half size of the canvas in the frame
-uniform vec4 part;   // corner and size of the canvas in the background
+uniform float aspect;
 out vec2 at;
 out vec2 behind;
 out vec4 tint;
@@ -41,8 +40,8 @@ void main() {
       tint.a *= (size.x > 0. ? .34 : .4 + .3 * front) * globe.w * near;
     }
   }
-  q = (q * view.z + view.xy - box.xy) / box.zw;
-  behind = part.xy + (q * .5 + .5) * part.zw;
+  q = (q * view.z + view.xy) / vec2(aspect, 1.);
+  behind = q * .5 + .5;
   gl_Position = vec4(q, 0., 1.);
 }`;
 
@@ -62,14 +61,20 @@ void main() {
   color = vec4(tint.rgb * ink, ink);
 }`;
 
-/** One triangle over the whole canvas. */
+/** Triangles of the fan that covers an ellipse. */
+export const SECTORS = 32;
+
+/** An ellipse of the canvas as a fan of triangles about its middle, nowhere inside the curve. */
 export const BACK_VERTEX = `#version 300 es
-uniform vec4 part;
+uniform vec4 ellipse; // middle and radii, from -1 to 1 over the canvas
 out vec2 behind;
+const float STEP = 6.28318530718 / ${SECTORS}.;
 void main() {
-  vec2 corner = vec2(gl_VertexID == 1 ? 2. : 0., gl_VertexID == 2 ? 2. : 0.);
-  behind = part.xy + corner * part.zw;
-  gl_Position = vec4(corner * 2. - 1., 0., 1.);
+  float turn = float(gl_VertexID - 1) * STEP;
+  vec2 q = ellipse.xy;
+  if (gl_VertexID > 0) q += vec2(cos(turn), sin(turn)) * ellipse.zw / cos(STEP * .5);
+  behind = q * .5 + .5;
+  gl_Position = vec4(q, 0., 1.);
 }`;
 
 /** The background, as it is behind each pixel. */
