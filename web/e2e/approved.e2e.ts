@@ -49,7 +49,7 @@ const SCENES: [string, Partial<ReturnType<typeof make.snapshot>>, string][] = [
   ['winners-5', won(5), '共 5 位'],
   ['winners-20', won(20), '共 20 位'],
   ['winners-100', won(100), '共 100 位'],
-  ['paid', { scene: { name: 'draw', draw: 1 }, draws: [mixed] }, '不在场'],
+  ['paid', { scene: { name: 'draw', draw: 1 }, draws: [mixed] }, '缺席'],
   [
     'closing',
     {

@@ -90,7 +90,7 @@ const SCENES: [string, Partial<ReturnType<typeof make.snapshot>>, string][] = [
   [
     'winners-seats',
     { scene: { name: 'draw', draw: 1 }, draws: [make.revealed({ winners: aside }), redraw] },
-    '不在场',
+    '缺席',
   ],
   [
     'redraw',
@@ -209,7 +209,7 @@ describe('/screen', () => {
       log: make.checkpoint(3),
       code: 'AAAA-BBBB-CCCC-DDDD-EEEE-GGGG',
     });
-    await page.getByText('不在场').waitFor();
+    await page.getByText('缺席').waitFor();
     await make.mock(page, make.snapshot({ draws: [make.revealed({ winners: make.seats(3) })] }), {});
     await page.reload();
     await page.getByText('恭喜中奖').waitFor();

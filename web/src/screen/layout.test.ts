@@ -171,6 +171,19 @@ describe('a name', () => {
     expect(lines.join(' ')).toBe('Maria Theresia Walburga Amalia');
   });
 
+  it('has lines that are about as long as each other: no letter stands alone', () => {
+    const letters = '司马相如之孙上官婉儿与欧阳娜娜';
+    for (let n = 5; n <= letters.length; n++) {
+      for (const width of [80, 100, 120, 150]) {
+        const { lines } = fitText(letters.slice(0, n), { width, height: 160, most: 48 });
+        const lengths = lines.map((line) => line.length);
+        expect(Math.max(...lengths) - Math.min(...lengths), lines.join('|')).toBeLessThanOrEqual(1);
+      }
+    }
+    const { lines } = fitText('Maria Theresia von Habsburg', { width: 200, height: 80, most: 48 });
+    expect(lines).toEqual(['Maria Theresia', 'von Habsburg']);
+  });
+
   const narrow = { width: 150, height: 400, most: 48 };
   it('does not break inside a word with marks', () => {
     expect(fitText('Nguyễn Thị Minh Khai', { ...narrow, width: 120 }).lines).toContain('Nguyễn');

@@ -188,43 +188,69 @@ function pieces(text: string): string[] {
   return text.match(DOTTED.test(text) ? PART : PIECE) ?? [];
 }
 
-function wrap(text: string, ems: number, measure: (text: string) => number, split: boolean): string[] {
+/** Pieces of a text; with `split` a word longer than `ems` breaks anywhere. */
+function parts(text: string, ems: number, measure: (text: string) => number, split: boolean): string[] {
+  const whole = pieces(text);
+  if (!split) return whole;
+  return whole.flatMap((piece) => (measure(piece.trimEnd()) > ems ? [...piece] : [piece]));
+}
+
+function wrap(parts: readonly string[], ems: number, measure: (text: string) => number): string[] {
   const lines: string[] = [];
   let line = '';
-  const put = (part: string): void => {
+  for (const part of parts) {
     if (line !== '' && measure((line + part).trimEnd()) > ems) {
       lines.push(line.trimEnd());
       line = '';
     }
     line += part;
-  };
-  for (const piece of pieces(text)) {
-    // With `split` a word longer than a line breaks anywhere.
-    if (split && measure(piece.trimEnd()) > ems) for (const char of piece) put(char);
-    else put(piece);
   }
   if (line.trim() !== '') lines.push(line.trimEnd());
   return lines;
 }
 
+/** The same parts on so many lines, each about as wide as the others: no letter stands alone on the last. */
+function even(parts: readonly string[], count: number, measure: (text: string) => number): string[] {
+  const widths = parts.map(measure);
+  const lines: string[] = [];
+  let left = widths.reduce((sum, width) => sum + width, 0);
+  let from = 0;
+  for (let more = count - 1; more > 0; more--) {
+    const target = left / (more + 1);
+    let to = from;
+    let width = 0;
+    for (; to < parts.length - more; to++) {
+      const next = widths[to] ?? 0;
+      if (to > from && width + next / 2 > target) break;
+      width += next;
+    }
+    lines.push(parts.slice(from, to).join('').trimEnd());
+    left -= width;
+    from = to;
+  }
+  return [...lines, parts.slice(from).join('').trimEnd()];
+}
+
 /** Largest size at which the wrapped text fits, by halving. */
 function wrapped(text: string, room: Room, measure: (text: string) => number, split: boolean): Fitted {
+  const at = (size: number) => parts(text, room.width / size, measure, split);
+  const fits = (lines: readonly string[], size: number): boolean =>
+    lines.length * size * LINE <= room.height && lines.every((line) => measure(line) * size <= room.width);
   let low = 1;
   let high = room.most;
-  let best: Fitted = { size: low, lines: wrap(text, room.width / low, measure, split) };
+  let lines = wrap(at(low), room.width / low, measure);
   for (let step = 0; step < 12; step++) {
     const size = (low + high) / 2;
-    const lines = wrap(text, room.width / size, measure, split);
-    const fits =
-      lines.length * size * LINE <= room.height && lines.every((line) => measure(line) * size <= room.width);
-    if (fits) {
-      best = { size, lines };
+    const next = wrap(at(size), room.width / size, measure);
+    if (fits(next, size)) {
+      lines = next;
       low = size;
     } else {
       high = size;
     }
   }
-  return best;
+  const evened = even(at(low), lines.length, measure);
+  return { size: low, lines: fits(evened, low) ? evened : lines };
 }
 
 /** A text that is never cut: as large as it may be on one line, smaller when long, on more lines when longer. */

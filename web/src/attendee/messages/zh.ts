@@ -48,7 +48,7 @@ export const zh = {
     now: '正在进行',
     number: '第 {n} 次抽奖',
     redraw: '补抽',
-    test: '测试，不计结果',
+    test: '演示，不算数',
     seats: '抽 {k} 位',
     checking: '正在核对您的奖票……',
     in: '您在本轮中，票号 {ticket}\u00a0/\u00a0{tickets}',
@@ -133,7 +133,7 @@ export const zh = {
     seat: {
       waiting: '等待主持人确认，请示意您在现场',
       present: '已确认',
-      absent: '被标记为不在场',
+      absent: '被标记为缺席',
       declined: '已放弃',
       disqualified: '已取消资格',
     },

@@ -72,7 +72,7 @@ const zh = {
     },
     redraw: {
       button: '补抽 {count} 个空缺名额',
-      help: '第 {ranks} 名未到场。补抽是一次全新的抽奖，原记录和原因都会保留。',
+      help: '第 {ranks} 位未到场。补抽是一次全新的抽奖，原记录和原因都会保留。',
       leave: '不补抽，进行下一轮',
     },
     summary: { button: '在大屏展示全部中奖者', help: '所有轮次都已抽完。' },
@@ -120,7 +120,7 @@ const zh = {
     title: '中奖者',
     none: '揭晓后，中奖者会出现在这里。',
     no: '{no} 号',
-    rank: '第 {rank} 名',
+    rank: '第 {rank} 位',
     replaced: '已由第 {draw} 次抽奖补上',
     find: '找人：姓名、部门、号码',
     shown: '显示 {shown} / {all} 人',

@@ -47,6 +47,12 @@ const zh = {
     more: '更早的',
     none: '这一段没有记录。',
     ofMeeting: '这场活动的操作记录',
+    notes: {
+      cap: '上限 {money}',
+      import: '新增 {new} 人 · 更新 {update} 人 · 有误 {errors} 行',
+      statement: '{lines} 笔，{matched} 笔相符，{differ} 笔不符',
+      seats: '{n} 位',
+    },
   },
   account: {
     title: '我的账号',
@@ -124,6 +130,12 @@ const en: typeof zh = {
     more: 'Older',
     none: 'Nothing in this part.',
     ofMeeting: 'Audit trail of this meeting',
+    notes: {
+      cap: 'Cap {money}',
+      import: '{new} new, {update} updated, {errors} rows with errors',
+      statement: '{lines} lines, {matched} match, {differ} differ',
+      seats: '{n} places',
+    },
   },
   account: {
     title: 'My account',

@@ -2,7 +2,7 @@ const zh = {
   story: {
     steps: {
       drawn:
-        '第 {draw} 次抽奖揭晓（{prize} · {round}），本人是第 {rank} 名。结果写在抽奖日志第 {line} 行，行后校验码 {head}…，与公开凭据一致。',
+        '第 {draw} 次抽奖揭晓（{prize} · {round}），本人是第 {rank} 位。结果写在抽奖日志第 {line} 行，行后校验码 {head}…，与公开凭据一致。',
       budgeted: '奖励 {money} 记在预算“{budget}”名下并已预留。',
       approved: '预算由 {who} 于 {time} 批准。',
       confirmed: '主持人确认到场，奖励变为应付。',

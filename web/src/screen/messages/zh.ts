@@ -59,7 +59,7 @@ export const zh = {
     committed: '名单与规则已锁定',
     draw: '第 {n} 次抽奖',
     redraw: '补抽 · 替换第 {ranks} 位',
-    test: '测试抽奖，不计结果',
+    test: '演示抽奖，不算数',
     k: '抽出',
     n: '名单人数',
     tickets: '奖票',
@@ -94,7 +94,7 @@ export const zh = {
   status: {
     waiting: '待确认',
     present: '已确认',
-    absent: '不在场',
+    absent: '缺席',
     declined: '放弃',
     disqualified: '取消资格',
   },
