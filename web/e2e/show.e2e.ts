@@ -230,6 +230,14 @@ describe('the show', () => {
       },
       { timeout: 20_000 },
     );
+    // The names stand there while the draw is told, and make room for the winners.
+    const revealed = make.revealed({ winners: make.seats(3), revealed_at: make.NOW + 3_000 });
+    await make.mock(page, make.snapshot({ scene: { name: 'draw', draw: 1 }, draws: [revealed] }), {});
+    await page.reload();
+    await page.getByText('正在揭晓').waitFor();
+    await stage(page, 'moving');
+    await page.getByText('恭喜中奖').waitFor();
+    await stage(page, 'resting');
     await context.close();
   });
 

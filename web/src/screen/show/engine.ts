@@ -8,7 +8,7 @@ import { globePlace, globeShape, globeStart } from './globe';
 import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, turn, way } from './motion';
 import type { Box } from './names';
 import { Quads } from './quads';
-import { regionAt } from './regions';
+import { GROW_MS, regionAt } from './regions';
 import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
 import type { Surface } from './surface';
 import { fillTexture } from './textures';
@@ -273,8 +273,8 @@ export class Engine {
     if (setting === null || setting.pace === null) return null;
     const { pace, since, still } = setting;
     if (!still) return { pace, since, now: this.around.now() };
-    // One frame per pace: nothing moves, nobody flies.
-    return { pace, since, now: since };
+    // One frame per pace: nothing moves, nobody flies. For the reveal, in the middle of the hall.
+    return { pace, since, now: pace === 'reveal' ? since + GROW_MS : since };
   }
 
   private over({ pace, now, since }: Beat): boolean {

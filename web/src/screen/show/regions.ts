@@ -1,7 +1,8 @@
 import type { Region } from './gl';
 import { type Beat, smooth } from './motion';
 
-const GROW_MS = 700;
+/** From the side to the whole width, ms. */
+export const GROW_MS = 700;
 
 const ALL: Region = { x: 0, y: 0.175, width: 1, height: 0.715 };
 const SIDE: Readonly<Record<'idle' | 'wait', Region>> = {

@@ -126,7 +126,8 @@ export const en: typeof zh = {
     other: 'Unknown warning: {code}',
   },
   error: {
-    E_SCHEMA: 'This is no readable proof: its format is wrong or something is missing.',
+    E_SCHEMA:
+      'This is no complete proof: its format is wrong or something is missing. Download it again from the meeting’s page, and do not change the file.',
     E_CANON: 'A line is not in canonical form; it may have been changed.',
     E_ENTRY: 'A line does not have exactly the fields of its type.',
     E_SEQ: 'Line numbers are not consecutive, or the first line is wrong.',
