@@ -53,27 +53,37 @@ impl QrScene {
 struct Asking(Mutex<Ms>);
 
 /// A meeting's code for those who do not follow yet: a hall of people asks for it within seconds, and the platform is
-/// asked once.
+/// asked once. A code that is kept waits for nobody.
 pub(super) async fn for_hall(app: &App, meeting: String) -> ApiResult<QrView> {
+    let scene = QrScene::Meeting(meeting);
+    if let Some(view) = kept(app, &key(&scene)).await {
+        return Ok(view);
+    }
     let asking = app.kept::<Asking>();
     let mut not_before = asking.0.lock().await;
     if app.now() < *not_before {
         return Err(ApiError::unavailable(AWAY));
     }
-    let made = code(app, &QrScene::Meeting(meeting)).await;
+    let made = code(app, &scene).await;
     if made.is_err() {
         *not_before = app.now() + PAUSE;
     }
     made
 }
 
+fn key(scene: &QrScene) -> String {
+    format!("wechat:qr:{}", scene.text())
+}
+
+async fn kept(app: &App, key: &str) -> Option<QrView> {
+    let text = app.store().get(key).await.ok()??;
+    serde_json::from_str(&text).ok()
+}
+
 /// The code of a scene. The same one is given for most of its life, so that a page that is opened often costs one call.
 pub async fn code(app: &App, scene: &QrScene) -> ApiResult<QrView> {
-    let text = scene.text();
-    let name = format!("wechat:qr:{text}");
-    if let Ok(Some(kept)) = app.store().get(&name).await
-        && let Ok(view) = serde_json::from_str(&kept)
-    {
+    let (text, name) = (scene.text(), key(scene));
+    if let Some(view) = kept(app, &name).await {
         return Ok(view);
     }
     super::account(app)?;

@@ -1,12 +1,19 @@
 //! The service account as all servers use it: one token, one ticket, the menu, QR codes, signatures.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use axum::{Json, Router, extract::State, http::Uri};
 use futures_util::future::join_all;
-use kaijiang::{app::App, people::follow, wechat::jssdk};
+use kaijiang::{app::App, clock::Clock, people::follow, wechat::jssdk};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
-    harness::{Api, Backend, Phone, TestApp, both},
+    harness::{Api, Backend, Phone, TestApp, answer, both},
     people::meeting,
 };
 
@@ -130,6 +137,48 @@ async fn a_hall_that_does_not_follow_yet_gets_one_code_and_costs_one_call() {
     let codes = join_all(hall.iter().map(|phone| phone.get("/me/follow"))).await;
     assert_eq!(codes[0]["scene"], format!("m_{meeting}"));
     assert!(codes.iter().all(|code| code == &codes[0]), "each call makes another one: {codes:?}");
+    evening.stop().await;
+}
+
+/// A platform that gives tokens and refuses codes.
+async fn refusing(State(asked): State<Arc<AtomicUsize>>, uri: Uri) -> Json<Value> {
+    if !uri.path().ends_with("/qrcode/create") {
+        return Json(json!({ "access_token": "a-token", "expires_in": 7200 }));
+    }
+    asked.fetch_add(1, SeqCst);
+    Json(json!({ "errcode": 45009, "errmsg": "reach max api daily quota limit" }))
+}
+
+/// A code that is kept is given also while the platform refuses others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hall_that_is_refused_a_code_asks_again_only_after_a_pause() {
+    let clock = Clock::fixed(1_800_000_000_000);
+    let mut evening = TestApp::start_at(Backend::Heavy, json!({}), clock.clone()).await;
+    let host = evening.staff("host");
+    let (known, new) = (meeting(&host, true).await, meeting(&host, true).await);
+    let mut phones: Vec<Phone> =
+        (0..20).map(|guest| Phone::new(&evening, &new, &format!("oRefusedGuestNumber{guest:03}"))).collect();
+    phones.push(Phone::new(&evening, &known, "oRefusedGuestOfAnother"));
+    join_all(phones.iter_mut().map(Phone::log_in)).await;
+    let other = phones.pop().unwrap();
+    let code = other.get("/me/follow").await;
+
+    let asked = Arc::new(AtomicUsize::new(0));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let far = format!("http://{}", listener.local_addr().unwrap());
+    let mut tasks = JoinSet::new();
+    let routes = Router::new().fallback(refusing).with_state(asked.clone());
+    tasks.spawn(async move { axum::serve(listener, routes).await });
+    evening.restart_with(&json!({ "wechat": { "api_base": far } })).await;
+    let ask = || join_all(phones.iter().map(|phone| answer(phone.request(Method::GET, "/me/follow"))));
+    for (ms, calls) in [(0, 1), (4_000, 1), (1_000, 2)] {
+        clock.advance(ms);
+        for (status, body) in ask().await {
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+        }
+        assert_eq!(asked.load(SeqCst), calls, "after another {ms} ms");
+        assert_eq!(other.get("/me/follow").await, code);
+    }
     evening.stop().await;
 }
 
