@@ -39,6 +39,10 @@ const mixed = make.revealed({
   ),
 });
 
+const paid = make
+  .seats(100)
+  .map((seat) => ({ ...seat, status: 'present' as const, packet: 'received' as const }));
+
 /** The still scenes, and a text that must be there. */
 const SCENES: [string, Partial<ReturnType<typeof make.snapshot>>, string][] = [
   ['lobby', {}, '微信扫码签到'],
@@ -49,6 +53,14 @@ const SCENES: [string, Partial<ReturnType<typeof make.snapshot>>, string][] = [
   ['winners-5', won(5), '共 5 位'],
   ['winners-20', won(20), '共 20 位'],
   ['winners-100', won(100), '共 100 位'],
+  [
+    'winners-100-paid',
+    {
+      scene: { name: 'draw', draw: 1 },
+      draws: [make.revealed({ winners: paid, revealed_at: make.NOW - 60_000 })],
+    },
+    '共 100 位',
+  ],
   ['paid', { scene: { name: 'draw', draw: 1 }, draws: [mixed] }, '缺席'],
   [
     'closing',

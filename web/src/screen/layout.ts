@@ -169,9 +169,9 @@ export interface Room {
 
 const LINE = 1.18;
 /** A name on one line may shrink to this part of what two lines would allow before it wraps. */
-const PREFER_ONE = 0.62;
+const PREFER_ONE = 0.7;
 /** Words may shrink to this part of what breaking them would allow. */
-const PREFER_WHOLE = 0.45;
+const PREFER_WHOLE = 0.3;
 
 /** Letters and signs of scripts that write words: Latin with all its marks, Greek, Cyrillic, figures. */
 const WORD = String.raw`[\u0021-\u002c\u002e-\u00b6\u00b8-\u052f\u1e00-\u1fff\u2018\u2019]|\p{M}`;

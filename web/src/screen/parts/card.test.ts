@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { winnersPlaces } from '../layout';
-import { ALL_LINES, SMALL_LINE, sizesOf } from './card';
+import { ALL_LINES, SMALL_LINE, STRIP, sizesOf } from './card';
 
 const UNIT = 10.8;
 const LINES = { full: 4, dense: 2, compact: 1, tiny: 1 } as const;
@@ -18,9 +18,12 @@ describe('a winner’s card', () => {
     if (place === undefined) expect.fail('no place');
     const sizes = sizesOf(place, { photo: false, unit: UNIT, lines: ALL_LINES });
     expect(sizes.manner).toBe(manner);
-    // The hall reads nothing smaller; only a page of hundreds has less.
-    if (manner !== 'tiny') expect(sizes.small).toBeGreaterThanOrEqual(2.2 * UNIT * 0.99);
-    expect(sizes.name.height + sizes.small * SMALL_LINE * LINES[manner]).toBeLessThanOrEqual(place.height);
+    // The hall reads nothing smaller; only a page of a hundred, or of hundreds, has less beside the names.
+    if (manner === 'full' || manner === 'dense')
+      expect(sizes.small).toBeGreaterThanOrEqual(2.2 * UNIT * 0.99);
+    // The strip at the foot, of the payout, covers none of it.
+    const words = sizes.name.height + sizes.small * SMALL_LINE * LINES[manner];
+    expect(words + STRIP[manner] * UNIT).toBeLessThanOrEqual(place.height);
     expect(sizes.name.most).toBeGreaterThan(sizes.small);
   });
 

@@ -17,6 +17,8 @@ export interface CardSizes {
 
 /** Smallest print that the hall reads, in units of the screen. */
 const LEAST = 2.2;
+/** The number alone, over a name that has to be larger. */
+const NUMBER = 1.8;
 /** Height of a line of small print over its size. */
 export const SMALL_LINE = 1.24;
 /** Lines of small print that a full card has beside its name: those that any card of the page needs. */
@@ -27,8 +29,14 @@ export interface Lines {
 }
 export const ALL_LINES: Lines = { department: true, money: true, past: true };
 
-function mannerOf(height: number, unit: number): Manner {
-  if (height >= unit * 13) return 'full';
+/** Narrower, an amount and a mark do not stand side by side. */
+const FULL_WIDTH = 22;
+
+/** Height of the strip at the foot that tells of the payout, in units of the screen. */
+export const STRIP: Readonly<Record<Manner, number>> = { full: 0.7, dense: 0.7, compact: 0.45, tiny: 0.45 };
+
+function mannerOf(width: number, height: number, unit: number): Manner {
+  if (height >= unit * 13 && width >= unit * FULL_WIDTH) return 'full';
   if (height >= unit * 10) return 'dense';
   return height >= unit * 5 ? 'compact' : 'tiny';
 }
@@ -38,15 +46,16 @@ export function sizesOf(
   { width, height }: Pick<Place, 'width' | 'height'>,
   { photo, unit, lines }: { photo: boolean; unit: number; lines: Lines },
 ): CardSizes {
-  const manner = mannerOf(height, unit);
+  const manner = mannerOf(width, height, unit);
+  const strip = unit * STRIP[manner];
   if (manner === 'tiny') {
     const small = Math.min(height * 0.27, width * 0.17);
-    const left = height * 0.96 - small * SMALL_LINE;
+    const left = height * 0.98 - strip - small * SMALL_LINE;
     return { manner, small, name: roomOf(width * 0.94, left, width * 0.29), photo: 0, beside: false };
   }
   if (manner !== 'full') {
-    const small = Math.min(unit * LEAST, height * 0.35);
-    const left = height * 0.96 - small * SMALL_LINE * (manner === 'dense' ? 2 : 1);
+    const small = Math.min(unit * (manner === 'dense' ? LEAST : NUMBER), height * 0.35);
+    const left = height * 0.98 - strip - small * SMALL_LINE * (manner === 'dense' ? 2 : 1);
     return { manner, small, name: roomOf(width * 0.94, left, width * 0.29), photo: 0, beside: false };
   }
   const beside = width > height * 1.25;
@@ -57,7 +66,7 @@ export function sizesOf(
   const small = Math.max(unit * LEAST, Math.min(high * 0.12, wide * 0.075, unit * 4.4));
   // The number stands above the name in any case.
   const count = 1 + Number(lines.department) + Number(lines.money) + Number(lines.past);
-  const left = Math.max(high * 0.3, high * 0.94 - small * SMALL_LINE * count);
+  const left = Math.max(high * 0.28, high * 0.94 - small * SMALL_LINE * count);
   return { manner, small, name: roomOf(wide * 0.9, left, wide * 0.29), photo: side, beside };
 }
 

@@ -326,6 +326,7 @@ export class Engine {
       hero,
       seed: setting.seed,
       colors: this.colors,
+      still: setting.still,
     };
     quads.clear();
     const [middleX, middleY, scale] = viewOf(region, frame);
@@ -353,7 +354,9 @@ export class Engine {
       fly(quads, scene, setting.cards.map(target), start, { plate: paper, name });
     const alpha = leaving(beat);
     const look = { ...shape.look(aspect), turn: angle, tilt: shape.tilt, alpha };
-    renderer.draw(region, style === 'sphere' && alpha > 0.11 ? look : null, quads);
+    const globe = style === 'sphere' && alpha > 0.11 ? look : null;
+    // Beside the stage stand the facts of the draw, until it has the whole width.
+    renderer.draw(region, globe, quads, beat.pace !== 'reveal');
   }
 
   /** Place on the globe of winner `i`; −1 when the globe does not have that name. */

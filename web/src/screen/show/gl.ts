@@ -235,8 +235,11 @@ export class Renderer {
     gl.drawElements(gl.TRIANGLES, left.count * 6, gl.UNSIGNED_INT, this.fixed * 24);
   }
 
-  /** One frame: the background, then everything else in one call; without `look` the quads that stay are left out. */
-  draw(region: Region, look: Look | null, quads: Quads): void {
+  /**
+   * One frame: the background, then everything else in one call; without `look` the quads that stay are left out.
+   * `within`: nothing is drawn beside the region.
+   */
+  draw(region: Region, look: Look | null, quads: Quads, within: boolean): void {
     const { gl, canvas } = this;
     // Pixel on pixel with the background; only now, for a canvas of another size is empty.
     if (canvas.width !== this.backWidth || canvas.height !== this.backHeight) {
@@ -271,8 +274,21 @@ export class Renderer {
     gl.uniform3fv(at('view'), view);
     gl.uniform1f(at('aspect'), aspect);
     gl.enable(gl.BLEND);
+    if (within) this.clip(region);
     gl.drawElements(gl.TRIANGLES, (this.fixed + count - first) * 6, gl.UNSIGNED_INT, first * 24);
+    gl.disable(gl.SCISSOR_TEST);
     gl.disable(gl.BLEND);
+  }
+
+  private clip({ x, y, width, height }: Region): void {
+    const { gl, canvas } = this;
+    gl.enable(gl.SCISSOR_TEST);
+    gl.scissor(
+      Math.round(x * canvas.width),
+      Math.round((1 - y - height) * canvas.height),
+      Math.round(width * canvas.width),
+      Math.round(height * canvas.height),
+    );
   }
 
   /** Gives memory back; the canvas cannot be used again. */

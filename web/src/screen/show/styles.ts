@@ -15,6 +15,8 @@ export interface Scene {
   k: number;
   hero: (i: number) => Box;
   seed: number;
+  /** Nothing moves. */
+  still?: boolean;
   colors: { ink: Color; accent: Color; accentInk: Color; chip: Color; panel: Color; soft: Color };
 }
 
@@ -258,7 +260,9 @@ export function cards(quads: Quads, scene: Scene): void {
   const gone = 1 - smooth(flight(beat) * 2);
   for (let card = 0; card < total; card++) {
     const winner = winning.get(card);
-    const { back, face } = cardAt(card, beat, winner !== undefined);
+    const { back: turned, face } = cardAt(card, beat, winner !== undefined);
+    // Where nothing moves, no card stands half turned.
+    const back = scene.still ? Math.round(turned) : turned;
     if (winner !== undefined && flight(beat) > 0) continue;
     const { x, y } = cardPlace(card, grid);
     const squash = Math.max(0.03, Math.abs(Math.cos(back * Math.PI)));
