@@ -24,6 +24,7 @@ export const en: typeof zh = {
   verdict: {
     running: 'Verifying…',
     good: 'Proved',
+    part: 'The record holds; not all winners were checked',
     goodText: 'Worked out again and in agreement with the record: draws: {draws}, winners: {winners}.',
     goodPart:
       'The record is complete and signed. Of {revealed} revealed draws {draws} came with proofs: {winners} winners were worked out again; for the others only the record was checked.',

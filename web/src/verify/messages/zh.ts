@@ -22,6 +22,7 @@ export const zh = {
   verdict: {
     running: '正在验证……',
     good: '验证通过',
+    part: '记录无误，中奖结果未全部验证',
     goodText: '{draws} 次抽奖、{winners} 位中奖者，全部重新算出，与记录一致。',
     goodPart:
       '记录完整且有签名。{revealed} 次已揭晓的抽奖中，{draws} 次附有证明，已重新算出 {winners} 位中奖者；其余只核对了记录。',
