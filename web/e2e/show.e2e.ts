@@ -215,31 +215,35 @@ describe('the show', () => {
     await context.close();
   });
 
-  it('stands still for whoever wants nothing to move', async () => {
-    const context = await browser.newContext({ viewport: HALL, reducedMotion: 'reduce' });
-    const page = await context.newPage();
-    await page.addInitScript(() => localStorage.setItem('kaijiang.screen.gala', 'paired'));
-    await make.mock(page, make.snapshot({ draws: [closed] }), {});
-    await page.goto(`${home}/screen/gala`);
-    await stage(page, 'moving');
-    // The names arrive; from then on every picture is the same.
-    await vi.waitFor(
-      async () => {
-        const [a, b, c] = [await picture(page), await picture(page), await picture(page)];
-        expect(new Set([a, b, c]).size).toBe(1);
-      },
-      { timeout: 20_000 },
-    );
-    // The names stand there while the draw is told, and make room for the winners.
-    const revealed = make.revealed({ winners: make.seats(3), revealed_at: make.NOW + 3_000 });
-    await make.mock(page, make.snapshot({ scene: { name: 'draw', draw: 1 }, draws: [revealed] }), {});
-    await page.reload();
-    await page.getByText('正在揭晓').waitFor();
-    await stage(page, 'moving');
-    await page.getByText('恭喜中奖').waitFor();
-    await stage(page, 'resting');
-    await context.close();
-  });
+  it.each(['sphere', 'slot'] as const)(
+    'stands still for whoever wants nothing to move: %s',
+    async (style) => {
+      const context = await browser.newContext({ viewport: HALL, reducedMotion: 'reduce' });
+      const page = await context.newPage();
+      await page.addInitScript(() => localStorage.setItem('kaijiang.screen.gala', 'paired'));
+      await make.mock(page, make.snapshot({ draws: [closed], show: look({ style }) }), {});
+      await page.goto(`${home}/screen/gala`);
+      await stage(page, 'moving');
+      // The names arrive; from then on every picture is the same.
+      await vi.waitFor(
+        async () => {
+          const [a, b, c] = [await picture(page), await picture(page), await picture(page)];
+          expect(new Set([a, b, c]).size).toBe(1);
+        },
+        { timeout: 20_000 },
+      );
+      // The names stand there while the draw is told, and make room for the winners.
+      const revealed = make.revealed({ winners: make.seats(3), revealed_at: make.NOW + 3_000 });
+      const told = { draws: [revealed], show: look({ style }) };
+      await make.mock(page, make.snapshot({ scene: { name: 'draw', draw: 1 }, ...told }), {});
+      await page.reload();
+      await page.getByText('正在揭晓').waitFor();
+      await stage(page, 'moving');
+      await page.getByText('恭喜中奖').waitFor();
+      await stage(page, 'resting');
+      await context.close();
+    },
+  );
 
   it('tells the same story without WebGL', async () => {
     const plain = await launch(NO_WEBGL);

@@ -97,12 +97,27 @@ describe('/verify', () => {
   it('fetches the proof of a meeting from its own server only', async () => {
     const { context, page, complaints } = await open(browser, LAPTOP, home);
     await page.goto(`${home}/verify`);
-    await page.getByLabel('凭据地址或活动编号').fill('https://example.com/api/meetings/a/proof');
+    await page.getByLabel('凭据地址、活动编号').fill('https://example.com/api/meetings/a/proof');
     await page.getByRole('button', { name: '验证' }).click();
     await page.getByText('出于安全').waitFor();
-    await page.getByLabel('凭据地址或活动编号').fill(`${home}/m/gala`);
+    await page.getByLabel('凭据地址、活动编号').fill('9NTE-JYRN-2PBK-CA09-3RFB-BRP0');
+    await page.getByRole('button', { name: '验证' }).click();
+    await page.getByText('这是凭据码').waitFor();
+    await page.getByLabel('凭据地址、活动编号').fill(`${home}/m/gala`);
     await page.getByRole('button', { name: '验证' }).click();
     await page.getByRole('heading', { name: '验证通过' }).waitFor();
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it('proves what was pasted, and says so when a link names nothing', async () => {
+    const { context, page, complaints } = await open(browser, LAPTOP, home);
+    await page.goto(`${home}/verify#%`);
+    await page.getByText('看不懂这个地址').waitFor();
+    await page.getByLabel('凭据地址、活动编号').fill(JSON.stringify(vector('bundle-gala').bundle, null, 2));
+    await page.getByRole('button', { name: '验证' }).click();
+    await page.getByRole('heading', { name: '验证通过' }).waitFor();
+    await page.getByText('来源：粘贴的凭据').waitFor();
     expect(complaints).toEqual([]);
     await context.close();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { codeLetters, readProofFile, readSource } from './source';
+import { codeLetters, linkedIn, readProofFile, readSource } from './source';
 
 const HOME = 'https://lot.example.cn';
 
@@ -13,11 +13,24 @@ describe('readSource', () => {
       `${HOME}/screen/nianhui`,
       `${HOME}${path}`,
       path,
+      'lot.example.cn/m/nianhui',
+      `LOT.example.cn${path}`,
     ]) {
       expect(readSource(text, HOME)).toEqual({ path });
     }
     const one = '/api/meetings/nianhui/draws/12/proof';
     expect(readSource(`${HOME}${one}?x=1`, HOME)).toEqual({ path: one });
+  });
+
+  it('takes a proof that was pasted, and tells a log code from a meeting', () => {
+    expect(readSource(' {"v":"mlot1"}\n', HOME)).toEqual({ text: '{"v":"mlot1"}' });
+    for (const text of [
+      '9NTE-JYRN-2PBK-CA09-3RFB-BRP0',
+      '9NTEJYRN2PBKCA093RFBBRP0',
+      '9NTE JYRN 2PBK CA09 3RFB BRP0',
+    ]) {
+      expect(readSource(text, HOME)).toEqual({ problem: 'code' });
+    }
   });
 
   it('fetches from nowhere else', () => {
@@ -37,6 +50,15 @@ describe('readSource', () => {
     ]) {
       expect(readSource(text, HOME)).toEqual({ problem: 'address' });
     }
+  });
+});
+
+describe('linkedIn', () => {
+  it('reads a link, also a broken one', () => {
+    expect(linkedIn('')).toBe('');
+    expect(linkedIn('#nianhui')).toBe('nianhui');
+    expect(linkedIn('#%2Fm%2Fnianhui')).toBe('/m/nianhui');
+    expect(linkedIn('#%')).toBe('%');
   });
 });
 

@@ -1,17 +1,27 @@
-/** What a person typed, as an address of ours to fetch. */
-export type Source = { path: string } | { problem: 'address' } | { problem: 'foreign' };
+/** What a person typed or pasted: an address of ours to fetch, a proof itself, or what is wrong with it. */
+export type Source = { path: string } | { text: string } | { problem: 'address' | 'foreign' | 'code' };
 
 const MEETING = /^[A-Za-z0-9_-]{1,64}$/;
 const PROOF = /^\/api\/meetings\/[A-Za-z0-9_-]+\/(?:draws\/[0-9]+\/)?proof$/;
 const PAGE = /^\/(?:screen|m)\/([A-Za-z0-9_-]+)\/?$/;
+/** As the screen shows it, or as somebody writes it down. */
+const CODE = /^[0-9A-Z]{4}(?:[-\s]?[0-9A-Z]{4}){5}$/;
 
 function proofOf(meeting: string): string {
   return `/api/meetings/${meeting}/proof`;
 }
 
-/** Reads a meeting's name, the address of one of its pages, or of a proof; only from our own server. */
+/** People copy an address without its scheme, as browsers show it. */
+function withScheme(typed: string, home: URL): string {
+  const bare = typed.toLowerCase().startsWith(`${home.host.toLowerCase()}/`);
+  return bare ? `${home.protocol}//${typed}` : typed;
+}
+
+/** Reads a meeting's name, the address of one of its pages or of a proof, or a pasted proof; fetches only from our own server. */
 export function readSource(text: string, origin: string): Source {
-  const typed = text.trim();
+  const typed = withScheme(text.trim(), new URL(origin));
+  if (typed.startsWith('{')) return { text: typed };
+  if (CODE.test(typed)) return { problem: 'code' };
   if (MEETING.test(typed)) return { path: proofOf(typed) };
   if (!/^(?:https?:\/\/|\/)/i.test(typed)) return { problem: 'address' };
   let url: URL;
@@ -24,6 +34,16 @@ export function readSource(text: string, origin: string): Source {
   if (PROOF.test(url.pathname)) return { path: url.pathname };
   const page = PAGE.exec(url.pathname);
   return page?.[1] ? { path: proofOf(page[1]) } : { problem: 'address' };
+}
+
+/** The meeting that a link names after its `#`, which is never sent anywhere by itself; empty for none. */
+export function linkedIn(hash: string): string {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    // A broken escape names no meeting; the page says so when it is read as an address.
+    return hash.slice(1);
+  }
 }
 
 /** A proof and, when a phone exported it, what only that phone knows. */

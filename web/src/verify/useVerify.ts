@@ -5,7 +5,7 @@ import { readProofFile, readSource } from './source';
 
 /** Something went wrong before there was anything to verify; `key` names the sentence. */
 export interface Problem {
-  key: 'address' | 'foreign' | 'fetch' | 'file' | 'size' | 'broken';
+  key: 'address' | 'foreign' | 'code' | 'fetch' | 'file' | 'size' | 'broken';
   values: Record<string, string | number>;
 }
 
@@ -65,21 +65,22 @@ export function useVerify() {
     });
   }
 
-  function fromAddress(typed: string): Promise<void> {
-    const source = readSource(typed, location.origin);
-    if ('problem' in source) {
-      reset();
-      fail(source.problem, { host: location.host });
-      return Promise.resolve();
+  async function fetched(path: string): Promise<string | null> {
+    try {
+      return await (await fetchOk(path)).text();
+    } catch (error) {
+      fail('fetch', { detail: error instanceof ApiError ? error.detail : String(error) });
+      return null;
     }
-    return run(source.path, async () => {
-      try {
-        return await (await fetchOk(source.path)).text();
-      } catch (error) {
-        fail('fetch', { detail: error instanceof ApiError ? error.detail : String(error) });
-        return null;
-      }
-    });
+  }
+
+  /** `pasted` names the source when it is a proof itself. */
+  async function fromText(typed: string, pasted: string): Promise<void> {
+    const source = readSource(typed, location.origin);
+    if ('path' in source) return run(source.path, () => fetched(source.path));
+    if ('text' in source) return run(pasted, () => Promise.resolve(source.text));
+    reset();
+    fail(source.problem, { host: location.host });
   }
 
   function reset(): void {
@@ -89,5 +90,5 @@ export function useVerify() {
     problem.value = null;
   }
 
-  return { name, busy, progress, outcome, problem, has, fromFile, fromAddress, reset };
+  return { name, busy, progress, outcome, problem, has, fromFile, fromText, reset };
 }
