@@ -9,6 +9,7 @@ vi.mock('./names', () => ({ drawNames: () => () => undefined }));
 vi.mock('./gl', () => ({
   TEXTURE: 2048,
   viewOf: () => [0, 0, 1],
+  around: () => [0, 0, 1, 1],
   Renderer: class {
     software = true;
 
@@ -47,6 +48,7 @@ function stage() {
   const engine = new Engine(surface, surface, {
     now: () => at,
     active: () => undefined,
+    spot: () => undefined,
     failed: () => said.push('failed'),
     again: () => said.push('again'),
     without: false,

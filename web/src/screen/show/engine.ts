@@ -1,15 +1,15 @@
-import type { ThemeName } from '../../shared/themes';
+import { paletteOf, type ThemeName } from '../../shared/themes';
 import type { Context } from './atlas';
 import { paintBackdrop } from './backdrop';
 import { colorsOf } from './colors';
-import { confetti, fly, type Target } from './finale';
-import { Renderer, viewOf } from './gl';
-import { globePlace, globeShape, globeStart } from './globe';
-import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS, turn, way } from './motion';
+import { compose } from './frame';
+import { type Region, Renderer } from './gl';
+import { globePlace, globeShape } from './globe';
+import { type Beat, CONFETTI_MS, FLY_MS, type Pace, SPIN_MS } from './motion';
 import type { Box } from './names';
 import { Quads } from './quads';
-import { GROW_MS, regionAt } from './regions';
-import { FLAT, FLAT_NAMES, leaving, type Scene, type StyleName, startOf } from './styles';
+import { GROW_MS } from './regions';
+import { FLAT_NAMES, type StyleName } from './styles';
 import type { Surface } from './surface';
 import { fillTexture } from './textures';
 
@@ -80,6 +80,8 @@ export interface Around {
   now(): number;
   /** Something moves now, or nothing any more. */
   active(on: boolean): void;
+  /** All is dark but for this part of the frame; `null`: it is not. */
+  spot(part: Region | null): void;
   /** There is no WebGL, or the machine cannot follow. */
   failed(): void;
   /** It goes again after all. */
@@ -107,6 +109,7 @@ export class Engine {
   private level = 0;
   private slow = { from: 0, frames: 0 };
   private on = false;
+  private spot: Region | null = null;
   private size: Frame = { width: 0, height: 0, ratio: 1, font: 'sans-serif' };
   private colors = colorsOf('red');
   private picture: ImageBitmap | null = null;
@@ -224,7 +227,7 @@ export class Engine {
     if (context === null) return;
     const look = { theme: this.setting?.theme ?? 'red', picture: this.picture };
     paintBackdrop(context, this.back.width, this.back.height, look);
-    this.renderer?.backdrop(this.back);
+    this.renderer?.backdrop(this.back, paletteOf(look.theme).back[2]);
   }
 
   private renew(): void {
@@ -292,6 +295,7 @@ export class Engine {
 
   private tell(on: boolean): void {
     if (on !== this.on) this.around.active(on);
+    if (!on) this.light(null);
     this.on = on;
   }
 
@@ -310,58 +314,17 @@ export class Engine {
   };
 
   private draw(beat: Beat): void {
-    const { setting, renderer, quads, size } = this;
+    const { setting, renderer, quads, size, names, places, heroes, colors } = this;
     if (setting === null || renderer === null || size.height === 0) return;
-    const region = regionAt(beat);
-    const frame = size.width / size.height;
-    const aspect = (frame * region.width) / region.height;
-    const winners = beat.pace === 'reveal' ? this.heroes.length : 0;
-    const hero = (i: number): Box => this.heroes[i] ?? [0, 0, 0, 0];
-    const scene: Scene = {
-      beat,
-      aspect,
-      names: this.names,
-      winners,
-      k: setting.k,
-      hero,
-      seed: setting.seed,
-      colors: this.colors,
-      still: setting.still,
-    };
-    quads.clear();
-    const [middleX, middleY, scale] = viewOf(region, frame);
-    if (beat.pace === 'reveal') {
-      // The paper falls over the whole frame, whatever part of it the stage has.
-      confetti(quads, { ...scene, aspect: (frame + Math.abs(middleX)) / scale }, this.colors.mark);
-    }
-    const style = setting.style;
-    if (style !== 'sphere' && beat.now - beat.since < SPIN_MS + FLY_MS) FLAT[style](quads, scene);
-    else if (style !== 'sphere' && beat.pace !== 'reveal') FLAT[style](quads, scene);
-    const target = ({ x, y, width, height }: Card): Target => ({
-      x: ((2 * x + width - size.width) / size.height - middleX) / scale,
-      y: (1 - (2 * y + height) / size.height - middleY) / scale,
-      width: (2 * width) / size.height / scale,
-      height: (2 * height) / size.height / scale,
-    });
-    const shape = globeShape(this.names.length);
-    const angle = turn(way(beat));
-    const start = (i: number) =>
-      style === 'sphere'
-        ? globeStart(this.indexOf(i), this.names.length, angle, shape, aspect)
-        : startOf(style, i, scene);
-    const { paper, name } = this.colors;
-    if (beat.pace === 'reveal' && beat.now - beat.since < SPIN_MS + FLY_MS + 600)
-      fly(quads, scene, setting.cards.map(target), start, { plate: paper, name });
-    const alpha = leaving(beat);
-    const look = { ...shape.look(aspect), turn: angle, tilt: shape.tilt, alpha };
-    const globe = style === 'sphere' && alpha > 0.11 ? look : null;
-    // Beside the stage stand the facts of the draw, until it has the whole width.
-    renderer.draw(region, globe, quads, beat.pace !== 'reveal');
+    const picture = compose(quads, { setting, size, names, places, heroes, colors }, beat);
+    renderer.draw(picture, quads);
+    this.light(picture.spot);
   }
 
-  /** Place on the globe of winner `i`; −1 when the globe does not have that name. */
-  private indexOf(i: number): number {
-    return this.places.get(this.setting?.winners[i]?.no ?? 0) ?? -1;
+  /** Tells where there is something to be seen; `null`: anywhere. */
+  private light(spot: Region | null): void {
+    if (JSON.stringify(spot) !== JSON.stringify(this.spot)) this.around.spot(spot);
+    this.spot = spot;
   }
 
   /** Gives up what the machine cannot do, at last the whole stage. */

@@ -41,7 +41,7 @@ const PIECES = 110;
 
 /** Coloured paper that falls behind the cards, from the moment when the winners stand. */
 export function confetti(quads: Quads, scene: Scene, colors: readonly Color[]): void {
-  const t = scene.beat.now - scene.beat.since - SPIN_MS - FLY_MS * 0.7;
+  const t = scene.beat.now - scene.beat.since - SPIN_MS - FLY_MS;
   if (scene.beat.pace !== 'reveal' || t < 0 || t > CONFETTI_MS) return;
   const seconds = t / 1000;
   const fading = clamp01((CONFETTI_MS - t) / 1500);

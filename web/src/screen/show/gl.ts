@@ -30,6 +30,9 @@ interface Program {
 
 /** What the last frame left on the canvas. */
 interface Left {
+  /** Light on the background, and in the dark the part that is no plain colour. */
+  light: number;
+  spot: Region | null;
   /** Uniforms that placed its quads. */
   view: readonly [number, number, number];
   /** Quads that were of that frame alone: they are still in the buffer. */
@@ -38,7 +41,7 @@ interface Left {
   globe: Ellipse | null;
 }
 
-type Ellipse = readonly [number, number, number, number];
+export type Ellipse = readonly [number, number, number, number];
 /** Holds the corners of the canvas. */
 const EVERYWHERE: Ellipse = [0, 0, 1.5, 1.5];
 
@@ -50,13 +53,26 @@ export interface Region {
   height: number;
 }
 
+/** A frame, beside its quads. */
+export interface Shot {
+  region: Region;
+  /** The globe; `null` without it. */
+  look: Look | null;
+  /** Nothing is drawn beside the region. */
+  within: boolean;
+  /** Light on the background, from 0 to 1. */
+  light: number;
+  /** In the dark, the part of the frame beside which there is nothing at all. */
+  spot: Region | null;
+}
+
 /** Middle and scale of a region, in half heights of the frame. */
 export function viewOf({ x, y, width, height }: Region, aspect: number): [number, number, number] {
   return [(2 * x + width - 1) * aspect, 1 - 2 * y - height, height];
 }
 
 /** The ellipse that holds the globe and what stands over its outline. */
-function around({ across, up, em }: Look, [x, y, scale]: Left['view'], aspect: number): Ellipse {
+export function around({ across, up, em }: Look, [x, y, scale]: Left['view'], aspect: number): Ellipse {
   const half = (radius: number): number => (OUTLINE * radius + OVERHANG * em) * scale + 0.005;
   return [x / aspect, y, half(across) / aspect, half(up)];
 }
@@ -80,6 +96,7 @@ export class Renderer {
   /** Draws quads as the background behind them. */
   private readonly wipeProgram: Program;
   private left: Left | null = null;
+  private dark: readonly [number, number, number] = [0, 0, 0];
   private readonly buffer: WebGLBuffer;
   private readonly order: WebGLBuffer;
   private back: WebGLTexture;
@@ -179,9 +196,11 @@ export class Renderer {
     };
   }
 
-  /** The background of the whole frame. */
-  backdrop(image: Surface): void {
+  /** The background of the whole frame, and its colour in the dark (`#rrggbb`). */
+  backdrop(image: Surface, dark: string): void {
     const { gl } = this;
+    const channel = (at: number): number => Number.parseInt(dark.slice(at, at + 2), 16) / 255;
+    this.dark = [channel(1), channel(3), channel(5)];
     gl.deleteTexture(this.back);
     this.back = this.texture(image.width, image.height, gl.RGBA8);
     this.backWidth = image.width;
@@ -220,26 +239,39 @@ export class Renderer {
   }
 
   /** Puts the background back where the last frame drew, or everywhere when nothing is known of it. */
-  private wipe(aspect: number): void {
-    const { gl, left } = this;
+  private wipe(aspect: number, light: number): void {
+    const { gl, dark } = this;
+    const left = this.left?.light === light ? this.left : null;
+    if (light === 0) {
+      this.blacken(left);
+      return;
+    }
     const globe = left === null ? EVERYWHERE : left.globe;
     if (globe !== null) {
       gl.useProgram(this.backProgram.made);
       gl.uniform4fv(this.backProgram.at('ellipse'), globe);
+      gl.uniform4f(this.backProgram.at('dark'), ...dark, 1 - light);
       gl.drawArrays(gl.TRIANGLE_FAN, 0, SECTORS + 2);
     }
     if (left === null || left.count === 0) return;
     gl.useProgram(this.wipeProgram.made);
     gl.uniform1f(this.wipeProgram.at('aspect'), aspect);
     gl.uniform3fv(this.wipeProgram.at('view'), left.view);
+    gl.uniform4f(this.wipeProgram.at('dark'), ...dark, 1 - light);
     gl.drawElements(gl.TRIANGLES, left.count * 6, gl.UNSIGNED_INT, this.fixed * 24);
   }
 
-  /**
-   * One frame: the background, then everything else in one call; without `look` the quads that stay are left out.
-   * `within`: nothing is drawn beside the region.
-   */
-  draw(region: Region, look: Look | null, quads: Quads, within: boolean): void {
+  /** In the dark there is one colour, and to fill a rectangle with it is many times as quick as to draw it. */
+  private blacken(left: Left | null): void {
+    const { gl, dark } = this;
+    if (left?.spot) this.clip(left.spot);
+    gl.clearColor(...dark, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.disable(gl.SCISSOR_TEST);
+  }
+
+  /** One frame: the background, then everything else in one call; without `look` the quads that stay are left out. */
+  draw({ region, look, within, light, spot }: Shot, quads: Quads): void {
     const { gl, canvas } = this;
     // Pixel on pixel with the background; only now, for a canvas of another size is empty.
     if (canvas.width !== this.backWidth || canvas.height !== this.backHeight) {
@@ -252,10 +284,10 @@ export class Renderer {
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.activeTexture(gl.TEXTURE2);
     gl.bindTexture(gl.TEXTURE_2D, this.back);
-    this.wipe(aspect);
+    this.wipe(aspect, light);
     const count = Math.min(quads.count, this.room - this.fixed);
     const globe = look !== null && this.fixed > 0 ? around(look, view, aspect) : null;
-    this.left = { view, count, globe };
+    this.left = { light, spot, view, count, globe };
     const first = look === null ? this.fixed : 0;
     if (this.fixed + count <= first) return;
     if (count > 0)

@@ -30,12 +30,14 @@ void main() {
     vec3 across = normalize(vec3(p.z + 1e-4, 0., -p.x));
     vec3 up = cross(p, across);
     q = p.xy * globe.xy * near;
-    float front = smoothstep(-.05, .35, p.z);
-    if (p.z > -.05 && size.x > 0.) {
+    float front = smoothstep(.1, .5, p.z);
+    if (p.z > .15 && size.x > 0.) {
       q += (across.xy * side.x * size.x + up.xy * side.y * size.y) * globe.z * near;
       tint.a *= (.2 + .8 * front * front) * globe.w;
     } else {
-      q += side * stage.z * (p.z > 0. ? 1.5 : 1.) * near;
+      // Corners of a diamond.
+      vec2 point = corner == 0 ? vec2(-1., 0.) : corner == 1 ? vec2(0., 1.) : corner == 2 ? vec2(1., 0.) : vec2(0., -1.);
+      q += point * stage.z * (p.z > 0. ? 1.5 : 1.) * near;
       kind = 3;
       tint.a *= (size.x > 0. ? .34 : .4 + .3 * front) * globe.w * near;
     }
@@ -82,7 +84,8 @@ export const BACK_FRAGMENT = `#version 300 es
 precision mediump float;
 in highp vec2 behind;
 uniform sampler2D back;
+uniform vec4 dark; // colour, and how much of it
 out vec4 color;
 void main() {
-  color = texture(back, behind);
+  color = vec4(mix(texture(back, behind).rgb, dark.rgb, dark.a), 1.);
 }`;

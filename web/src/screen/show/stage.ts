@@ -1,5 +1,6 @@
 import { steadyNow } from '../../shared/steady';
 import { Engine, type Frame, type Person, type Setting } from './engine';
+import type { Region } from './gl';
 import type { Order } from './stage.worker';
 import StageWorker from './stage.worker?worker';
 
@@ -16,6 +17,7 @@ export interface Watcher {
   /** The server's clock, ms. */
   now(): number;
   active(on: boolean): void;
+  spot(part: Region | null): void;
   failed(): void;
   again(): void;
   without: boolean;
@@ -42,6 +44,7 @@ function beside(canvas: HTMLCanvasElement, back: HTMLCanvasElement, watcher: Wat
   worker.onmessage = ({ data }) => {
     if (data.failed) watcher.failed();
     else if (data.again) watcher.again();
+    else if ('spot' in data) watcher.spot(data.spot);
     else watcher.active(data.active);
   };
   worker.onerror = (event) => {

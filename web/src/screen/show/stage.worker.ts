@@ -27,6 +27,7 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
     engine = new Engine(canvas, back, {
       now: () => steadyNow() + offset,
       active: (on) => self.postMessage({ active: on }),
+      spot: (part) => self.postMessage({ spot: part }),
       failed: () => self.postMessage({ failed: true }),
       again: () => self.postMessage({ again: true }),
       without,
