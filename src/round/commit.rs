@@ -109,6 +109,10 @@ pub(super) fn problems(
 
 /// 422 when fewer members have tickets than there are seats, or when weights make the drawing too long.
 pub(super) fn enough(electorate: &Electorate, seats: i64) -> ApiResult<()> {
+    if electorate.eligible == 0 {
+        let detail = "还没有人能中奖：请等大家签到，或放宽条件。";
+        return Err(ApiError::invalid("not_enough_eligible", "seats", detail));
+    }
     if electorate.eligible < seats {
         let detail =
             format!("本轮要抽 {seats} 人，可中奖的只有 {} 人；请减少名额或放宽条件。", electorate.eligible);

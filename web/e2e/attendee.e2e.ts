@@ -199,8 +199,13 @@ describe('/m', () => {
     tell(committed, evening.seen[0]);
     await page.getByText('您在本轮中，票号 8 / 25').waitFor();
     await look(page, 'tap');
+    // Pressed without a network: sent as soon as there is one.
+    await page.route('**/me/tap', (route) => route.abort(), { times: 1 });
     await page.getByRole('button', { name: '点一下' }).click();
+    await page.getByText('网络不通').waitFor();
+    await page.evaluate(() => dispatchEvent(new Event('online')));
     await page.getByText('已加入您的随机数').waitFor();
+    await page.getByText('网络不通').waitFor({ state: 'detached' });
     expect(r).toMatch(/^[0-9a-f]{64}$/);
     await look(page, 'tapped');
     tell(make.galaDraw(evening.lines, 1), evening.seen[1]);

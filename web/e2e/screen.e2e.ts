@@ -58,7 +58,7 @@ const SCENES: [string, Partial<ReturnType<typeof make.snapshot>>, string][] = [
     '等待第一位签到',
   ],
   ['ready', { scene: { name: 'ready', round_id: 'r1' } }, '即将开奖'],
-  ['committed', { draws: [open1] }, '秒后产生随机数'],
+  ['committed', { draws: [open1] }, '秒后才能定下随机数'],
   ['taps', { draws: [make.draw({ taps: 214 })] }, '打开手机'],
   [
     'dice',
@@ -174,7 +174,9 @@ describe('/screen', () => {
       },
     });
     await page.goto(`${home}/screen/${make.MEETING}`);
-    await page.getByLabel('配对码').fill('0000 0000');
+    // The field is ready: nobody has a mouse at a projector.
+    await page.getByLabel('配对码').waitFor();
+    await page.keyboard.type('00000000');
     await page.getByRole('button', { name: '连接' }).click();
     await page.getByText('配对码不对').waitFor();
     await page.screenshot({ path: join(SHOTS, 'screen-pair.png') });
@@ -192,7 +194,7 @@ describe('/screen', () => {
     const tell = (one: unknown): void =>
       far.send('draw', { draw: one, log: make.checkpoint(2), code: 'AAAA-BBBB-CCCC-DDDD-EEEE-FFFF' });
     tell(open1);
-    await page.getByText('秒后产生随机数').waitFor();
+    await page.getByText('秒后才能定下随机数').waitFor();
     tell(make.draw());
     await page.getByText('正在产生随机数').waitFor();
     far.pass('taps', { draw: 1, m: 77 });

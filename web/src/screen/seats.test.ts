@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { revealed, seat, seats } from '../../e2e/fixtures';
+import { draw, revealed, seat, seats } from '../../e2e/fixtures';
 import { levelOf } from './randomness';
-import { byPrize, paidOf, payoutOf, replacedBy, seatsOf } from './seats';
+import { byPrize, paidOf, payoutOf, ranksOf, replacedBy, seatsOf } from './seats';
 import { summaryPages } from './summary';
 
 const main = revealed({
@@ -22,6 +22,14 @@ describe('seats', () => {
     expect(three?.aside).toBe(true);
     expect(replacedBy(again, draws).get(2)).toBe(second);
     expect(replacedBy(redraw, draws).get(2)).toBe(main.winners[1]);
+  });
+
+  it('are named while they are drawn anew, where that is certain', () => {
+    const begun = draw({ draw: 4, kind: 'redraw', parent: 1, k: 1 });
+    expect(ranksOf(begun, [...draws, begun])).toEqual([3]);
+    expect(ranksOf({ ...begun, k: 2 }, draws)).toEqual([]);
+    expect(ranksOf({ ...begun, parent: 9 }, draws)).toEqual([]);
+    expect(ranksOf(redraw, draws)).toEqual([2]);
   });
 
   it('leave those set aside, tests and void draws out of the summary', () => {

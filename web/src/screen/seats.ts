@@ -40,6 +40,16 @@ export function replacedBy(redraw: DrawView, draws: readonly DrawView[]): Map<nu
   return out;
 }
 
+/** Ranks that a redraw gives anew; empty while that cannot be told. */
+export function ranksOf(redraw: DrawView, draws: readonly DrawView[]): number[] {
+  if (redraw.winners.length > 0) return redraw.winners.map(({ rank }) => rank).sort((a, b) => a - b);
+  const parent = draws.find(({ draw }) => draw === redraw.parent);
+  const earlier = draws.filter(({ draw }) => draw < redraw.draw);
+  const open = parent === undefined ? [] : seatsOf(parent, earlier).filter(({ aside }) => aside);
+  // Not all that are open have to be drawn: the log says which, and the page does not have it yet.
+  return open.length === redraw.k ? open.map(({ holder }) => holder.rank) : [];
+}
+
 export type Payout = 'sending' | 'sent' | 'received' | 'returned' | 'trouble';
 
 /** A packet's state in the few words that a hall needs; nothing before it is on its way. */

@@ -36,6 +36,7 @@ const zh = {
     open: '进入',
     created: '创建于 {time}',
     rehearse: '彩排',
+    rehearsalName: '彩排',
     copy: '复制活动',
     copyHint:
       '复制设置、奖项、轮次和舞台样式，不复制人员、预算和结果。名单可以在新活动的“名单”里从原活动导入。',
@@ -58,8 +59,8 @@ const zh = {
     invited: '名单',
     bound: '已绑定',
     present: '在场',
-    viewers: '在看',
-    code: '凭据码',
+    viewers: '打开页面',
+    code: '当前凭据码',
     codeHint: '抽奖日志此刻的校验码，点击复制。现场任何人都可以拿手机上的码来核对。',
     copied: '已复制',
     live: '实时',
@@ -139,6 +140,7 @@ const en: typeof zh = {
     open: 'Open',
     created: 'Created {time}',
     rehearse: 'Rehearse',
+    rehearsalName: 'Rehearsal',
     copy: 'Copy',
     copyHint:
       'Copies settings, prizes, rounds and the look; no people, budgets or results. The roster can be imported from the original under “People”.',
@@ -161,8 +163,8 @@ const en: typeof zh = {
     invited: 'Invited',
     bound: 'Bound',
     present: 'Present',
-    viewers: 'Watching',
-    code: 'Log code',
+    viewers: 'Open pages',
+    code: 'Log code now',
     codeHint:
       'The draw log’s code at this moment, click to copy. Anybody in the hall can compare it with their phone.',
     copied: 'Copied',
