@@ -65,7 +65,7 @@ export const zh = {
     n: '封存人数',
     tickets: '奖票',
     eligible: '可中奖',
-    photo: '锁定时的凭据码：请拍下，事后可核对',
+    photo: '锁定时的凭据码 · 请拍下此码，事后可核对',
     countdown: '现在仍可提出异议，{s} 秒后才能定下随机数',
     voids: '本场此前作废 {n} 次',
     making: '正在产生随机数',
