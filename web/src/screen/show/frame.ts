@@ -76,14 +76,14 @@ export function compose(quads: Quads, material: Material, beat: Beat): Shot {
   // Where nothing moves there is one frame alone, and that is lit.
   const light = setting.still ? 1 : lightAt(beat);
   const cards = flight(beat) > 0 ? setting.cards.map((card) => boxOfCard(card, size)) : [];
-  const stage = look === null ? region : boxOf(around(look, view, frame));
+  const globe = look === null ? [] : [boxOf(around(look, view, frame))];
   // Beside the stage stand the facts of the draw, until it has the whole width.
   return {
     region,
     look,
     within: beat.pace !== 'reveal',
     light,
-    spot: light > 0 ? null : hull([stage, ...cards]),
+    spot: light > 0 ? null : hull([...(style === 'sphere' ? globe : [region]), ...cards]),
   };
 }
 
