@@ -38,6 +38,7 @@ export const en: typeof zh = {
       'I agree that the organiser uses my name and phone number for sign-in, draws and prizes of this meeting only, and erases them afterwards as agreed.',
     send: 'Send me a code',
     code: 'Code from the message',
+    digits: '6 digits',
     sent: 'The code was sent to {phone}',
     again: 'Again in {s} s',
     resend: 'Send again',

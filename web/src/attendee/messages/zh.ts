@@ -31,6 +31,7 @@ export const zh = {
     consent: '我同意主办方使用我的姓名和手机号，仅用于本次活动的签到、抽奖和发奖，活动结束后按约定删除。',
     send: '获取验证码',
     code: '短信验证码',
+    digits: '6 位数字',
     sent: '验证码已发往 {phone}',
     again: '{s} 秒后可重新发送',
     resend: '重新发送',
