@@ -38,13 +38,16 @@ export function fly(
 }
 
 const PIECES = 110;
+/** Before the stage rests it is clean: so long before, the last piece is gone. */
+const CLEAN_MS = 500;
 
 /** Coloured paper that falls behind the cards, from the moment when the winners stand. */
 export function confetti(quads: Quads, scene: Scene, colors: readonly Color[]): void {
   const t = scene.beat.now - scene.beat.since - SPIN_MS - FLY_MS;
-  if (scene.beat.pace !== 'reveal' || t < 0 || t > CONFETTI_MS) return;
+  const left = CONFETTI_MS - CLEAN_MS - t;
+  if (scene.beat.pace !== 'reveal' || t < 0 || left < 0) return;
   const seconds = t / 1000;
-  const fading = clamp01((CONFETTI_MS - t) / 1500);
+  const fading = clamp01(left / 1500);
   const pieces = Math.round((PIECES * scene.aspect) / 1.78);
   for (let i = 0; i < pieces; i++) {
     const speed = 0.3 + 0.4 * hash(i, 1);
