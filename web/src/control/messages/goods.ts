@@ -77,7 +77,7 @@ const en: typeof zh = {
     export: 'Export the list',
     empty: 'Nothing to hand out yet. Goods appear here once they are won.',
     filters: { open: 'Open', collected: 'Handed out', all: 'All' },
-    search: 'Name, number, department, prize',
+    search: 'Name, number or prize',
     noMatch: 'Nothing fits.',
     winner: 'Winner',
     department: 'Department',
